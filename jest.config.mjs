@@ -1,0 +1,18 @@
+/** One run for every kind of test; `npm run check` does formats, lint and types. */
+export default {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/test'],
+  testMatch: ['**/*.test.ts'],
+  globalSetup: '<rootDir>/test/support/global-setup.ts',
+  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  transform: {
+    '^.+\\.(ts|mts|js|mjs)$': [
+      '@swc/jest',
+      { jsc: { parser: { syntax: 'typescript' }, target: 'es2024' }, module: { type: 'commonjs' }, sourceMaps: 'inline' },
+    ],
+  },
+  // ESM-only packages that tests load in process: turned into CommonJS like our own code.
+  transformIgnorePatterns: ['node_modules/(?!(fauxqs|stripe|commander|@inquirer)/)'],
+  testTimeout: 30_000,
+  maxWorkers: 2,
+};
