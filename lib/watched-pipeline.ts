@@ -1,0 +1,45 @@
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
+import type { IEventBus, Rule } from 'aws-cdk-lib/aws-events';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import type { Worker } from '../core/event-routes.ts';
+import type { Settings } from './settings.ts';
+
+/** What there is to watch: the contract between the stack and `lib/watch`. */
+export interface WatchedPipeline {
+  readonly settings: Settings;
+  /** Partner bus; its rules' metrics carry `EventBusName` as well as `RuleName`. */
+  readonly busName: string;
+  readonly archiveName: string;
+  readonly kmsKey?: IKey;
+  /** Every rule on the partner bus. The app bus and the schedule have rules of their own, watched by their queues. */
+  readonly rules: readonly WatchedRule[];
+  readonly workers: readonly WatchedWorker[];
+  readonly reconcile: { readonly fn: LambdaFunction; readonly failed: IQueue; readonly logGroup: ILogGroup };
+  /** What the API destination did not take; only with `apiUrl`. */
+  readonly apiUndelivered?: IQueue;
+  /** What the partner bus could not encrypt; only with a customer key on a bus that this stack created. */
+  readonly busUndelivered?: IQueue;
+  readonly table: ITable;
+  readonly secret: ISecret;
+  readonly appBus: IEventBus;
+}
+
+export interface WatchedRule {
+  readonly name: string;
+  readonly rule: Rule;
+  /** Our code never ran for what lies here. The audit rules share one queue. */
+  readonly undelivered: IQueue;
+}
+
+export interface WatchedWorker {
+  readonly name: Worker | 'audit';
+  readonly fn: LambdaFunction;
+  readonly queue: IQueue;
+  /** Our code ran for what lies here, and gave up. */
+  readonly failed: IQueue;
+  readonly logGroup: ILogGroup;
+}
