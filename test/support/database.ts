@@ -1,0 +1,47 @@
+import pg from 'pg';
+
+/** A database of a test's own, with every migration applied. */
+export interface TestDatabase {
+  adminUrl: string;
+  /** Connects as `stripe_writer`, the role of the handlers. */
+  writerUrl: string;
+  admin: pg.Pool;
+  writer: pg.Pool;
+  close(): Promise<void>;
+}
+
+let count = 0;
+
+/** Clones the migrated template: about 50 ms. */
+export async function freshDatabase(): Promise<TestDatabase> {
+  const server = process.env['TEST_POSTGRES_URL'];
+  if (!server) throw new Error('TEST_POSTGRES_URL is not set: test/support/global-setup.ts did not run.');
+  const name = `test_${process.pid}_${++count}`;
+  await onServer(server, `create database ${name} template template_billing`);
+  const adminUrl = server.replace(/postgres$/, name);
+  const writerUrl = adminUrl.replace('postgres@', 'stripe_writer@');
+  const admin = new pg.Pool({ connectionString: adminUrl, max: 4 });
+  const writer = new pg.Pool({ connectionString: writerUrl, max: 16 });
+  // Idle connections die when a test stops the server or drops the database; the next query reports what matters.
+  for (const pool of [admin, writer]) pool.on('error', () => {});
+  return {
+    adminUrl,
+    writerUrl,
+    admin,
+    writer,
+    async close() {
+      await Promise.all([admin.end(), writer.end()]);
+      await onServer(server, `drop database if exists ${name} with (force)`);
+    },
+  };
+}
+
+async function onServer(url: string, sql: string): Promise<void> {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,5 @@
+import type { PostgresServer } from '../../local/postgres-server.ts';
+
+export default async function globalTeardown(): Promise<void> {
+  await (globalThis as { postgres?: PostgresServer }).postgres?.remove();
+}
