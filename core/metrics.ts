@@ -1,0 +1,230 @@
+import type { Worker } from './event-routes.ts';
+import type { Outcome } from './outcome.ts';
+
+/**
+ * Every number that our code reports, by name: the one place that code, alarms, dashboard and documents share.
+ *
+ * Two dimensions, always both: `environment` (the namespace `{app}/stripe` is shared by all environments of an account) and
+ * `traffic`, so that no replay bends a live number. Not among them, because each would multiply what CloudWatch bills or hide
+ * what on-call asks:
+ * - the worker: percentiles of two workers cannot be added up afterwards, and AWS reports each queue and function apart anyway;
+ * - the outcome: it is the metric's name instead, so one EMF line carries a whole batch;
+ * - the event type (33 of them): the log line has it, the saved query "events by type and outcome" counts it.
+ * Amounts carry a third, `currency`: amounts of two currencies have no sum.
+ */
+export const metrics = {
+  EventsApplied: counted('workers', 'Something we hold changed.'),
+  EventsDuplicate: counted('workers', 'We had the event already; nothing changed.'),
+  EventsStale: counted('workers', 'We hold something later; nothing changed.'),
+  EventsRefetched: counted(
+    'workers',
+    'The events of one second could not decide; Stripe was asked and its answer stored.',
+  ),
+  EventsIgnored: counted(
+    'workers',
+    'Not ours to apply: a connected account, the wrong mode, a type without plan state.',
+  ),
+  EventsParked: counted('workers', 'Can never be applied as it is; waits in the failed queue with its reason.'),
+  EventsDeferred: counted(
+    'workers',
+    'An attempt that failed and goes back to the queue; one event may count several times.',
+  ),
+  AttemptSucceeded: share('workers', '1 for an attempt that settled its event, 0 for one that was deferred or parked.'),
+  CommittedInTime: share(
+    'workers',
+    '1 for a live event that met the SLO, 0 for one that was late or parked. Average = the SLI.',
+  ),
+  ArrivalToCommitMs: timed(
+    'workers',
+    "From the envelope's `time` on the bus to the database commit; one value per live event.",
+  ),
+  DatabaseMs: timed('workers', 'The one call of the apply function, round trip included; one value per event.'),
+  PaymentsSucceeded: counted('workers', 'Payment intents that succeeded, each once.'),
+  PaymentsFailed: counted('workers', 'Payment intents of which an attempt failed, once per failed attempt.'),
+  AmountPaidMinor: amount('workers', 'Amount of a succeeded payment, in the smallest unit of its currency.'),
+  AmountFailedMinor: amount('workers', 'Amount of a failed payment, in the smallest unit of its currency.'),
+  SubscriptionsActivated: counted('workers', 'Plan events SUBSCRIPTION_ACTIVATED written.'),
+  SubscriptionsCancelled: counted('workers', 'Plan events SUBSCRIPTION_CANCELLED written.'),
+  UnknownPrice: counted('workers', 'Events whose price the catalogue lacks; the customer keeps the plan held so far.'),
+  UnexpectedApiVersion: counted('workers', 'Events of an API version that this code was not tested with.'),
+  SecretNotSet: counted('workers and reconcile', 'Attempts that failed because the secret still holds an empty value.'),
+  Drift: counted(
+    'reconcile',
+    'Rows that differed from Stripe in one reconcile run; 0 is reported too, as a sign of life.',
+  ),
+  MissedEvents: counted(
+    'reconcile',
+    'Events that Stripe lists and our ledger lacked in one reconcile run; 0 is reported too.',
+  ),
+} as const satisfies Record<string, Metric>;
+
+export type MetricName = keyof typeof metrics;
+
+export interface Metric {
+  unit: 'Count' | 'Milliseconds' | 'None';
+  /** Names of the dimensions that every value carries: exactly these, or alarms look at a metric that nobody writes. */
+  dimensions: readonly Dimension[];
+  emitter: 'workers' | 'reconcile' | 'workers and reconcile';
+  /** What one value says. */
+  meaning: string;
+}
+
+export type Dimension = 'environment' | 'traffic' | 'currency';
+
+/** Who caused the work: Stripe just now, an engineer's replay, or the scheduled comparison. */
+export const traffics = ['live', 'replay', 'reconcile'] as const;
+export type Traffic = (typeof traffics)[number];
+
+/**
+ * The promise that alarms burn against: this share of live events is committed within this time of its arrival, and not parked.
+ *
+ * The envelope's `time` has whole seconds, cut off: what is measured is up to one second longer than what was.
+ */
+export const slo = { target: 0.999, withinMs: 2000 } as const;
+
+/** One value to report. `dimensions` is complete. */
+export interface Measurement {
+  name: MetricName;
+  value: number;
+  dimensions: Record<string, string>;
+}
+
+/** What a worker knows of one event once it is settled. */
+export interface SettledEvent {
+  worker: Worker;
+  type: string;
+  outcome: Outcome;
+  reason?: string | null;
+  origin: Origin;
+  /** From the envelope's `time` to the commit; absent when nothing was committed (parked, or stopped as a duplicate before). */
+  arrivalToCommitMs?: number;
+  databaseMs?: number;
+  /**
+   * The message came back from the failed queue (it carries the `reason` attribute it was parked with): it broke the SLO when it was
+   * parked, and mending it must not break it a second time.
+   */
+  redriven?: boolean;
+  unknownPrice: boolean;
+  unexpectedApiVersion: boolean;
+  payment?: { succeeded: boolean; currency: string; amountMinor: number };
+  planEvents: readonly { event_type: string }[];
+}
+
+export type Origin = 'webhook' | 'replay' | 'reconcile';
+
+/**
+ * What to report of a settled event.
+ *
+ * Money and subscriptions count only where something changed, so no duplicate, stale event or repeated attempt counts twice; and payments
+ * only from `payment_intent.*`, because Stripe tells the same payment again as a charge and as an invoice.
+ * A replayed envelope keeps its first `time`: its age is no latency, so only live events are timed.
+ */
+export function metricsOf(settled: SettledEvent, environment: string): Measurement[] {
+  const { outcome, origin, arrivalToCommitMs, databaseMs, payment, planEvents } = settled;
+  const { add, measurements } = report(environment, origin);
+  const live = origin === 'webhook' && !settled.redriven;
+  const parked = outcome === 'parked';
+  const changed = outcome === 'applied' || outcome === 'refetched';
+
+  add(metricOfOutcome[outcome], 1);
+  add('AttemptSucceeded', parked ? 0 : 1);
+  // A duplicate repeats a promise already kept or broken, an ignored event never was one: neither counts for the SLO.
+  if (live && parked) add('CommittedInTime', 0);
+  if (live && (changed || outcome === 'stale') && arrivalToCommitMs !== undefined) {
+    // Never negative: clocks differ, and one negative value takes the percentiles away from the whole metric.
+    const took = Math.max(0, arrivalToCommitMs);
+    add('ArrivalToCommitMs', took);
+    add('CommittedInTime', took <= slo.withinMs ? 1 : 0);
+  }
+  if (databaseMs !== undefined) add('DatabaseMs', databaseMs);
+  if (changed && payment && settled.type.startsWith('payment_intent.')) {
+    add(payment.succeeded ? 'PaymentsSucceeded' : 'PaymentsFailed', 1);
+    add(payment.succeeded ? 'AmountPaidMinor' : 'AmountFailedMinor', payment.amountMinor, {
+      currency: payment.currency.toLowerCase(),
+    });
+  }
+  if (changed) {
+    for (const { event_type } of planEvents) {
+      if (event_type === 'SUBSCRIPTION_ACTIVATED') add('SubscriptionsActivated', 1);
+      if (event_type === 'SUBSCRIPTION_CANCELLED') add('SubscriptionsCancelled', 1);
+    }
+  }
+  if (settled.unknownPrice) add('UnknownPrice', 1);
+  if (settled.unexpectedApiVersion) add('UnexpectedApiVersion', 1);
+  return measurements;
+}
+
+/** The `code` of the error that says the secret still holds an empty value. */
+export const secretNotSetCode = 'secret_not_set';
+
+/** What to report of an attempt that goes back to the queue; `code` is that of its error. */
+export function metricsOfDeferral(attempt: { origin: Origin; code: string }, environment: string): Measurement[] {
+  const { add, measurements } = report(environment, attempt.origin);
+  add('EventsDeferred', 1);
+  add('AttemptSucceeded', 0);
+  if (attempt.code === secretNotSetCode) add('SecretNotSet', 1);
+  return measurements;
+}
+
+/** What to report of one reconcile run: both numbers every time, 0 included. */
+export function metricsOfReconcile(run: { drift: number; missedEvents: number }, environment: string): Measurement[] {
+  const { add, measurements } = report(environment, 'reconcile');
+  add('Drift', run.drift);
+  add('MissedEvents', run.missedEvents);
+  return measurements;
+}
+
+/**
+ * The measurements of a batch, one group per set of dimensions: an EMF line has one set, and any number of values.
+ *
+ * @example what a worker does at the end of a batch (Powertools would add `service`, hence the clearing)
+ * for (const { dimensions, values } of groupedByDimensions(batch)) {
+ *   const emf = new Metrics(); // namespace from POWERTOOLS_METRICS_NAMESPACE
+ *   emf.clearDefaultDimensions();
+ *   emf.setDefaultDimensions(dimensions);
+ *   for (const { name, value } of values) emf.addMetric(name, metrics[name].unit, value);
+ *   emf.publishStoredMetrics();
+ * }
+ */
+export function groupedByDimensions(
+  measurements: readonly Measurement[],
+): { dimensions: Record<string, string>; values: Measurement[] }[] {
+  const groups = Map.groupBy(measurements, ({ dimensions }) => JSON.stringify(dimensions));
+  return [...groups.values()].map((values) => ({ dimensions: values[0]!.dimensions, values }));
+}
+
+export const metricOfOutcome = {
+  applied: 'EventsApplied',
+  duplicate: 'EventsDuplicate',
+  stale: 'EventsStale',
+  refetched: 'EventsRefetched',
+  ignored: 'EventsIgnored',
+  parked: 'EventsParked',
+} as const satisfies Record<Outcome, MetricName>;
+
+export const trafficOf = (origin: Origin): Traffic => (origin === 'webhook' ? 'live' : origin);
+
+function report(environment: string, origin: Origin) {
+  const measurements: Measurement[] = [];
+  const add = (name: MetricName, value: number, more: Record<string, string> = {}) => {
+    measurements.push({ name, value, dimensions: { environment, traffic: trafficOf(origin), ...more } });
+  };
+  return { add, measurements };
+}
+
+function counted(emitter: Metric['emitter'], meaning: string) {
+  return { unit: 'Count', dimensions: ['environment', 'traffic'], emitter, meaning } as const;
+}
+
+/** 0 or 1 per event: `Average` is the share, `SampleCount` the volume, so an alarm on a rate reads one metric instead of seven. */
+function share(emitter: Metric['emitter'], meaning: string) {
+  return { unit: 'None', dimensions: ['environment', 'traffic'], emitter, meaning } as const;
+}
+
+function timed(emitter: Metric['emitter'], meaning: string) {
+  return { unit: 'Milliseconds', dimensions: ['environment', 'traffic'], emitter, meaning } as const;
+}
+
+function amount(emitter: Metric['emitter'], meaning: string) {
+  return { unit: 'None', dimensions: ['environment', 'traffic', 'currency'], emitter, meaning } as const;
+}
