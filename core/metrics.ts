@@ -4,57 +4,48 @@ import type { Outcome } from './outcome.ts';
 /**
  * Every number that our code reports, by name: the one place that code, alarms, dashboard and documents share.
  *
- * Two dimensions, always both: `environment` (the namespace `{app}/stripe` is shared by all environments of an account) and
- * `traffic`, so that no replay bends a live number. Not among them, because each would multiply what CloudWatch bills or hide
- * what on-call asks:
+ * All carry `environment`, because the namespace `{app}/stripe` is shared by the environments of an account. What counts events carries
+ * `traffic` too, so that no replay bends a live number; what someone has to act on does not: it matters whoever came across it, and
+ * an alarm then reads one metric. Not among the dimensions, because each would multiply what CloudWatch bills or hide what on-call asks:
  * - the worker: percentiles of two workers cannot be added up afterwards, and AWS reports each queue and function apart anyway;
  * - the outcome: it is the metric's name instead, so one EMF line carries a whole batch;
  * - the event type (33 of them): the log line has it, the saved query "events by type and outcome" counts it.
- * Amounts carry a third, `currency`: amounts of two currencies have no sum.
+ * Amounts carry `currency`: amounts of two currencies have no sum.
  */
 export const metrics = {
-  EventsApplied: counted('workers', 'Something we hold changed.'),
-  EventsDuplicate: counted('workers', 'We had the event already; nothing changed.'),
-  EventsStale: counted('workers', 'We hold something later; nothing changed.'),
-  EventsRefetched: counted(
-    'workers',
-    'The events of one second could not decide; Stripe was asked and its answer stored.',
+  EventsApplied: counted('Something we hold changed.'),
+  EventsDuplicate: counted('We had the event already; nothing changed.'),
+  EventsStale: counted('We hold something later; nothing changed.'),
+  EventsRefetched: counted('The events of one second could not decide; Stripe was asked and its answer stored.'),
+  EventsIgnored: counted('Not ours to apply: a connected account, the wrong mode, a type without plan state.'),
+  EventsParked: counted('Can never be applied as it is; waits in the failed queue with its reason.'),
+  EventsDeferred: counted('An attempt that failed and goes back to the queue; one event may count several times.'),
+  AttemptSucceeded: share('1 for an attempt that settled its event, 0 for one that was deferred or parked.'),
+  CommittedInTime: share('1 for a live event that met the SLO, 0 for one that was late or parked. Average = the SLI.'),
+  ArrivalToCommitMs: timed("From the envelope's `time` on the bus to the database commit; one value per live event."),
+  DatabaseMs: timed('The one call of the apply function, round trip included; one value per event.'),
+  PaymentsSucceeded: counted('1 for a payment that succeeded, 0 for one that failed. Sum = how many.'),
+  PaymentsFailed: counted(
+    '1 for a payment that failed, 0 for one that succeeded. Sum = how many, Average = failure rate.',
   ),
-  EventsIgnored: counted(
-    'workers',
-    'Not ours to apply: a connected account, the wrong mode, a type without plan state.',
-  ),
-  EventsParked: counted('workers', 'Can never be applied as it is; waits in the failed queue with its reason.'),
-  EventsDeferred: counted(
-    'workers',
-    'An attempt that failed and goes back to the queue; one event may count several times.',
-  ),
-  AttemptSucceeded: share('workers', '1 for an attempt that settled its event, 0 for one that was deferred or parked.'),
-  CommittedInTime: share(
-    'workers',
-    '1 for a live event that met the SLO, 0 for one that was late or parked. Average = the SLI.',
-  ),
-  ArrivalToCommitMs: timed(
-    'workers',
-    "From the envelope's `time` on the bus to the database commit; one value per live event.",
-  ),
-  DatabaseMs: timed('workers', 'The one call of the apply function, round trip included; one value per event.'),
-  PaymentsSucceeded: counted('workers', 'Payment intents that succeeded, each once.'),
-  PaymentsFailed: counted('workers', 'Payment intents of which an attempt failed, once per failed attempt.'),
-  AmountPaidMinor: amount('workers', 'Amount of a succeeded payment, in the smallest unit of its currency.'),
-  AmountFailedMinor: amount('workers', 'Amount of a failed payment, in the smallest unit of its currency.'),
-  SubscriptionsActivated: counted('workers', 'Plan events SUBSCRIPTION_ACTIVATED written.'),
-  SubscriptionsCancelled: counted('workers', 'Plan events SUBSCRIPTION_CANCELLED written.'),
-  UnknownPrice: counted('workers', 'Events whose price the catalogue lacks; the customer keeps the plan held so far.'),
-  UnexpectedApiVersion: counted('workers', 'Events of an API version that this code was not tested with.'),
-  SecretNotSet: counted('workers and reconcile', 'Attempts that failed because the secret still holds an empty value.'),
-  Drift: counted(
-    'reconcile',
+  AmountPaidMinor: amount('Amount of a succeeded payment, in the smallest unit of its currency.'),
+  AmountFailedMinor: amount('Amount of a failed payment, in the smallest unit of its currency.'),
+  SubscriptionsActivated: counted('Plan events SUBSCRIPTION_ACTIVATED written.'),
+  SubscriptionsCancelled: counted('Plan events SUBSCRIPTION_CANCELLED written.'),
+  DeferredForMs: {
+    ...finding('How long an event had been in its queue when an attempt to settle it failed.'),
+    unit: 'Milliseconds',
+  },
+  UnknownPrice: finding('Events whose price the catalogue lacks; the customer keeps the plan held so far.'),
+  UnexpectedApiVersion: finding('Events of an API version that this code was not tested with.'),
+  SecretNotSet: finding('Attempts that failed because the secret still holds an empty value.', 'workers and reconcile'),
+  Drift: finding(
     'Rows that differed from Stripe in one reconcile run; 0 is reported too, as a sign of life.',
-  ),
-  MissedEvents: counted(
     'reconcile',
+  ),
+  MissedEvents: finding(
     'Events that Stripe lists and our ledger lacked in one reconcile run; 0 is reported too.',
+    'reconcile',
   ),
 } as const satisfies Record<string, Metric>;
 
@@ -138,7 +129,8 @@ export function metricsOf(settled: SettledEvent, environment: string): Measureme
   }
   if (databaseMs !== undefined) add('DatabaseMs', databaseMs);
   if (changed && payment && settled.type.startsWith('payment_intent.')) {
-    add(payment.succeeded ? 'PaymentsSucceeded' : 'PaymentsFailed', 1);
+    add('PaymentsSucceeded', payment.succeeded ? 1 : 0);
+    add('PaymentsFailed', payment.succeeded ? 0 : 1);
     add(payment.succeeded ? 'AmountPaidMinor' : 'AmountFailedMinor', payment.amountMinor, {
       currency: payment.currency.toLowerCase(),
     });
@@ -157,11 +149,19 @@ export function metricsOf(settled: SettledEvent, environment: string): Measureme
 /** The `code` of the error that says the secret still holds an empty value. */
 export const secretNotSetCode = 'secret_not_set';
 
-/** What to report of an attempt that goes back to the queue; `code` is that of its error. */
-export function metricsOfDeferral(attempt: { origin: Origin; code: string }, environment: string): Measurement[] {
+/**
+ * What to report of an attempt that goes back to the queue.
+ *
+ * `code` is that of its error; `queuedForMs` the time since SQS took the message (`SentTimestamp`).
+ */
+export function metricsOfDeferral(
+  attempt: { origin: Origin; code: string; queuedForMs: number },
+  environment: string,
+): Measurement[] {
   const { add, measurements } = report(environment, attempt.origin);
   add('EventsDeferred', 1);
   add('AttemptSucceeded', 0);
+  add('DeferredForMs', Math.max(0, attempt.queuedForMs));
   if (attempt.code === secretNotSetCode) add('SecretNotSet', 1);
   return measurements;
 }
@@ -206,25 +206,33 @@ export const trafficOf = (origin: Origin): Traffic => (origin === 'webhook' ? 'l
 
 function report(environment: string, origin: Origin) {
   const measurements: Measurement[] = [];
-  const add = (name: MetricName, value: number, more: Record<string, string> = {}) => {
-    measurements.push({ name, value, dimensions: { environment, traffic: trafficOf(origin), ...more } });
+  const add = (name: MetricName, value: number, more: { currency?: string } = {}) => {
+    const known: Partial<Record<Dimension, string>> = { environment, traffic: trafficOf(origin), ...more };
+    const dimensions = Object.fromEntries(
+      metrics[name].dimensions.map((dimension) => [dimension, known[dimension] ?? '']),
+    );
+    measurements.push({ name, value, dimensions });
   };
   return { add, measurements };
 }
 
-function counted(emitter: Metric['emitter'], meaning: string) {
-  return { unit: 'Count', dimensions: ['environment', 'traffic'], emitter, meaning } as const;
+function counted(meaning: string) {
+  return { unit: 'Count', dimensions: ['environment', 'traffic'], emitter: 'workers', meaning } as const;
 }
 
 /** 0 or 1 per event: `Average` is the share, `SampleCount` the volume, so an alarm on a rate reads one metric instead of seven. */
-function share(emitter: Metric['emitter'], meaning: string) {
-  return { unit: 'None', dimensions: ['environment', 'traffic'], emitter, meaning } as const;
+function share(meaning: string) {
+  return { ...counted(meaning), unit: 'None' } as const;
 }
 
-function timed(emitter: Metric['emitter'], meaning: string) {
-  return { unit: 'Milliseconds', dimensions: ['environment', 'traffic'], emitter, meaning } as const;
+function timed(meaning: string) {
+  return { ...counted(meaning), unit: 'Milliseconds' } as const;
 }
 
-function amount(emitter: Metric['emitter'], meaning: string) {
-  return { unit: 'None', dimensions: ['environment', 'traffic', 'currency'], emitter, meaning } as const;
+function amount(meaning: string) {
+  return { ...counted(meaning), unit: 'None', dimensions: ['environment', 'traffic', 'currency'] } as const;
+}
+
+function finding(meaning: string, emitter: Metric['emitter'] = 'workers') {
+  return { unit: 'Count', dimensions: ['environment'], emitter, meaning } as const;
 }
