@@ -1,0 +1,34 @@
+import { Stack } from 'aws-cdk-lib';
+import { type IWidget, TextWidget } from 'aws-cdk-lib/aws-cloudwatch';
+import type { WatchedPipeline } from '../watched-pipeline.ts';
+import type { Alarms } from './alarms.ts';
+import { fullWidth, question } from './dashboard-parts.ts';
+import { queryFolder, savedQueries } from './log-queries.ts';
+import { alarmKinds } from './planned-alarm.ts';
+
+/** Runbooks that no alarm links, because a person starts them. */
+export const situations = [
+  'stripe-incident',
+  'supabase-down',
+  'replay-after-a-bug',
+  'api-version-upgrade',
+  'rollback',
+  'go-live-checklist',
+] as const;
+
+/** Where to go from here. */
+export function linksRow(pipeline: WatchedPipeline, alarms: Alarms): IWidget[][] {
+  const { settings, archiveName } = pipeline;
+  const { region } = Stack.of(alarms);
+  const console = (service: string, page: string) =>
+    `https://${region}.console.aws.amazon.com/${service}/home?region=${region}#${page}`;
+  const runbooks = (names: readonly string[]) =>
+    names.map((name) => `[${name}](${settings.runbookBaseUrl}/${name}.md)`).join(' · ');
+  const markdown = [
+    `**Runbooks by alarm** ${runbooks(['critical', 'degraded', ...alarmKinds])}`,
+    `**By situation** ${runbooks(situations)}`,
+    `**Saved log queries** in the folder \`${queryFolder(pipeline)}\` of [Logs Insights](${console('cloudwatch', 'logsV2:logs-insights')}): ${savedQueries.map(({ name }) => name).join(' · ')}`,
+    `**Traces** [search by \`annotation.event_id = "evt_…"\`](${console('cloudwatch', 'xray:traces/query')}) · **Queues** [all](${console('sqs/v3', '/queues')}) · **Archive** [${archiveName}](${console('events', `/archive/${archiveName}`)}) · replay with \`npm run ops -- replay\``,
+  ].join('\n\n');
+  return [question('5 · Where do I go from here?'), [new TextWidget({ markdown, width: fullWidth, height: 4 })]];
+}

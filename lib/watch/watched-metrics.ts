@@ -1,0 +1,89 @@
+import { Duration, Token } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import type { CfnRule } from 'aws-cdk-lib/aws-events';
+import { type Dimension, type MetricName, metrics, type Traffic } from '../../core/metrics.ts';
+import { pipelineNames } from '../names.ts';
+import type { WatchedPipeline, WatchedRule } from '../watched-pipeline.ts';
+
+export interface Reading {
+  readonly statistic: string;
+  readonly period?: Duration;
+  /** @default 'live' */
+  readonly traffic?: Traffic;
+  readonly currency?: string;
+  readonly label?: string;
+  readonly color?: string;
+}
+
+/** A metric of ours, with exactly the dimensions under which `core/metrics.ts` says it is emitted. */
+export function reported(pipeline: WatchedPipeline, name: MetricName, reading: Reading): cloudwatch.Metric {
+  const { traffic = 'live', currency, ...rest } = reading;
+  const { environment } = pipeline.settings;
+  const known: Record<Dimension, string | undefined> = { environment, traffic, currency };
+  return new cloudwatch.Metric({
+    namespace: pipelineNames(pipeline.settings).metrics,
+    metricName: name,
+    dimensionsMap: Object.fromEntries(
+      metrics[name].dimensions.map((dimension) => {
+        const value = known[dimension];
+        if (value === undefined) throw new Error(`${name} is emitted per ${dimension}; say which one to read.`);
+        return [dimension, value];
+      }),
+    ),
+    ...rest,
+  });
+}
+
+/** What Stripe delivered to this account, before any rule; counts from the partner source, so it falls silent when that is deleted. */
+export const arrivals = ({ settings }: WatchedPipeline, reading: Omit<Reading, 'traffic' | 'currency'>) =>
+  new cloudwatch.Metric({
+    namespace: 'AWS/Events',
+    metricName: 'Events',
+    dimensionsMap: { EventSourceName: settings.stripeEventSourceName },
+    ...reading,
+  });
+
+export type RuleMetric =
+  | 'MatchedEvents'
+  | 'FailedInvocations'
+  | 'InvocationsFailedToBeSentToDlq'
+  | 'IngestionToInvocationSuccessLatency';
+
+/**
+ * A metric of one rule. On any bus but the default one a rule reports under both `EventBusName` and `RuleName`; the CDK's own
+ * `rule.metric…()` name only the rule and read nothing.
+ */
+export const ruleMetric = (
+  { busName }: WatchedPipeline,
+  rule: WatchedRule,
+  metricName: RuleMetric,
+  reading: Omit<Reading, 'traffic' | 'currency'>,
+) =>
+  new cloudwatch.Metric({
+    namespace: 'AWS/Events',
+    metricName,
+    dimensionsMap: { EventBusName: busName, RuleName: plainName(rule) },
+    ...reading,
+  });
+
+/** The rule's name as written: its `Ref` would be `bus|rule`, which is nobody's dimension. */
+function plainName({ rule }: WatchedRule): string {
+  const { name } = rule.node.defaultChild as CfnRule;
+  if (name === undefined || Token.isUnresolved(name)) {
+    throw new Error(
+      `The rule at ${rule.node.path} has no name of its own; alarms find its metrics by name. Give it one.`,
+    );
+  }
+  return name;
+}
+
+/** `payments`, `audit-other`: the part of a rule's name that is not the same in all of them. */
+export function shortName({ settings }: WatchedPipeline, rule: WatchedRule): string {
+  const name = plainName(rule);
+  const prefix = `${settings.appName}-stripe-`;
+  const suffix = `-${settings.environment}`;
+  return name.startsWith(prefix) && name.endsWith(suffix) ? name.slice(prefix.length, -suffix.length) : name;
+}
+
+export const minutes = Duration.minutes;
+export const hours = Duration.hours;
