@@ -11,7 +11,7 @@ export const deliveryAlarms = (pipeline: WatchedPipeline): PlannedAlarm[] => [
     const customers =
       severity === 'critical'
         ? 'Plans of those who just paid, changed or cancelled are not updated.'
-        : 'Nothing; the audit trail has a gap until it is redriven.';
+        : 'Nothing; the audit trail has a gap until it is redriven or replayed.';
     return [
       {
         kind: 'rule-failing',
@@ -27,7 +27,7 @@ export const deliveryAlarms = (pipeline: WatchedPipeline): PlannedAlarm[] => [
       {
         kind: 'events-lost',
         part,
-        severity: 'critical',
+        severity,
         metric: ruleMetric(pipeline, rule, 'InvocationsFailedToBeSentToDlq', { statistic: 'Sum', period: minutes(5) }),
         when: 'at least',
         // One: such an event lies in no queue. Only the archive and Stripe still have it.

@@ -2,9 +2,11 @@ import { Duration } from 'aws-cdk-lib';
 import { MathExpression } from 'aws-cdk-lib/aws-cloudwatch';
 import type { WatchedPipeline, WatchedWorker } from '../watched-pipeline.ts';
 import type { PlannedAlarm } from './planned-alarm.ts';
-import { minutes, reported } from './watched-metrics.ts';
+import { hours, minutes, reported } from './watched-metrics.ts';
 
 const late = 'Plans of those who just paid, changed or cancelled are updated late.';
+const behind = 'Nothing; the audit trail is behind.';
+const unnoticed = 'Nothing yet; events that Stripe never sent us stay unnoticed.';
 
 /** From our queues to the database: is it taken, does it succeed, what was given up? */
 export const processingAlarms = (pipeline: WatchedPipeline): PlannedAlarm[] => [
@@ -32,7 +34,9 @@ export const processingAlarms = (pipeline: WatchedPipeline): PlannedAlarm[] => [
     happened: 'The secret that functions read still holds an empty value.',
     customers: 'Nobody who pays, changes or cancels sees it; the events wait in their queues.',
   },
-  ...[...pipeline.workers, { name: 'reconcile', fn: pipeline.reconcile.fn }].flatMap(functionAlarms),
+  ...pipeline.workers.flatMap((worker) => [...doesNotRun(worker), slow(worker, late)]),
+  // Only slowness: a reconcile run that fails is told by its failed queue, one that never starts by reconcile-silent.
+  slow({ name: 'reconcile', fn: pipeline.reconcile.fn }, unnoticed),
 ];
 
 /** Share of attempts (live) that deferred or parked their event, over 15 minutes. */
@@ -77,7 +81,7 @@ const backlog = ({ name, queue }: WatchedWorker): PlannedAlarm => {
     threshold: audit ? Duration.hours(1).toSeconds() : minutes(5).toSeconds(),
     periods: 2,
     happened: `Events wait in the ${name} queue for ${audit ? 'over an hour' : 'over 5 minutes'}; the function does not keep up or does not run.`,
-    customers: audit ? 'Nothing; the audit trail is behind.' : late,
+    customers: audit ? behind : late,
   };
 };
 
@@ -86,7 +90,7 @@ function failed({ workers, reconcile }: WatchedPipeline): PlannedAlarm[] {
     payments: 'The plan or payment history of the customers concerned is not updated.',
     billing: 'The plan of the customers concerned is not updated.',
     audit: 'Nothing; the audit trail has a gap until it is redriven. A FIFO queue may be held up behind it.',
-    reconcile: 'Nothing yet; events that Stripe never sent us stay unnoticed.',
+    reconcile: unnoticed,
   };
   return [...workers, { name: 'reconcile' as const, failed: reconcile.failed }].map(({ name, failed }) => ({
     kind: 'failed',
@@ -101,51 +105,47 @@ function failed({ workers, reconcile }: WatchedPipeline): PlannedAlarm[] {
   }));
 }
 
-function functionAlarms({ name, fn }: Pick<WatchedWorker, 'fn'> & { name: string }): PlannedAlarm[] {
+/** Failing events are no function errors (the function answers which records failed): these are crashes, timeouts and refusals. */
+const doesNotRun = ({ name, fn }: WatchedWorker): PlannedAlarm[] => [
+  {
+    kind: 'function-errors',
+    part: name,
+    severity: 'degraded',
+    metric: fn.metricErrors({ statistic: 'Sum', period: minutes(15) }),
+    when: 'at least',
+    // One is repeated by itself; three within 15 minutes are a pattern.
+    threshold: 3,
+    happened: `The function ${name} crashed or timed out at least 3 times within 15 minutes.`,
+    customers: name === 'audit' ? behind : late,
+  },
+  {
+    kind: 'function-throttles',
+    part: name,
+    severity: 'degraded',
+    metric: fn.metricThrottles({ statistic: 'Sum', period: minutes(5) }),
+    when: 'at least',
+    // Lambda tries again by itself; three periods in a row mean that the account's concurrency is used up by something.
+    threshold: 1,
+    periods: 3,
+    happened: `Lambda has refused to start the function ${name} for 15 minutes: the account's concurrency is used up.`,
+    customers: name === 'audit' ? behind : late,
+  },
+];
+
+function slow({ name, fn }: { name: string; fn: WatchedWorker['fn'] }, customers: string): PlannedAlarm {
   const timeout = fn.timeout ?? Duration.seconds(3);
-  const period = minutes(5);
-  const customers =
-    name === 'audit'
-      ? 'Nothing; the audit trail is behind.'
-      : name === 'reconcile'
-        ? 'Nothing yet; events that Stripe never sent us stay unnoticed.'
-        : late;
-  return [
-    {
-      kind: 'function-errors',
-      part: name,
-      severity: 'degraded',
-      metric: fn.metricErrors({ statistic: 'Sum', period: minutes(15) }),
-      when: 'at least',
-      // Failing events are no function errors (the function answers which records failed): these are crashes and timeouts. One is
-      // repeated by itself; three within 15 minutes are a pattern.
-      threshold: 3,
-      happened: `The function ${name} crashed or timed out at least 3 times within 15 minutes.`,
-      customers,
-    },
-    {
-      kind: 'function-throttles',
-      part: name,
-      severity: 'degraded',
-      metric: fn.metricThrottles({ statistic: 'Sum', period }),
-      when: 'at least',
-      // Lambda tries again by itself; three periods in a row mean that the account's concurrency is used up by something.
-      threshold: 1,
-      periods: 3,
-      happened: `Lambda has refused to start the function ${name} for 15 minutes: the account's concurrency is used up.`,
-      customers,
-    },
-    {
-      kind: 'function-slow',
-      part: name,
-      severity: 'degraded',
-      metric: fn.metricDuration({ statistic: 'p99', period }),
-      when: 'at least',
-      // Four fifths of the timeout: the last moment at which slow is not yet the same as failed.
-      threshold: timeout.toMilliseconds() * 0.8,
-      periods: 3,
-      happened: `The slowest runs of the function ${name} have taken over 80 % of its timeout (${timeout.toSeconds()} s) for 15 minutes.`,
-      customers,
-    },
-  ];
+  // Reconcile runs once an hour: three periods of five minutes would never all have a value.
+  const window = name === 'reconcile' ? { period: hours(1), periods: 1 } : { period: minutes(5), periods: 3 };
+  return {
+    kind: 'function-slow',
+    part: name,
+    severity: 'degraded',
+    metric: fn.metricDuration({ statistic: 'p99', period: window.period }),
+    when: 'at least',
+    // Four fifths of the timeout: the last moment at which slow is not yet the same as failed.
+    threshold: timeout.toMilliseconds() * 0.8,
+    periods: window.periods,
+    happened: `The slowest runs of the function ${name} take over 80 % of its timeout (${timeout.toSeconds()} s).`,
+    customers: name === 'audit' ? behind : customers,
+  };
 }
