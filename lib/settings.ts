@@ -1,24 +1,75 @@
+import { join } from 'node:path';
+import type { Node } from 'constructs';
 import type { Catalogue } from '../core/catalogue.ts';
+import { checkPlanEvents, readPlans } from './config-files.ts';
 import type { Environment } from './names.ts';
+import { SettingsContext } from './settings-context.ts';
 
 /** What a deployment can choose, parsed and checked once. */
 export interface Settings {
   /** Partner event source that Stripe made, `aws.partner/stripe.com/ed_…`; the partner bus has the same name. */
   readonly stripeEventSourceName: string;
+  /** @default dev, so that nothing becomes production by forgetting a parameter */
   readonly environment: Environment;
+  /** @default huntaze */
   readonly appName: string;
-  /** The bus exists already (another stack or a person made it): use it, never create or delete it. */
+  /**
+   * The bus exists already, because another stack or a person made it: use it, never create or delete it.
+   * @default false: the stack creates the bus, which ties Stripe's event source to this account
+   */
   readonly adoptEventBus: boolean;
-  /** Encrypt with a key of this stack instead of the keys AWS manages. */
+  /** Encrypt with a key of this stack. @default false: with the keys that AWS manages */
   readonly createKmsKey: boolean;
-  /** Who is told about alarms; nobody is subscribed when absent. */
+  /** Who is told about alarms. @default nobody is subscribed; the topic exists and others may subscribe */
   readonly alarmEmail?: string;
-  /** Where plan events are posted to, besides the app bus. */
+  /** Where plan events are posted to. @default nowhere; they are on the app bus in any case */
   readonly apiUrl?: string;
-  /** Prefix of the runbook links in alarms, without the closing slash. */
+  /** What a runbook's link begins with, without the closing slash. @default the folder in this repository */
   readonly runbookBaseUrl: string;
-  /** PEM of the authority that Postgres must show; absent means Node's own list. */
+  /** PEM of the authorities that Postgres may show. @default Node's own list */
   readonly databaseCa?: string;
   /** `config/plans.yaml`, checked. */
   readonly catalogue: Catalogue;
+}
+
+/** Something in the context or in `config/` is wrong; the message lists every problem and how to mend each. */
+export class SettingsError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    const count = problems.length === 1 ? 'One setting is' : `${problems.length} settings are`;
+    super(
+      `${count} not usable, so nothing was synthesised:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`,
+    );
+    this.name = 'SettingsError';
+    this.problems = problems;
+  }
+}
+
+const configFolderOfThisRepository = join(import.meta.dirname, '..', 'config');
+
+/**
+ * The settings in the CDK context of `node` (`-c name=value` or cdk.json) and in the files of `configFolder`.
+ *
+ * @throws {SettingsError} with every problem at once.
+ */
+export function readSettings(node: Node, configFolder = configFolderOfThisRepository): Settings {
+  const context = new SettingsContext(node);
+  context.refuseNearMisses();
+  const environment = context.environment();
+  const settings: { [Name in keyof Settings]: Settings[Name] | undefined } = {
+    stripeEventSourceName: context.stripeEventSourceName(),
+    environment,
+    appName: context.appName(environment ?? 'staging'),
+    adoptEventBus: context.flag('adoptEventBus'),
+    createKmsKey: context.flag('createKmsKey'),
+    alarmEmail: context.alarmEmail(),
+    apiUrl: context.httpsUrl('apiUrl'),
+    runbookBaseUrl: context.runbookBaseUrl(),
+    databaseCa: context.databaseCa(),
+    catalogue: readPlans(configFolder, context.problems),
+  };
+  checkPlanEvents(configFolder, context.problems);
+  if (context.problems.length > 0) throw new SettingsError(context.problems);
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as unknown as Settings;
 }

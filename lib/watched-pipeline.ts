@@ -21,7 +21,7 @@ export interface WatchedPipeline {
   readonly reconcile: { readonly fn: LambdaFunction; readonly failed: IQueue; readonly logGroup: ILogGroup };
   /** What the API destination did not take; only with `apiUrl`. */
   readonly apiUndelivered?: IQueue;
-  /** What the partner bus could not encrypt; only with a customer key on a bus that this stack created. */
+  /** What the partner bus or the app bus could not encrypt; only with a customer key. */
   readonly busUndelivered?: IQueue;
   readonly table: ITable;
   readonly secret: ISecret;

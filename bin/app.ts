@@ -1,0 +1,15 @@
+import { App, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { readSettings, SettingsError } from '../lib/settings.ts';
+import { StripePipelineStack } from '../lib/stripe-pipeline-stack.ts';
+
+try {
+  const app = new App();
+  Validations.of(app).addPlugins(new AwsSolutionsChecks());
+  new StripePipelineStack(app, readSettings(app.node));
+  app.synth();
+} catch (error) {
+  if (!(error instanceof SettingsError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}

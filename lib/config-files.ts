@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ajv } from 'ajv';
+import { parseDocument } from 'yaml';
+import { type Catalogue, readCatalogue } from '../core/catalogue.ts';
+
+/** `plans.yaml` in `folder`; what is wrong with it goes to `problems`, naming the entry and what would mend it. */
+export function readPlans(folder: string, problems: string[]): Catalogue | undefined {
+  const document = readYaml(folder, 'plans.yaml', problems);
+  if (document === undefined) return undefined;
+  const read = readCatalogue(document.contents);
+  if ('catalogue' in read) return read.catalogue;
+  problems.push(...read.problems.map((problem) => `config/plans.yaml, ${problem}.`));
+  return undefined;
+}
+
+/** Refuses a `plan-events.yaml` that is no JSON Schema of an event: every written plan event is checked against it. */
+export function checkPlanEvents(folder: string, problems: string[]): void {
+  const document = readYaml(folder, 'plan-events.yaml', problems);
+  if (document === undefined) return;
+  const told = (entry: string, what: string) => problems.push(`config/plan-events.yaml, ${entry}: ${what}.`);
+  const schema = document.contents;
+  if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) {
+    told('the document', 'must be a JSON Schema, written as a YAML mapping; restore it from the repository');
+    return;
+  }
+  const ajv = new Ajv({ allErrors: true, allowUnionTypes: true, validateFormats: false, logger: false });
+  if (!ajv.validateSchema(schema)) {
+    for (const { instancePath, message } of ajv.errors ?? []) {
+      told(instancePath.slice(1).replaceAll('/', '.') || 'the document', `${message}, says JSON Schema`);
+    }
+    return;
+  }
+  try {
+    ajv.compile(schema);
+  } catch (cause) {
+    told('the document', `${(cause as Error).message}; mend that keyword`);
+    return;
+  }
+  const names = (schema as { properties?: { event_type?: { enum?: unknown } } }).properties?.event_type?.enum;
+  if (!Array.isArray(names) || names.length === 0) {
+    told('properties.event_type.enum', 'list the names of the plan events here; apps subscribe to them');
+  }
+}
+
+function readYaml(folder: string, file: string, problems: string[]): { contents: unknown } | undefined {
+  const name = `config/${file}`;
+  let text: string;
+  try {
+    text = readFileSync(join(folder, file), 'utf8');
+  } catch (cause) {
+    problems.push(`${name} cannot be read (${(cause as NodeJS.ErrnoException).code}): restore it from the repository.`);
+    return undefined;
+  }
+  const document = parseDocument(text);
+  // Only the first: what follows a broken line is mostly a consequence of it.
+  const [error] = document.errors;
+  if (error) {
+    problems.push(`${name} is not YAML: ${error.message.split('\n')[0]?.replace(/:$/, '')}; mend that line.`);
+    return undefined;
+  }
+  return { contents: document.toJS() };
+}

@@ -1,0 +1,96 @@
+import { Duration, RemovalPolicy, Stack, Tags } from 'aws-cdk-lib';
+import { Effect, type IRole, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import type { Construct } from 'constructs';
+import { pipelineNames } from './names.ts';
+import { removalPolicyOf } from './removal.ts';
+import type { Settings } from './settings.ts';
+
+/**
+ * The customer key of one deployment, and every grant that a service needs on it.
+ *
+ * The grants stand here together because several are easy to miss and none of them is missed by synth: without one of
+ * them a deployment succeeds and events are lost. The buses and the archive add their own, under the condition that the
+ * encryption context names their bus; the alarms' topics add theirs.
+ */
+export class PipelineKey extends Key {
+  constructor(scope: Construct, id: string, settings: Settings) {
+    super(scope, id, {
+      alias: pipelineNames(settings).keyAlias,
+      description: `Encrypts what the Stripe pipeline of ${settings.appName} (${settings.environment}) stores`,
+      enableKeyRotation: true,
+      removalPolicy: removalPolicyOf(settings),
+      ...(removalPolicyOf(settings) === RemovalPolicy.DESTROY && { pendingWindow: Duration.days(7) }),
+    });
+    this.letEventBridgeLookAtTheKey();
+    this.letEventBridgeFillQueues();
+    this.letLogGroupsUseTheKey(settings);
+    this.letConnectionsUseTheKey();
+  }
+
+  /** In a statement of its own: `DescribeKey` carries no encryption context, so the bus's condition never matches it. */
+  private letEventBridgeLookAtTheKey() {
+    this.allowService('events.amazonaws.com', ['kms:DescribeKey']);
+  }
+
+  /**
+   * Targets and dead-letter queues of rules. CDK grants this for targets only.
+   * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+   */
+  private letEventBridgeFillQueues() {
+    this.allowService('events.amazonaws.com', ['kms:Decrypt', 'kms:GenerateDataKey*'], {
+      StringEquals: { 'aws:SourceAccount': Stack.of(this).account },
+    });
+  }
+
+  private letLogGroupsUseTheKey({ appName, environment }: Settings) {
+    const { account, region, partition } = Stack.of(this);
+    this.allowService(
+      `logs.${region}.amazonaws.com`,
+      ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:DescribeKey'],
+      {
+        ArnLike: {
+          'kms:EncryptionContext:aws:logs:arn': `arn:${partition}:logs:${region}:${account}:log-group:/aws/lambda/${appName}-stripe-*-${environment}`,
+        },
+      },
+    );
+  }
+
+  /**
+   * The role that EventBridge uses for API connections may use only keys with this tag.
+   * @see https://docs.aws.amazon.com/eventbridge/latest/userguide/encryption-connections.html
+   */
+  private letConnectionsUseTheKey() {
+    Tags.of(this).add('EventBridgeApiDestinations', 'true');
+  }
+
+  private allowService(service: string, actions: string[], conditions: Record<string, Record<string, string>> = {}) {
+    this.addToResourcePolicy(
+      new PolicyStatement({
+        effect: Effect.ALLOW,
+        principals: [new ServicePrincipal(service)],
+        actions,
+        resources: ['*'],
+        conditions,
+      }),
+    );
+  }
+}
+
+/** Lets a function's role read and write what is encrypted with `key`; spelled out, where CDK's grants use wildcards. */
+export function allowUseOfKey(role: IRole, key: Key | undefined): void {
+  if (!key) return;
+  role.addToPrincipalPolicy(
+    new PolicyStatement({
+      actions: [
+        'kms:Decrypt',
+        'kms:DescribeKey',
+        'kms:Encrypt',
+        'kms:GenerateDataKey',
+        'kms:ReEncryptFrom',
+        'kms:ReEncryptTo',
+      ],
+      resources: [key.keyArn],
+    }),
+  );
+}

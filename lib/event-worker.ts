@@ -1,0 +1,111 @@
+import { Duration } from 'aws-cdk-lib';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
+import type { IEventBus, Rule } from 'aws-cdk-lib/aws-events';
+import type { Key } from 'aws-cdk-lib/aws-kms';
+import type { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { eventTypesOf, type Worker } from '../core/event-routes.ts';
+import type { WorkerEnv } from '../lambdas/env.ts';
+import { DurableQueue, LastQueue } from './durable-queue.ts';
+import type { EventIntake } from './event-intake.ts';
+import { pipelineNames } from './names.ts';
+import { PipelineFunction } from './pipeline-function.ts';
+import type { Settings } from './settings.ts';
+
+export interface EventWorkerProps {
+  readonly settings: Settings;
+  readonly key?: Key | undefined;
+  readonly worker: Worker;
+  readonly intake: EventIntake;
+  readonly secret: ISecret;
+  readonly idempotency: ITable;
+  readonly appBus: IEventBus;
+}
+
+/** Long enough for ten records with one slow answer from Stripe among them; a record needs about 10 ms. */
+const timeout = Duration.seconds(30);
+
+/**
+ * A message comes back after 2 s, 4 s, … and at most every 15 minutes (`lambdas/event-door.ts`); 200 times is about two
+ * days, so an outage of the database over a weekend still heals by itself.
+ */
+const attemptsBeforeFailed = 200;
+
+/**
+ * Invocations at once. Each holds one connection of the pooler, of which Supabase's smallest size offers 15 to a role;
+ * two workers must not starve the apps, and eight connections already carry thousands of events a second.
+ */
+const concurrency = 5;
+
+/**
+ * The events of one worker: rule → work queue → function, and a queue for each way in which an event can be lost.
+ *
+ * The work queue between rule and function lets the function be paused, a long outage heal and a replay trickle.
+ */
+export class EventWorker extends Construct {
+  readonly name: Worker;
+  readonly rule: Rule;
+  readonly queue: IQueue;
+  /** Our code never ran for what lies here. */
+  readonly undelivered: IQueue;
+  /** Our code ran for what lies here, and gave up. */
+  readonly failed: IQueue;
+  readonly fn: PipelineFunction<WorkerEnv>['fn'];
+  readonly logGroup: PipelineFunction<WorkerEnv>['logGroup'];
+  readonly mapping: EventSourceMapping;
+
+  constructor(scope: Construct, id: string, props: EventWorkerProps) {
+    super(scope, id);
+    const { settings, key, worker, intake, secret, idempotency, appBus } = props;
+    const names = pipelineNames(settings);
+    this.name = worker;
+
+    this.undelivered = new LastQueue(this, 'Undelivered', { name: names.undelivered(worker), key });
+    this.failed = new LastQueue(this, 'Failed', { name: names.failed(worker), key });
+    this.queue = new DurableQueue(this, 'Queue', {
+      name: names.queue(worker),
+      key,
+      // AWS's advice: six times the function's timeout, or a message returns while a throttled batch still waits.
+      visibilityTimeout: Duration.seconds(6 * timeout.toSeconds()),
+      deadLetterQueue: { queue: this.failed, maxReceiveCount: attemptsBeforeFailed },
+    });
+    this.rule = intake.deliver(this, 'Rule', {
+      ruleName: names.workerRule(worker),
+      description: `Stripe events for the ${worker} worker`,
+      pattern: { detailType: eventTypesOf(worker) },
+      queue: this.queue,
+      undelivered: this.undelivered,
+    });
+
+    const handler = new PipelineFunction<WorkerEnv>(this, 'Handler', {
+      settings,
+      key,
+      name: worker,
+      description: `Applies ${worker} events of Stripe to the plan state in Postgres`,
+      timeout,
+      memorySizeMiB: 512,
+      env: {
+        ENVIRONMENT: settings.environment,
+        STRIPE_EVENT_SOURCE_NAME: settings.stripeEventSourceName,
+        SECRET_ID: secret.secretArn,
+        IDEMPOTENCY_TABLE: idempotency.tableName,
+        APP_BUS_NAME: appBus.eventBusName,
+        WORK_QUEUE_URL: this.queue.queueUrl,
+        FAILED_QUEUE_URL: this.failed.queueUrl,
+      },
+    })
+      .allowConsuming(this.queue)
+      .allow(['sqs:SendMessage'], this.failed.queueArn)
+      .allow(
+        ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'],
+        idempotency.tableArn,
+      )
+      .allow(['secretsmanager:GetSecretValue'], secret.secretArn)
+      .allow(['events:PutEvents'], appBus.eventBusArn);
+    this.fn = handler.fn;
+    this.logGroup = handler.logGroup;
+    this.mapping = handler.consume(this.queue, { maxConcurrency: concurrency });
+  }
+}

@@ -1,0 +1,106 @@
+import { type Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { Key } from 'aws-cdk-lib/aws-kms';
+import {
+  Architecture,
+  type EventSourceMapping,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+  Tracing,
+} from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { allowUseOfKey } from './encryption.ts';
+import { handlerCode } from './handler-code.ts';
+import { type FunctionName, pipelineNames } from './names.ts';
+import type { Settings } from './settings.ts';
+
+export interface PipelineFunctionProps<Env> {
+  readonly settings: Settings;
+  readonly key?: Key | undefined;
+  readonly name: FunctionName;
+  readonly description: string;
+  /** What the handler reads from its environment (`lambdas/env.ts`); a missing variable does not compile. */
+  readonly env: Env & Record<keyof Env, string>;
+  readonly timeout: Duration;
+  readonly memorySizeMiB: number;
+}
+
+/** A function of `lambdas/<name>`, with its log group and a role that can do nothing yet but log and trace. */
+export class PipelineFunction<Env extends object> extends Construct {
+  readonly fn: LambdaFunction;
+  readonly logGroup: LogGroup;
+  private readonly role: Role;
+
+  constructor(scope: Construct, id: string, props: PipelineFunctionProps<Env>) {
+    super(scope, id);
+    const { settings, key, name, env } = props;
+    const names = pipelineNames(settings);
+
+    this.logGroup = new LogGroup(this, 'Logs', {
+      logGroupName: `/aws/lambda/${names.fn(name)}`,
+      // As long as a question about a charge usually takes to arrive (disputes: up to 120 days after it).
+      retention: RetentionDays.FOUR_MONTHS,
+      removalPolicy: RemovalPolicy.DESTROY,
+      ...(key && { encryptionKey: key }),
+    });
+    this.role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+      description: `What ${names.fn(name)} may do`,
+    });
+    this.allow(['logs:CreateLogStream', 'logs:PutLogEvents'], this.logGroup.logGroupArn);
+    allowUseOfKey(this.role, key);
+
+    this.fn = new LambdaFunction(this, 'Function', {
+      functionName: names.fn(name),
+      description: props.description,
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      handler: 'index.handler',
+      code: handlerCode(name, settings),
+      role: this.role,
+      timeout: props.timeout,
+      memorySize: props.memorySizeMiB,
+      tracing: Tracing.ACTIVE,
+      loggingFormat: LoggingFormat.JSON,
+      logGroup: this.logGroup,
+      ...(key && { environmentEncryption: key }),
+      environment: {
+        ...env,
+        POWERTOOLS_SERVICE_NAME: `stripe-${name}`,
+        POWERTOOLS_METRICS_NAMESPACE: names.metrics,
+        POWERTOOLS_LOG_LEVEL: 'INFO',
+      },
+    });
+    Validations.of(this.role).acknowledge({
+      id: 'AwsSolutions-IAM5[Resource::*]',
+      reason: 'X-Ray has no resources: PutTraceSegments and PutTelemetryRecords can only be granted on "*".',
+    });
+  }
+
+  /** Lets the function do `actions` on `resource`, and nothing more. */
+  allow(actions: string[], resource: string): this {
+    this.role.addToPrincipalPolicy(new PolicyStatement({ actions, resources: [resource] }));
+    return this;
+  }
+
+  /** What Lambda's poller does in the function's name; `ChangeMessageVisibility` also defers a message by our own wish. */
+  allowConsuming(queue: IQueue): this {
+    return this.allow(
+      ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility', 'sqs:GetQueueAttributes'],
+      queue.queueArn,
+    );
+  }
+
+  /** Feeds the function from `queue`, up to ten messages at a time; a message that fails returns alone. */
+  consume(queue: IQueue, { maxConcurrency }: { maxConcurrency: number }): EventSourceMapping {
+    return this.fn.addEventSourceMapping('Mapping', {
+      eventSourceArn: queue.queueArn,
+      batchSize: 10,
+      maxConcurrency,
+      reportBatchItemFailures: true,
+    });
+  }
+}

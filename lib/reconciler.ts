@@ -1,0 +1,61 @@
+import { Duration } from 'aws-cdk-lib';
+import { type IEventBus, Rule, Schedule } from 'aws-cdk-lib/aws-events';
+import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets';
+import type { Key } from 'aws-cdk-lib/aws-kms';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import type { ReconcileEnv } from '../lambdas/env.ts';
+import { LastQueue } from './durable-queue.ts';
+import { pipelineNames } from './names.ts';
+import { PipelineFunction } from './pipeline-function.ts';
+import type { Settings } from './settings.ts';
+
+export interface ReconcilerProps {
+  readonly settings: Settings;
+  readonly key?: Key | undefined;
+  readonly secret: ISecret;
+  readonly appBus: IEventBus;
+}
+
+/** Compares Stripe with our rows every hour, and heals what differs. */
+export class Reconciler extends Construct {
+  readonly fn: PipelineFunction<ReconcileEnv>['fn'];
+  readonly logGroup: PipelineFunction<ReconcileEnv>['logGroup'];
+  /** A run that never started or failed twice; the next one, an hour later, covers the same ground. */
+  readonly failed: IQueue;
+
+  constructor(scope: Construct, id: string, { settings, key, secret, appBus }: ReconcilerProps) {
+    super(scope, id);
+    const names = pipelineNames(settings);
+    this.failed = new LastQueue(this, 'Failed', { name: names.failed('reconcile'), key });
+    const handler = new PipelineFunction<ReconcileEnv>(this, 'Handler', {
+      settings,
+      key,
+      name: 'reconcile',
+      description: 'Compares Stripe with the plan state in Postgres and heals what differs',
+      // Lambda's maximum: Stripe allows about 100 reads a second, so a large account takes minutes.
+      timeout: Duration.minutes(15),
+      memorySizeMiB: 512,
+      env: { ENVIRONMENT: settings.environment, SECRET_ID: secret.secretArn, APP_BUS_NAME: appBus.eventBusName },
+    })
+      .allow(['secretsmanager:GetSecretValue'], secret.secretArn)
+      .allow(['events:PutEvents'], appBus.eventBusArn)
+      .allow(['sqs:SendMessage'], this.failed.queueArn);
+    this.fn = handler.fn;
+    this.logGroup = handler.logGroup;
+
+    this.fn.configureAsyncInvoke({
+      retryAttempts: 1,
+      maxEventAge: Duration.hours(1),
+      // Not CDK's SqsDestination: it would grant more on the queue and, with wildcards, on the key than this takes.
+      onFailure: { bind: () => ({ destination: this.failed.queueArn }) },
+    });
+    new Rule(this, 'Schedule', {
+      ruleName: names.reconcileRule,
+      description: 'Starts the comparison of Stripe and Postgres',
+      schedule: Schedule.rate(Duration.hours(1)),
+      targets: [new LambdaTarget(this.fn, { deadLetterQueue: this.failed, maxEventAge: Duration.hours(1) })],
+    });
+  }
+}

@@ -1,0 +1,135 @@
+import { CfnOutput, Stack } from 'aws-cdk-lib';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { Construct } from 'constructs';
+import { AuditTrail } from './audit-trail.ts';
+import { codeVersionOf } from './code-version.ts';
+import { KeyFailureQueue } from './durable-queue.ts';
+import { PipelineKey } from './encryption.ts';
+import { EventIntake } from './event-intake.ts';
+import { EventWorker } from './event-worker.ts';
+import { IdempotencyTable } from './idempotency-table.ts';
+import { pipelineNames } from './names.ts';
+import { PlanPublisher } from './plan-publisher.ts';
+import { Reconciler } from './reconciler.ts';
+import { PipelineSecret } from './secrets.ts';
+import type { Settings } from './settings.ts';
+import { Alarms } from './watch/alarms.ts';
+import { PipelineDashboard } from './watch/dashboard.ts';
+import { LogQueries } from './watch/log-queries.ts';
+import type { WatchedPipeline } from './watched-pipeline.ts';
+
+/**
+ * The whole pipeline:
+ *
+ * ```
+ * Stripe ─► partner bus ─► archive
+ *              ├─ payments rule ─► queue ─► payments function ─┬─► Postgres
+ *              ├─ billing rule  ─► queue ─► billing function  ─┴─► app bus ─► (API)
+ *              └─ audit rules   ─► FIFO queue ─► audit function ─► bucket
+ * schedule ─► reconcile function ─► Stripe ⇄ Postgres
+ * ```
+ */
+export class StripePipelineStack extends Stack {
+  constructor(scope: Construct, settings: Settings) {
+    const names = pipelineNames(settings);
+    super(scope, names.stack, {
+      description: `Stripe events to plan state in Supabase (${settings.appName}, ${settings.environment})`,
+      terminationProtection: settings.environment === 'prod',
+    });
+
+    const key = settings.createKmsKey ? new PipelineKey(this, 'Key', settings) : undefined;
+    const keyFailures = key
+      ? new KeyFailureQueue(this, 'KeyFailures', {
+          name: names.undelivered('bus'),
+          busNames: [settings.stripeEventSourceName, names.appBus],
+        })
+      : undefined;
+    const common = { settings, key };
+
+    const intake = new EventIntake(this, 'Intake', { ...common, keyFailures });
+    const secret = new PipelineSecret(this, 'Secret', common) as ISecret;
+    const plans = new PlanPublisher(this, 'Plans', { ...common, secret, keyFailures });
+    const idempotency = new IdempotencyTable(this, 'Idempotency', common) as ITable;
+    const plumbing = { ...common, intake, secret, idempotency, appBus: plans.appBus };
+    const payments = new EventWorker(this, 'Payments', { ...plumbing, worker: 'payments' });
+    const billing = new EventWorker(this, 'Billing', { ...plumbing, worker: 'billing' });
+    const audit = new AuditTrail(this, 'Audit', { ...common, intake });
+    const reconcile = new Reconciler(this, 'Reconcile', { ...common, secret, appBus: plans.appBus });
+
+    const watched: WatchedPipeline = {
+      settings,
+      busName: settings.stripeEventSourceName,
+      archiveName: names.archive,
+      ...(key && { kmsKey: key }),
+      rules: [
+        ...[payments, billing].map(({ name, rule, undelivered }) => ({
+          name: names.workerRule(name),
+          rule,
+          undelivered,
+        })),
+        ...audit.rules.map(({ family, rule }) => ({
+          name: names.auditRule(family),
+          rule,
+          undelivered: audit.undelivered,
+        })),
+      ],
+      workers: [payments, billing, audit],
+      reconcile,
+      ...(plans.apiUndelivered && { apiUndelivered: plans.apiUndelivered }),
+      ...(keyFailures && { busUndelivered: keyFailures }),
+      table: idempotency,
+      secret,
+      appBus: plans.appBus,
+    };
+
+    const alarms = new Alarms(this, 'Alarms', watched);
+    const dashboard = new PipelineDashboard(this, 'Dashboard', watched, alarms);
+    new LogQueries(this, 'LogQueries', watched);
+
+    this.tell({
+      StripeEventSourceName: settings.stripeEventSourceName,
+      StripeEventBusName: intake.bus.eventBusName,
+      StripeEventBusArn: intake.bus.eventBusArn,
+      ArchiveName: intake.archive.archiveName,
+      ArchiveArn: intake.archive.archiveArn,
+      PaymentsRuleArn: payments.rule.ruleArn,
+      BillingRuleArn: billing.rule.ruleArn,
+      AuditRuleArns: audit.rules.map(({ rule }) => rule.ruleArn).join(','),
+      PaymentsQueueUrl: payments.queue.queueUrl,
+      PaymentsFailedQueueUrl: payments.failed.queueUrl,
+      PaymentsUndeliveredQueueUrl: payments.undelivered.queueUrl,
+      BillingQueueUrl: billing.queue.queueUrl,
+      BillingFailedQueueUrl: billing.failed.queueUrl,
+      BillingUndeliveredQueueUrl: billing.undelivered.queueUrl,
+      AuditQueueUrl: audit.queue.queueUrl,
+      AuditFailedQueueUrl: audit.failed.queueUrl,
+      AuditUndeliveredQueueUrl: audit.undelivered.queueUrl,
+      ApiUndeliveredQueueUrl: plans.apiUndelivered?.queueUrl,
+      ApiConnectionName: plans.apiConnection?.connectionName,
+      BusUndeliveredQueueUrl: keyFailures?.queueUrl,
+      ReconcileFailedQueueUrl: reconcile.failed.queueUrl,
+      PaymentsFunctionName: payments.fn.functionName,
+      BillingFunctionName: billing.fn.functionName,
+      AuditFunctionName: audit.fn.functionName,
+      ReconcileFunctionName: reconcile.fn.functionName,
+      PaymentsMappingId: payments.mapping.eventSourceMappingId,
+      BillingMappingId: billing.mapping.eventSourceMappingId,
+      AuditMappingId: audit.mapping.eventSourceMappingId,
+      SecretArn: secret.secretArn,
+      IdempotencyTableName: idempotency.tableName,
+      AuditBucketName: audit.bucket.bucketName,
+      AppBusName: plans.appBus.eventBusName,
+      AlarmTopicArn: alarms.topic.topicArn,
+      DashboardName: dashboard.dashboardName,
+      CodeVersion: codeVersionOf([payments.fn, billing.fn, audit.fn, reconcile.fn]),
+    });
+  }
+
+  /** What people and `ops` need to find the parts of this deployment; the names are a contract. */
+  private tell(outputs: Record<string, string | undefined>): void {
+    for (const [name, value] of Object.entries(outputs)) {
+      if (value !== undefined) new CfnOutput(this, name, { value });
+    }
+  }
+}
