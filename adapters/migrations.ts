@@ -26,9 +26,12 @@ const MIGRATION_LOCK = 7_713_420_211;
  * @throws {Error} naming the files that are not named as the Supabase CLI wants them.
  */
 export function readMigrations(folder = migrationsFolder): Migration[] {
-  const files = readdirSync(folder).filter((file) => file.endsWith('.sql')).sort();
+  const files = readdirSync(folder)
+    .filter((file) => file.endsWith('.sql'))
+    .sort();
   const odd = files.filter((file) => !/^\d{14}_[a-z0-9_]+\.sql$/.test(file));
-  if (odd.length > 0) throw new Error(`Not a migration's name: ${odd.join(', ')} in ${folder}. Wanted: <YYYYMMDDhhmmss>_<what>.sql`);
+  if (odd.length > 0)
+    throw new Error(`Not a migration's name: ${odd.join(', ')} in ${folder}. Wanted: <YYYYMMDDhhmmss>_<what>.sql`);
   return files.map((file) => ({
     version: file.slice(0, 14),
     name: file.slice(15, -4),
@@ -38,9 +41,13 @@ export function readMigrations(folder = migrationsFolder): Migration[] {
 
 /** What is applied and what is not, by the Supabase CLI's own table. Reads only. */
 export async function migrationStatus(client: ClientBase, folder = migrationsFolder): Promise<MigrationStatus> {
-  const { rows } = await client.query(`select to_regclass('supabase_migrations.schema_migrations') is not null as present`);
+  const { rows } = await client.query(
+    `select to_regclass('supabase_migrations.schema_migrations') is not null as present`,
+  );
   const applied: string[] = rows[0].present
-    ? (await client.query('select version from supabase_migrations.schema_migrations order by version')).rows.map((row) => row.version)
+    ? (await client.query('select version from supabase_migrations.schema_migrations order by version')).rows.map(
+        (row) => row.version,
+      )
     : [];
   const migrations = readMigrations(folder);
   return {
@@ -76,10 +83,15 @@ async function applyMigration(client: ClientBase, { version, name, sql }: Migrat
   await client.query('begin');
   try {
     await client.query(sql);
-    await client.query('insert into supabase_migrations.schema_migrations (version, name, statements) values ($1, $2, $3)', [version, name, [sql]]);
+    await client.query(
+      'insert into supabase_migrations.schema_migrations (version, name, statements) values ($1, $2, $3)',
+      [version, name, [sql]],
+    );
     await client.query('commit');
   } catch (cause) {
     await client.query('rollback');
-    throw new Error(`Migration ${version}_${name}.sql failed and was rolled back: ${(cause as Error).message}`, { cause });
+    throw new Error(`Migration ${version}_${name}.sql failed and was rolled back: ${(cause as Error).message}`, {
+      cause,
+    });
   }
 }

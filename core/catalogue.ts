@@ -52,7 +52,10 @@ export function readCatalogue(document: unknown): { catalogue: Catalogue } | { p
 }
 
 /** The plan that a price stands for: by price id, then by lookup key; undefined when the catalogue lacks it. */
-export function planOfPrice(catalogue: Catalogue, price: { id: string; lookup_key: string | null }): PlanOfPrice | undefined {
+export function planOfPrice(
+  catalogue: Catalogue,
+  price: { id: string; lookup_key: string | null },
+): PlanOfPrice | undefined {
   const plan =
     catalogue.plans.find((candidate) => candidate.prices.some(({ id }) => id === price.id)) ??
     catalogue.plans.find(
@@ -82,8 +85,17 @@ function repeatedIds({ plans }: Catalogue): string[] {
       (name) => `${kind} "${name}" stands more than once; keep one, or a price could mean two plans`,
     );
   return [
-    ...repeated('plan id', plans.map(({ id }) => id)),
-    ...repeated('price id', prices.map(({ id }) => id)),
-    ...repeated('lookup key', prices.flatMap(({ lookup_key }) => lookup_key ?? [])),
+    ...repeated(
+      'plan id',
+      plans.map(({ id }) => id),
+    ),
+    ...repeated(
+      'price id',
+      prices.map(({ id }) => id),
+    ),
+    ...repeated(
+      'lookup key',
+      prices.flatMap(({ lookup_key }) => lookup_key ?? []),
+    ),
   ];
 }

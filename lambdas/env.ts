@@ -24,10 +24,13 @@ export interface AuditEnv {
   AUDIT_BUCKET: string;
 }
 
+/** The reconcile function finds what differs and queues it for the workers, who mend it as they do everything. */
 export interface ReconcileEnv {
   ENVIRONMENT: string;
+  STRIPE_EVENT_SOURCE_NAME: string;
   SECRET_ID: string;
-  APP_BUS_NAME: string;
+  PAYMENTS_QUEUE_URL: string;
+  BILLING_QUEUE_URL: string;
 }
 
 /**

@@ -39,18 +39,32 @@ export async function startPostgres(): Promise<PostgresServer> {
   const port = await freePort();
   let server: ChildProcess | undefined;
 
-  await run(join(bin, 'initdb'), ['-D', dataDir, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync'], account);
+  await run(
+    join(bin, 'initdb'),
+    ['-D', dataDir, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync'],
+    account,
+  );
 
   const start = async () => {
     // fsync off: a crash of the server alone loses nothing, only one of the whole machine would, and this is a scratch copy.
-    const settings = ['fsync=off', 'full_page_writes=off', 'max_connections=200', `unix_socket_directories=${home}`, 'listen_addresses=127.0.0.1'];
-    const child = spawn(join(bin, 'postgres'), ['-D', dataDir, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])], {
-      ...account,
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, LC_ALL: 'C' },
-      // A Ctrl-C in the terminal reaches us, and we stop the server in order.
-      detached: true,
-    });
+    const settings = [
+      'fsync=off',
+      'full_page_writes=off',
+      'max_connections=200',
+      `unix_socket_directories=${home}`,
+      'listen_addresses=127.0.0.1',
+    ];
+    const child = spawn(
+      join(bin, 'postgres'),
+      ['-D', dataDir, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
+      {
+        ...account,
+        stdio: ['ignore', 'ignore', 'pipe'],
+        env: { ...process.env, LC_ALL: 'C' },
+        // A Ctrl-C in the terminal reaches us, and we stop the server in order.
+        detached: true,
+      },
+    );
     server = child;
     let printed = '';
     await new Promise<void>((resolve, reject) => {
@@ -131,9 +145,16 @@ async function freePort(): Promise<number> {
 }
 
 async function run(program: string, args: string[], account: object): Promise<void> {
-  const child = spawn(program, args, { ...account, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LC_ALL: 'C' } });
+  const child = spawn(program, args, {
+    ...account,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, LC_ALL: 'C' },
+  });
   let printed = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => { printed += chunk.toString(); });
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => {
+      printed += chunk.toString();
+    });
   const [code] = (await once(child, 'exit')) as [number | null];
   if (code !== 0) throw new Error(`${program} ended with code ${code}:\n${printed}`);
 }

@@ -14,7 +14,7 @@ let count = 0;
 
 /** Clones the migrated template: about 50 ms. */
 export async function freshDatabase(): Promise<TestDatabase> {
-  const server = process.env['TEST_POSTGRES_URL'];
+  const server = process.env.TEST_POSTGRES_URL;
   if (!server) throw new Error('TEST_POSTGRES_URL is not set: test/support/global-setup.ts did not run.');
   const name = `test_${process.pid}_${++count}`;
   await onServer(server, `create database ${name} template template_billing`);

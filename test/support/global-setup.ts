@@ -8,7 +8,7 @@ import { startPostgres } from '../../local/postgres-server.ts';
 export default async function globalSetup(): Promise<void> {
   const server = await startPostgres();
   (globalThis as { postgres?: unknown }).postgres = server;
-  process.env['TEST_POSTGRES_URL'] = server.url;
+  process.env.TEST_POSTGRES_URL = server.url;
   const admin = new pg.Client(server.url);
   await admin.connect();
   await admin.query('create database template_billing');

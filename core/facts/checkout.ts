@@ -1,0 +1,61 @@
+import * as z from 'zod/mini';
+import { idOf, metadata, optionalReference, readObject, userIdIn } from './fields.ts';
+
+const checkoutShape = z.looseObject({
+  id: z.string(),
+  mode: z.string(),
+  payment_status: z.optional(z.nullable(z.string())),
+  client_reference_id: z.optional(z.nullable(z.string())),
+  metadata,
+  customer: optionalReference,
+  subscription: optionalReference,
+  currency: z.optional(z.nullable(z.string())),
+  amount_total: z.optional(z.nullable(z.int())),
+});
+
+export interface CheckoutFact {
+  kind: 'checkout';
+  session_id: string;
+  mode: string;
+  customer_id: string | null;
+  subscription_id: string | null;
+  /** `client_reference_id`, else `metadata.user_id` of the session: the link from customer to user. */
+  user_id: string | null;
+  /** `unpaid` waits for the bank (`checkout.session.async_payment_*`). */
+  status: 'expired' | 'unpaid' | 'failed' | 'complete';
+  currency: string | null;
+  amount_minor: number | null;
+}
+
+/**
+ * How a Checkout session ended, and whom it belongs to.
+ * @throws {UnreadableEvent} naming the field.
+ * @see https://docs.stripe.com/api/checkout/sessions/object
+ */
+export function readCheckout(object: unknown, eventType: string): CheckoutFact {
+  const session = readObject(checkoutShape, object, 'Checkout session');
+  return {
+    kind: 'checkout',
+    session_id: session.id,
+    mode: session.mode,
+    customer_id: idOf(session.customer),
+    subscription_id: idOf(session.subscription),
+    user_id: session.client_reference_id || userIdIn(session.metadata),
+    status: statusOf(eventType, session.payment_status ?? null),
+    currency: session.currency ?? null,
+    amount_minor: session.amount_total ?? null,
+  };
+}
+
+function statusOf(eventType: string, paymentStatus: string | null): CheckoutFact['status'] {
+  switch (eventType) {
+    case 'checkout.session.expired':
+      return 'expired';
+    case 'checkout.session.async_payment_failed':
+      return 'failed';
+    case 'checkout.session.async_payment_succeeded':
+      return 'complete';
+    default:
+      return paymentStatus === 'unpaid' ? 'unpaid' : 'complete';
+  }
+}

@@ -1,0 +1,25 @@
+import * as z from 'zod/mini';
+import { metadata, readObject, userIdIn } from './fields.ts';
+
+const customerShape = z.looseObject({ id: z.string(), metadata });
+
+export interface CustomerFact {
+  kind: 'customer';
+  customer_id: string;
+  metadata_user_id: string | null;
+  deleted: boolean;
+}
+
+/**
+ * Which user a customer is, if whoever created it said so. No name, no e-mail address.
+ * @throws {UnreadableEvent} naming the field.
+ */
+export function readCustomer(object: unknown, eventType: string): CustomerFact {
+  const customer = readObject(customerShape, object, 'customer');
+  return {
+    kind: 'customer',
+    customer_id: customer.id,
+    metadata_user_id: userIdIn(customer.metadata),
+    deleted: eventType === 'customer.deleted',
+  };
+}

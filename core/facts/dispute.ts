@@ -1,0 +1,47 @@
+import * as z from 'zod/mini';
+import { idOf, iso, optionalReference, readObject, seconds } from './fields.ts';
+
+const disputeShape = z.looseObject({
+  id: z.string(),
+  charge: optionalReference,
+  payment_intent: optionalReference,
+  status: z.string(),
+  reason: z.optional(z.nullable(z.string())),
+  currency: z.string(),
+  amount: z.int(),
+  created: seconds,
+});
+
+export interface DisputeFact {
+  kind: 'dispute';
+  dispute_id: string;
+  charge_id: string | null;
+  payment_intent_id: string | null;
+  /** Stripe's own word; an open list, appeals among them. */
+  status: string;
+  reason: string | null;
+  currency: string;
+  amount_minor: number;
+  /** ISO 8601. */
+  created: string;
+}
+
+/**
+ * One dispute of a charge.
+ * @throws {UnreadableEvent} naming the field.
+ * @see https://docs.stripe.com/api/disputes/object
+ */
+export function readDispute(object: unknown): DisputeFact {
+  const dispute = readObject(disputeShape, object, 'dispute');
+  return {
+    kind: 'dispute',
+    dispute_id: dispute.id,
+    charge_id: idOf(dispute.charge),
+    payment_intent_id: idOf(dispute.payment_intent),
+    status: dispute.status,
+    reason: dispute.reason ?? null,
+    currency: dispute.currency,
+    amount_minor: dispute.amount,
+    created: iso(dispute.created)!,
+  };
+}

@@ -1,0 +1,91 @@
+import * as z from 'zod/mini';
+import { idOf, iso, optionalReference, readObject, seconds } from './fields.ts';
+
+const chargeShape = z.looseObject({
+  id: z.string(),
+  customer: optionalReference,
+  payment_intent: optionalReference,
+  invoice: optionalReference,
+  status: z.string(),
+  failure_code: z.optional(z.nullable(z.string())),
+  currency: z.string(),
+  amount: z.int(),
+  amount_captured: z.optional(z.nullable(z.int())),
+  amount_refunded: z.optional(z.nullable(z.int())),
+  created: seconds,
+});
+
+const paymentIntentShape = z.looseObject({
+  id: z.string(),
+  customer: optionalReference,
+  invoice: optionalReference,
+  status: z.string(),
+  last_payment_error: z.optional(z.nullable(z.looseObject({ code: z.optional(z.nullable(z.string())) }))),
+  currency: z.string(),
+  amount: z.int(),
+  created: seconds,
+});
+
+export interface PaymentFact {
+  kind: 'payment';
+  payment_id: string;
+  object: 'charge' | 'payment_intent';
+  customer_id: string | null;
+  payment_intent_id: string | null;
+  /** Only before API 2025-03-31; later a payment does not name its invoice. */
+  invoice_id: string | null;
+  status: string;
+  failure_code: string | null;
+  currency: string;
+  /** Of a succeeded charge: what was captured. */
+  amount_minor: number;
+  amount_refunded_minor: number;
+  /** ISO 8601; when the payment was made, not the event. */
+  created: string;
+}
+
+/**
+ * One charge: money that moved, or did not.
+ * @throws {UnreadableEvent} naming the field.
+ * @see https://docs.stripe.com/api/charges/object
+ */
+export function readCharge(object: unknown): PaymentFact {
+  const charge = readObject(chargeShape, object, 'charge');
+  return {
+    kind: 'payment',
+    payment_id: charge.id,
+    object: 'charge',
+    customer_id: idOf(charge.customer),
+    payment_intent_id: idOf(charge.payment_intent),
+    invoice_id: idOf(charge.invoice),
+    status: charge.status,
+    failure_code: charge.failure_code ?? null,
+    currency: charge.currency,
+    amount_minor: charge.status === 'succeeded' ? (charge.amount_captured ?? charge.amount) : charge.amount,
+    amount_refunded_minor: charge.amount_refunded ?? 0,
+    created: iso(charge.created)!,
+  };
+}
+
+/**
+ * One attempt to be paid.
+ * @throws {UnreadableEvent} naming the field.
+ * @see https://docs.stripe.com/api/payment_intents/object
+ */
+export function readPaymentIntent(object: unknown): PaymentFact {
+  const intent = readObject(paymentIntentShape, object, 'PaymentIntent');
+  return {
+    kind: 'payment',
+    payment_id: intent.id,
+    object: 'payment_intent',
+    customer_id: idOf(intent.customer),
+    payment_intent_id: intent.id,
+    invoice_id: idOf(intent.invoice),
+    status: intent.status,
+    failure_code: intent.last_payment_error?.code ?? null,
+    currency: intent.currency,
+    amount_minor: intent.amount,
+    amount_refunded_minor: 0,
+    created: iso(intent.created)!,
+  };
+}

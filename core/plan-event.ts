@@ -1,0 +1,1 @@
+export type { PlanEvent } from './plan-event.generated.ts';

@@ -1,0 +1,25 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { S3Client } from '@aws-sdk/client-s3';
+import type { SQSHandler } from 'aws-lambda';
+import { auditStore } from '../../adapters/audit-store.ts';
+import { type AuditEnv, readEnv } from '../env.ts';
+
+const env = readEnv<AuditEnv>(['AUDIT_BUCKET']);
+const logger = new Logger();
+const store = auditStore(new S3Client(), env.AUDIT_BUCKET);
+
+/**
+ * Every event of the bus, as it came, into one object a batch.
+ *
+ * Reads nothing of an event but its time, so nothing is unreadable here. What S3 refuses stays in the queue, in order.
+ */
+export const handler: SQSHandler = async ({ Records }, context) => {
+  logger.addContext(context);
+  const key = await store.put(Records.map(({ body }) => body));
+  logger.info('batch audited', {
+    count: Records.length,
+    key,
+    sqs_message_ids: Records.map(({ messageId }) => messageId),
+  });
+  return { batchItemFailures: [] };
+};
