@@ -19,11 +19,8 @@ import { catalogue, databaseCa } from './bundled.ts';
 import { readEnv, type WorkerEnv } from './env.ts';
 import { type EventDoor, noteParked, settle } from './event-door.ts';
 
-/**
- * Connections of one function instance. A batch of ten runs side by side; more connections were no faster, and with the mapping's maximum
- * concurrency they must stay below what the pooler gives to one role.
- */
-const CONNECTIONS = 4;
+/** Connections of one function instance: times the mapping's maximum concurrency, it must stay small for the smallest Supabase pooler. */
+const CONNECTIONS = 2;
 
 /** A work queue's handler: real parts plugged into the door. */
 export function workerHandler(worker: Worker): SQSHandler {

@@ -1,10 +1,11 @@
 import { Duration } from 'aws-cdk-lib';
-import { type IEventBus, Rule, Schedule } from 'aws-cdk-lib/aws-events';
+import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets';
 import type { Key } from 'aws-cdk-lib/aws-kms';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import type { Worker } from '../core/event-routes.ts';
 import type { ReconcileEnv } from '../lambdas/env.ts';
 import { LastQueue } from './durable-queue.ts';
 import { pipelineNames } from './names.ts';
@@ -15,17 +16,18 @@ export interface ReconcilerProps {
   readonly settings: Settings;
   readonly key?: Key | undefined;
   readonly secret: ISecret;
-  readonly appBus: IEventBus;
+  /** Where it puts what is missing or different, for the workers to mend. */
+  readonly queues: Readonly<Record<Worker, IQueue>>;
 }
 
-/** Compares Stripe with our rows every hour, and heals what differs. */
+/** Compares Stripe with our rows every hour, and queues what differs for the workers. */
 export class Reconciler extends Construct {
   readonly fn: PipelineFunction<ReconcileEnv>['fn'];
   readonly logGroup: PipelineFunction<ReconcileEnv>['logGroup'];
   /** A run that never started or failed twice; the next one, an hour later, covers the same ground. */
   readonly failed: IQueue;
 
-  constructor(scope: Construct, id: string, { settings, key, secret, appBus }: ReconcilerProps) {
+  constructor(scope: Construct, id: string, { settings, key, secret, queues }: ReconcilerProps) {
     super(scope, id);
     const names = pipelineNames(settings);
     this.failed = new LastQueue(this, 'Failed', { name: names.failed('reconcile'), key });
@@ -37,11 +39,16 @@ export class Reconciler extends Construct {
       // Lambda's maximum: Stripe allows about 100 reads a second, so a large account takes minutes.
       timeout: Duration.minutes(15),
       memorySizeMiB: 512,
-      env: { ENVIRONMENT: settings.environment, SECRET_ID: secret.secretArn, APP_BUS_NAME: appBus.eventBusName },
+      env: {
+        ENVIRONMENT: settings.environment,
+        STRIPE_EVENT_SOURCE_NAME: settings.stripeEventSourceName,
+        SECRET_ID: secret.secretArn,
+        PAYMENTS_QUEUE_URL: queues.payments.queueUrl,
+        BILLING_QUEUE_URL: queues.billing.queueUrl,
+      },
     })
       .allow(['secretsmanager:GetSecretValue'], secret.secretArn)
-      .allow(['events:PutEvents'], appBus.eventBusArn)
-      .allow(['sqs:SendMessage'], this.failed.queueArn);
+      .allow(['sqs:SendMessage'], queues.payments.queueArn, queues.billing.queueArn, this.failed.queueArn);
     this.fn = handler.fn;
     this.logGroup = handler.logGroup;
 

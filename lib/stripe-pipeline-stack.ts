@@ -55,7 +55,11 @@ export class StripePipelineStack extends Stack {
     const payments = new EventWorker(this, 'Payments', { ...plumbing, worker: 'payments' });
     const billing = new EventWorker(this, 'Billing', { ...plumbing, worker: 'billing' });
     const audit = new AuditTrail(this, 'Audit', { ...common, intake });
-    const reconcile = new Reconciler(this, 'Reconcile', { ...common, secret, appBus: plans.appBus });
+    const reconcile = new Reconciler(this, 'Reconcile', {
+      ...common,
+      secret,
+      queues: { payments: payments.queue, billing: billing.queue },
+    });
 
     const watched: WatchedPipeline = {
       settings,
