@@ -48,7 +48,9 @@ export class Reconciler extends Construct {
       },
     })
       .allow(['secretsmanager:GetSecretValue'], secret.secretArn)
-      .allow(['sqs:SendMessage'], queues.payments.queueArn, queues.billing.queueArn, this.failed.queueArn);
+      .allow(['sqs:SendMessage'], queues.payments.queueArn)
+      .allow(['sqs:SendMessage'], queues.billing.queueArn)
+      .allow(['sqs:SendMessage'], this.failed.queueArn);
     this.fn = handler.fn;
     this.logGroup = handler.logGroup;
 
