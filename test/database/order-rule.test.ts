@@ -1,0 +1,207 @@
+import { settle } from '../../lambdas/event-door.ts';
+import { freshDatabase, type TestDatabase } from '../support/database.ts';
+import { envelope, subscriptionEvent, testDoor } from '../support/door.ts';
+
+/** The order rule (design §4), line by line, by hand. The generated proof is in test/properties. */
+
+let db: TestDatabase;
+let next = 0;
+/** Every test has a subscription of its own. */
+let sub: string;
+let cus: string;
+
+beforeAll(async () => {
+  db = await freshDatabase();
+});
+afterAll(() => db.close());
+beforeEach(() => {
+  sub = `sub_${++next}`;
+  cus = `cus_${next}`;
+});
+
+const row = async () =>
+  (await db.admin.query('select * from billing.subscriptions where subscription_id = $1', [sub])).rows[0];
+const planEvents = async () =>
+  (
+    await db.admin.query(
+      'select event_type, payload, metadata from billing.plan_events where subscription_id = $1 order by sequence',
+      [sub],
+    )
+  ).rows;
+const event = (id: string, type: string, created: number, object: Parameters<typeof subscriptionEvent>[3] = {}) =>
+  subscriptionEvent(`evt_${sub}_${id}`, type, created, { id: sub, customer: cus, ...object });
+const arrive = (stripeEvent: object, more: object = {}, parts = {}) =>
+  settle(testDoor(db.writer, parts), envelope(stripeEvent, more));
+const stripeSays = (object: Parameters<typeof subscriptionEvent>[3]) => ({
+  stripe: { subscription: async () => (event('x', 'updated', 0, object) as { data: { object: object } }).data.object },
+});
+
+it('applies a later second', async () => {
+  expect((await arrive(event('a', 'created', 100, { status: 'incomplete' }))).outcome).toBe('applied');
+  expect((await arrive(event('b', 'updated', 105))).outcome).toBe('applied');
+  expect(await row()).toMatchObject({ status: 'active', plan_id: 'premium', as_of: new Date(105_000) });
+  expect((await planEvents()).map((told) => told.event_type)).toEqual([
+    'SUBSCRIPTION_UPDATED',
+    'SUBSCRIPTION_ACTIVATED',
+  ]);
+});
+
+it('keeps the subscription we hold when an older event arrives late', async () => {
+  await arrive(event('b', 'updated', 105));
+  expect((await arrive(event('a', 'updated', 100, { status: 'past_due' }))).outcome).toBe('stale');
+  expect(await row()).toMatchObject({ status: 'active' });
+});
+
+it('calls the same live event again a duplicate, and publishes its plan events again', async () => {
+  const door = testDoor(db.writer);
+  const message = envelope(event('a', 'updated', 100));
+  expect((await settle(door, message)).outcome).toBe('applied');
+  expect((await settle(door, message)).outcome).toBe('duplicate');
+  expect(door.published.map(({ id }) => id)).toEqual([door.published[0]!.id, door.published[0]!.id]);
+  expect(await planEvents()).toHaveLength(1);
+});
+
+it.each([
+  ['created first', ['c', 'u']],
+  ['update first', ['u', 'c']],
+])('lets an update win over the creation of the same second (%s)', async (_name, order) => {
+  const events = {
+    c: event('c', 'created', 100, { status: 'incomplete' }),
+    u: event('u', 'updated', 100, { status: 'active' }),
+  };
+  for (const key of order) await arrive(events[key as 'c' | 'u']);
+  expect(await row()).toMatchObject({ status: 'active' });
+});
+
+it('asks Stripe when two updates share a second, and stores the answer in that second', async () => {
+  await arrive(event('a', 'updated', 100, { price: 'price_premium_monthly_eur' }));
+  const settled = await arrive(
+    event('b', 'updated', 100, { price: 'price_premium_plus_monthly_eur' }),
+    {},
+    stripeSays({ price: 'price_premium_plus_monthly_eur' }),
+  );
+  expect(settled.outcome).toBe('refetched');
+  expect(await row()).toMatchObject({ plan_id: 'premium_plus', as_of: new Date(100_000) });
+});
+
+it('lets a slow answer lose to a newer event', async () => {
+  await arrive(event('a', 'updated', 100));
+  const settled = await arrive(
+    event('b', 'updated', 100),
+    {},
+    {
+      stripe: {
+        subscription: async () => {
+          await arrive(event('c', 'updated', 101, { price: 'price_premium_plus_monthly_eur' }));
+          return (event('x', 'updated', 0, { price: 'price_premium_monthly_eur' }) as { data: { object: object } }).data
+            .object;
+        },
+      },
+    },
+  );
+  expect(settled.outcome).toBe('stale');
+  expect(await row()).toMatchObject({ plan_id: 'premium_plus', as_of: new Date(101_000) });
+});
+
+it('lets a slow answer lose to an answer with a newer ticket', async () => {
+  await arrive(event('a', 'updated', 100));
+  const settled = await arrive(
+    event('b', 'updated', 100),
+    {},
+    {
+      stripe: {
+        subscription: async () => {
+          await arrive(event('c', 'updated', 100), {}, stripeSays({ price: 'price_premium_plus_monthly_eur' }));
+          return (event('x', 'updated', 0, { price: 'price_premium_monthly_eur' }) as { data: { object: object } }).data
+            .object;
+        },
+      },
+    },
+  );
+  expect(settled.outcome).toBe('stale');
+  expect(await row()).toMatchObject({ plan_id: 'premium_plus' });
+});
+
+it('changes nothing and stays undecided while Stripe does not answer; the retry settles it', async () => {
+  await arrive(event('a', 'updated', 100));
+  const stripeIsDown = {
+    stripe: {
+      subscription: async () => {
+        throw new Error('down');
+      },
+    },
+  };
+  await expect(arrive(event('b', 'updated', 100, { status: 'past_due' }), {}, stripeIsDown)).rejects.toThrow('down');
+  expect(await row()).toMatchObject({ status: 'active' });
+  expect(
+    (await arrive(event('b', 'updated', 100, { status: 'past_due' }), {}, stripeSays({ status: 'past_due' }))).outcome,
+  ).toBe('refetched');
+  expect(await row()).toMatchObject({ status: 'past_due' });
+});
+
+it('closes the row whenever the deletion arrives, and nothing brings it back', async () => {
+  await arrive(event('b', 'updated', 105));
+  expect((await arrive(event('d', 'deleted', 100, { status: 'canceled' }))).outcome).toBe('applied');
+  expect((await arrive(event('e', 'updated', 106))).outcome).toBe('stale');
+  expect(await row()).toMatchObject({ status: 'canceled' });
+  expect((await planEvents()).map((told) => told.event_type)).toEqual([
+    'SUBSCRIPTION_ACTIVATED',
+    'SUBSCRIPTION_CANCELLED',
+  ]);
+});
+
+it('closes the row when a fetch finds the end, even if a newer event came meanwhile', async () => {
+  await arrive(event('a', 'updated', 100));
+  const settled = await arrive(
+    event('b', 'updated', 100),
+    {},
+    {
+      stripe: {
+        subscription: async () => {
+          await arrive(event('c', 'updated', 101));
+          return (event('x', 'deleted', 0, { status: 'canceled' }) as { data: { object: object } }).data.object;
+        },
+      },
+    },
+  );
+  expect(settled.outcome).toBe('refetched');
+  expect(await row()).toMatchObject({ status: 'canceled' });
+});
+
+it('takes a replay of what it holds for a duplicate, and derives anew what a missing price had left', async () => {
+  const unknown = event('a', 'updated', 100, { price: 'price_new' });
+  await arrive(unknown);
+  expect(await row()).toMatchObject({ plan_id: null, status: 'active' });
+  expect((await arrive(unknown, { 'replay-name': 'r1' })).outcome).toBe('duplicate');
+  const mended = {
+    catalogue: {
+      plans: [
+        {
+          id: 'premium',
+          tier: 'PREMIUM' as const,
+          grace_days: 7,
+          prices: [{ id: 'price_new', currency: 'eur', amount_minor: 1900, interval: 'month' as const }],
+        },
+      ],
+    },
+  };
+  expect((await arrive(unknown, { 'replay-name': 'r2' }, mended)).outcome).toBe('applied');
+  expect((await arrive(unknown, { 'replay-name': 'r3' }, mended)).outcome).toBe('duplicate');
+  expect(await row()).toMatchObject({ plan_id: 'premium' });
+  expect((await planEvents()).map((told) => [told.event_type, told.payload.plan_id, told.metadata.origin])).toEqual([
+    ['SUBSCRIPTION_ACTIVATED', null, 'webhook'],
+    ['SUBSCRIPTION_UPDATED', 'premium', 'replay'],
+  ]);
+});
+
+it('notes an event of the wrong mode or of a connected account as ignored', async () => {
+  expect(await arrive({ ...event('a', 'updated', 100), livemode: true })).toMatchObject({
+    outcome: 'ignored',
+    reason: 'live_mode',
+  });
+  expect(await arrive({ ...event('b', 'updated', 100), account: 'acct_1' })).toMatchObject({
+    outcome: 'ignored',
+    reason: 'connected_account',
+  });
+  expect(await row()).toBeUndefined();
+});
