@@ -11,7 +11,7 @@ import type { Settings } from './settings.ts';
  *
  * The grants stand here together because several are easy to miss and none of them is missed by synth: without one of
  * them a deployment succeeds and events are lost. The buses and the archive add their own, under the condition that the
- * encryption context names their bus; the alarms' topics add theirs.
+ * encryption context names their bus.
  */
 export class PipelineKey extends Key {
   constructor(scope: Construct, id: string, settings: Settings) {
@@ -25,6 +25,7 @@ export class PipelineKey extends Key {
     this.letEventBridgeLookAtTheKey();
     this.letEventBridgeFillQueues();
     this.letLogGroupsUseTheKey(settings);
+    this.letAlarmsPublish();
     this.letConnectionsUseTheKey();
   }
 
@@ -54,6 +55,13 @@ export class PipelineKey extends Key {
         },
       },
     );
+  }
+
+  /** An alarm that may not use the key of its topic changes its state, and nobody hears of it. */
+  private letAlarmsPublish() {
+    this.allowService('cloudwatch.amazonaws.com', ['kms:Decrypt', 'kms:GenerateDataKey*'], {
+      StringEquals: { 'aws:SourceAccount': Stack.of(this).account },
+    });
   }
 
   /**

@@ -1,0 +1,88 @@
+import { deployments, eventSource, synthesise } from './synthesis.ts';
+
+const functionsOf = (context: Record<string, unknown>) => synthesise(context).all('AWS::Lambda::Function');
+const functionNamed = (name: string) =>
+  synthesise().one('AWS::Lambda::Function', ({ FunctionName }) => FunctionName === `huntaze-stripe-${name}-dev`)
+    .Properties;
+
+describe('every function', () => {
+  it.each(deployments)('runs Node.js 24 on arm64, logs JSON and is traced (%s)', (_, context) => {
+    expect(functionsOf(context)).toHaveLength(4);
+    for (const [, { Properties }] of functionsOf(context)) {
+      expect(Properties).toMatchObject({
+        Runtime: 'nodejs24.x',
+        Architectures: ['arm64'],
+        Handler: 'index.handler',
+        TracingConfig: { Mode: 'Active' },
+        LoggingConfig: { LogFormat: 'JSON' },
+      });
+      expect(Properties.FunctionName.length).toBeLessThanOrEqual(64);
+    }
+  });
+
+  it.each(deployments)('writes to a log group of the usual name, kept for 120 days (%s)', (_, context) => {
+    const synthesis = synthesise(context);
+    for (const [, { Properties }] of functionsOf(context)) {
+      const logGroup = synthesis.referred(Properties.LoggingConfig.LogGroup).Properties;
+      expect(logGroup).toMatchObject({ LogGroupName: `/aws/lambda/${Properties.FunctionName}`, RetentionInDays: 120 });
+    }
+  });
+
+  it.each(deployments)('gets no secret and no address for tests in its environment (%s)', (_, context) => {
+    for (const [, { Properties }] of functionsOf(context)) {
+      const names = Object.keys(Properties.Environment.Variables);
+      expect(
+        names.filter((name) => /^(DATABASE_URL|STRIPE_SECRET_KEY|API_KEY|STRIPE_API_BASE|AWS_ENDPOINT_URL)/.test(name)),
+      ).toEqual([]);
+      expect(JSON.stringify(Properties.Environment)).not.toContain('{{resolve:');
+    }
+  });
+});
+
+const powertools = (name: string) => ({
+  POWERTOOLS_SERVICE_NAME: `stripe-${name}`,
+  POWERTOOLS_METRICS_NAMESPACE: 'huntaze/stripe',
+  POWERTOOLS_LOG_LEVEL: 'INFO',
+});
+
+it.each(['payments', 'billing'])('the %s function gets what lambdas/env.ts says a worker needs', (name) => {
+  const synthesis = synthesise();
+  const { Environment, MemorySize, Timeout } = functionNamed(name);
+  const referred = (variable: string) => synthesis.referred(Environment.Variables[variable]).Properties;
+  expect(Environment.Variables).toMatchObject({
+    ...powertools(name),
+    ENVIRONMENT: 'dev',
+    STRIPE_EVENT_SOURCE_NAME: eventSource,
+  });
+  expect(Object.keys(Environment.Variables)).toHaveLength(10);
+  expect(referred('SECRET_ID').Name).toBe('huntaze/stripe/dev');
+  expect(referred('IDEMPOTENCY_TABLE').TableName).toBe('huntaze-stripe-idempotency-dev');
+  expect(referred('APP_BUS_NAME').Name).toBe('huntaze-stripe-plans-dev');
+  expect(referred('WORK_QUEUE_URL').QueueName).toBe(`huntaze-stripe-${name}-dev`);
+  expect(referred('FAILED_QUEUE_URL').QueueName).toBe(`huntaze-stripe-${name}-failed-dev`);
+  expect([MemorySize, Timeout]).toEqual([512, 30]);
+});
+
+it('the audit function gets its bucket', () => {
+  const { Environment, MemorySize, Timeout } = functionNamed('audit');
+  expect(Environment.Variables).toEqual({
+    ...powertools('audit'),
+    AUDIT_BUCKET: { Ref: synthesise().idOf(synthesise().one('AWS::S3::Bucket')) },
+  });
+  expect([MemorySize, Timeout]).toEqual([256, 30]);
+});
+
+it('the reconcile function gets what lambdas/env.ts says it needs, and time', () => {
+  const { Environment, Timeout } = functionNamed('reconcile');
+  expect(Object.keys(Environment.Variables).sort()).toEqual([
+    'BILLING_QUEUE_URL',
+    'ENVIRONMENT',
+    'PAYMENTS_QUEUE_URL',
+    'POWERTOOLS_LOG_LEVEL',
+    'POWERTOOLS_METRICS_NAMESPACE',
+    'POWERTOOLS_SERVICE_NAME',
+    'SECRET_ID',
+    'STRIPE_EVENT_SOURCE_NAME',
+  ]);
+  expect(Timeout).toBe(900);
+});
