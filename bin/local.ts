@@ -1,0 +1,3 @@
+import { runLocally } from '../local/run.ts';
+
+process.exit(await runLocally(process.argv));

@@ -1,0 +1,122 @@
+import { once } from 'node:events';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { finished } from 'node:stream/promises';
+import { type PostedEvent, readPostedEvent, type ShapeProblem } from './stripe-event-shape.ts';
+
+/** EventBridge's and SQS's own limit; the envelope around an event needs some of it. */
+const LONGEST_EVENT_BYTES = 1024 * 1024 - 1024;
+
+/** The body is not what `POST /stripe` takes; nothing of it was accepted. */
+export class UnreadablePost extends Error {
+  readonly line: number;
+  readonly problems: ShapeProblem[];
+
+  constructor(line: number, problems: ShapeProblem[]) {
+    super(`line ${line}: ${problems.map(({ field, message }) => `${field}: ${message}`).join('; ')}`);
+    this.line = line;
+    this.problems = problems;
+  }
+}
+
+/**
+ * One Stripe event as JSON, laid out as one likes.
+ * @throws {UnreadablePost}
+ */
+export async function readOneEvent(body: AsyncIterable<Buffer>): Promise<PostedEvent> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    if (bytes > LONGEST_EVENT_BYTES) throw tooLong(1);
+    chunks.push(chunk);
+  }
+  return readEvent(Buffer.concat(chunks).toString(), 1);
+}
+
+/**
+ * Many Stripe events as NDJSON: all of them, or none.
+ *
+ * The lines go to a file while they are checked, and are read from it again once the last one is good: a bad line at the end must
+ * not leave the lines before it accepted, and a hundred thousand events must not lie in memory.
+ * @returns how many there are, and the events; to be read once, the file goes with the last one.
+ * @throws {UnreadablePost} for the first bad line.
+ */
+export async function readManyEvents(
+  body: AsyncIterable<Buffer>,
+  folder: string,
+): Promise<{ count: number; events: AsyncGenerator<PostedEvent> }> {
+  const file = join(folder, `posted-${crypto.randomUUID()}.ndjson`);
+  const spool = createWriteStream(file);
+  let count = 0;
+  try {
+    let line = 0;
+    for await (const text of linesOf(body)) {
+      line += 1;
+      if (text.trim() === '') continue;
+      readEvent(text, line);
+      count += 1;
+      if (!spool.write(`${text}\n`)) await once(spool, 'drain');
+    }
+    if (count === 0)
+      throw new UnreadablePost(1, [{ field: '(the whole)', message: 'wanted at least one Stripe event; got nothing' }]);
+    spool.end();
+    await finished(spool);
+  } catch (error) {
+    spool.destroy();
+    await rm(file, { force: true });
+    throw error;
+  }
+  return { count, events: eventsOf(file) };
+}
+
+async function* eventsOf(file: string): AsyncGenerator<PostedEvent> {
+  try {
+    for await (const text of createInterface({ input: createReadStream(file) })) yield JSON.parse(text) as PostedEvent;
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+function readEvent(text: string, line: number): PostedEvent {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const { message } = error as Error;
+    const place = /line (\d+) column/.exec(message)?.[1];
+    throw new UnreadablePost(line === 1 && place ? Number(place) : line, [
+      { field: '(the whole)', message: `not JSON: ${message}` },
+    ]);
+  }
+  const event = readPostedEvent(value);
+  if (Array.isArray(event)) throw new UnreadablePost(line, event);
+  return event;
+}
+
+async function* linesOf(body: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  let rest: Buffer[] = [];
+  let restBytes = 0;
+  let line = 1;
+  for await (const chunk of body) {
+    let from = 0;
+    for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, from)) {
+      yield Buffer.concat([...rest, chunk.subarray(from, end)]).toString();
+      line += 1;
+      rest = [];
+      restBytes = 0;
+      from = end + 1;
+    }
+    rest.push(chunk.subarray(from));
+    restBytes += chunk.length - from;
+    if (restBytes > LONGEST_EVENT_BYTES) throw tooLong(line);
+  }
+  if (restBytes > 0) yield Buffer.concat(rest).toString();
+}
+
+const tooLong = (line: number) =>
+  new UnreadablePost(line, [
+    { field: '(the whole)', message: `longer than ${LONGEST_EVENT_BYTES} bytes, which EventBridge would refuse` },
+  ]);

@@ -1,0 +1,99 @@
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { PortInUse, startHttpServer } from './http-server.ts';
+import { LocalPipeline } from './local-pipeline.ts';
+import { Shutdown } from './shutdown.ts';
+import { Terminal } from './terminal.ts';
+
+interface Options {
+  once: boolean;
+  demo: boolean;
+  port: number;
+}
+
+/**
+ * The local run from its first line to its last.
+ * @returns the exit code: 0 done, 1 the demonstration ended in a state it should not, or something broke, 2 wrong usage.
+ */
+export async function runLocally(argv: string[]): Promise<number> {
+  const options = readOptions(argv);
+  if (typeof options === 'number') return options;
+  const shutdown = new Shutdown();
+  const terminal = new Terminal();
+  const ended = untilStopped(shutdown);
+  try {
+    return await Promise.race([run(options, shutdown, terminal), ended]);
+  } catch (error) {
+    if (error instanceof PortInUse) {
+      terminal.fail(error.message);
+      return 2;
+    }
+    // Once a stop began, what was under way fails; that is no news.
+    if (shutdown.begun) return await ended;
+    terminal.fail((error as Error).message);
+    return 1;
+  } finally {
+    await shutdown.run();
+  }
+}
+
+async function run({ once, demo, port }: Options, shutdown: Shutdown, terminal: Terminal): Promise<number> {
+  const server = await startHttpServer(port, shutdown);
+  terminal.say(`Starting. ${server.url} answers in a few seconds.`);
+  const pipeline = await LocalPipeline.start({
+    shutdown,
+    ownDatabaseUrl: process.env.DATABASE_URL || undefined,
+    stripe: { apiBase: process.env.STRIPE_API_BASE || undefined, secretKey: process.env.STRIPE_SECRET_KEY || '' },
+    tell: (text) => terminal.say(text),
+  });
+  server.serve(pipeline);
+  terminal.say(`Ready: ${server.url}`);
+  if (demo) terminal.say('(demonstration to come)');
+  if (once) return 0;
+  terminal.say('Serving. Ctrl-C stops everything.');
+  return new Promise<number>(() => {});
+}
+
+function readOptions(argv: string[]): Options | number {
+  const command = new Command('npm start --')
+    .description(
+      'Runs the whole pipeline on this machine, from the synthesised template: bus, queues, functions, Postgres.',
+    )
+    .option('--once', 'end after the demonstration: 0 if every plan state is as expected, 1 if not', false)
+    .option('--no-demo', 'only serve')
+    .option('--port <number>', 'port on 127.0.0.1; 0 takes any free one', readPort, 4000)
+    .allowExcessArguments(false)
+    .exitOverride();
+  try {
+    return command.parse(argv).opts<Options>();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? 0 : 2;
+  }
+}
+
+function readPort(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError('Wanted a number from 0 to 65535.');
+  return port;
+}
+
+/** Resolves with the exit code once a signal has stopped everything, or rejects with an error that nobody handled. */
+function untilStopped(shutdown: Shutdown): Promise<number> {
+  return new Promise((resolve, reject) => {
+    for (const [signal, number] of [
+      ['SIGINT', 2],
+      ['SIGTERM', 15],
+      ['SIGHUP', 1],
+    ] as const) {
+      process.once(signal, () => {
+        // A second Ctrl-C while stopping ends at once: its handler is gone by then.
+        void shutdown.run().then(() => resolve(128 + number));
+      });
+    }
+    for (const failure of ['uncaughtException', 'unhandledRejection'] as const) {
+      process.on(failure, (error: Error) => {
+        if (!shutdown.begun) reject(error);
+      });
+    }
+  });
+}

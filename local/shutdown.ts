@@ -1,0 +1,30 @@
+/** What was started and must be stopped, last first: the one list that a Ctrl-C, an error and an orderly end all go through. */
+export class Shutdown {
+  readonly #steps: { name: string; stop: () => unknown }[] = [];
+  #running: Promise<void> | undefined;
+
+  /** Notes how to stop something, at the moment it starts. */
+  add(name: string, stop: () => unknown): void {
+    this.#steps.push({ name, stop });
+  }
+
+  get begun(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** Stops everything; a step that fails is reported and does not keep the others from being stopped. */
+  run(): Promise<void> {
+    this.#running ??= this.#stopAll();
+    return this.#running;
+  }
+
+  async #stopAll(): Promise<void> {
+    for (let step = this.#steps.pop(); step; step = this.#steps.pop()) {
+      try {
+        await step.stop();
+      } catch (error) {
+        process.stderr.write(`While stopping ${step.name}: ${(error as Error).message}\n`);
+      }
+    }
+  }
+}
