@@ -4,7 +4,7 @@ import { problemsOf } from './problems.ts';
 
 /** A Stripe snapshot event. `data.object` is read by the facts of its type. */
 const stripeEventShape = z.looseObject({
-  id: z.string().check(z.regex(/^\w+$/)),
+  id: z.string().check(z.regex(/^\S{1,255}$/, 'an event id such as "evt_…"')),
   type: z.string().check(z.minLength(1)),
   /** Unix seconds in which Stripe says it happened. */
   created: z.int().check(z.positive()),

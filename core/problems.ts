@@ -1,26 +1,35 @@
 import type * as z from 'zod/mini';
 
-/**
- * Each problem of a failed parse as `path: what was found, what was wanted`.
- *
- * Names types and never the values themselves: a payload may hold personal data, and problems are logged.
- */
-export function problemsOf(error: z.core.$ZodError, value: unknown): string[] {
+/** `types` for payloads, which may hold personal data and whose problems are logged; `values` for our own configuration. */
+type Showing = 'types' | 'values';
+
+/** Each problem of a failed parse as `path: got this, wanted that`; an entry of a list that has an id is named by it too. */
+export function problemsOf(error: z.core.$ZodError, value: unknown, showing: Showing = 'types'): string[] {
   return error.issues.map((issue) => {
-    const path = issue.path.reduce<string>(
-      (name, step) =>
-        typeof step === 'number' ? `${name}[${step}]` : `${name}${name === '' ? '' : '.'}${String(step)}`,
-      '',
-    );
-    return `${path === '' ? 'the whole' : path}: got ${typeAt(value, issue.path)}, wanted ${wantedBy(issue)}`;
+    if (issue.code === 'unrecognized_keys') {
+      const keys = issue.keys.map((key) => `"${key}"`).join(', ');
+      return `${nameOf(value, issue.path, showing)}: got ${keys}, which means nothing there (misspelled?)`;
+    }
+    const found = valueAt(value, issue.path);
+    const got = showing === 'values' && found !== undefined ? JSON.stringify(found)?.slice(0, 80) : typeOf(found);
+    return `${nameOf(value, issue.path, showing)}: got ${got}, wanted ${wantedBy(issue)}`;
   });
 }
 
-function typeAt(value: unknown, path: readonly PropertyKey[]): string {
-  const found = path.reduce<unknown>(
-    (inner, step) => (inner as Record<PropertyKey, unknown> | null | undefined)?.[step],
-    value,
-  );
+/** `plans[1] (premium_plus).prices[0].currency` */
+function nameOf(value: unknown, path: readonly PropertyKey[], showing: Showing): string {
+  if (path.length === 0) return showing === 'values' ? 'the document' : 'the message';
+  return path.reduce<string>((name, step, depth) => {
+    if (typeof step !== 'number') return `${name}${name === '' ? '' : '.'}${String(step)}`;
+    const { id } = (valueAt(value, path.slice(0, depth + 1)) ?? {}) as { id?: unknown };
+    return `${name}[${step}]${showing === 'values' && typeof id === 'string' ? ` (${id})` : ''}`;
+  }, '');
+}
+
+const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>((inner, step) => (inner as Record<PropertyKey, unknown> | null | undefined)?.[step], value);
+
+function typeOf(found: unknown): string {
   if (found === undefined) return 'nothing';
   if (found === null) return 'null';
   return Array.isArray(found) ? `a list of ${found.length}` : `a ${typeof found}`;
@@ -29,15 +38,21 @@ function typeAt(value: unknown, path: readonly PropertyKey[]): string {
 function wantedBy(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case 'invalid_type':
-      return issue.expected === 'int' ? 'a whole number' : `a ${issue.expected}`;
+      return issue.expected === 'int'
+        ? 'a whole number'
+        : `${/^[aeiou]/.test(issue.expected) ? 'an' : 'a'} ${issue.expected}`;
     case 'invalid_value':
       return `one of ${issue.values.map(String).join(', ')}`;
     case 'too_small':
-      return `at least ${issue.minimum}`;
+      return `at least ${issue.minimum}${issue.origin === 'array' ? ' entry' : ''}${issue.origin === 'string' ? ' character' : ''}`;
+    case 'too_big':
+      return `at most ${issue.maximum}`;
     case 'invalid_format':
-      return `a ${issue.format}`;
+      return issue.format === 'regex'
+        ? issue.message
+        : `a ${issue.format.replace('datetime', 'date and time in ISO 8601')}`;
     case 'invalid_union':
-      return 'another shape';
+      return 'an id, or an object with one';
     default:
       return issue.message;
   }

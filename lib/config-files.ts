@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Ajv } from 'ajv';
 import { parseDocument } from 'yaml';
 import { type Catalogue, readCatalogue } from '../core/catalogue.ts';
+import { readPlanEventRegistry } from '../core/plan-event-registry.ts';
 
 /** `plans.yaml` in `folder`; what is wrong with it goes to `problems`, naming the entry and what would mend it. */
 export function readPlans(folder: string, problems: string[]): Catalogue | undefined {
@@ -18,29 +18,8 @@ export function readPlans(folder: string, problems: string[]): Catalogue | undef
 export function checkPlanEvents(folder: string, problems: string[]): void {
   const document = readYaml(folder, 'plan-events.yaml', problems);
   if (document === undefined) return;
-  const told = (entry: string, what: string) => problems.push(`config/plan-events.yaml, ${entry}: ${what}.`);
-  const schema = document.contents;
-  if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) {
-    told('the document', 'must be a JSON Schema, written as a YAML mapping; restore it from the repository');
-    return;
-  }
-  const ajv = new Ajv({ allErrors: true, allowUnionTypes: true, validateFormats: false, logger: false });
-  if (!ajv.validateSchema(schema)) {
-    for (const { instancePath, message } of ajv.errors ?? []) {
-      told(instancePath.slice(1).replaceAll('/', '.') || 'the document', `${message}, says JSON Schema`);
-    }
-    return;
-  }
-  try {
-    ajv.compile(schema);
-  } catch (cause) {
-    told('the document', `${(cause as Error).message}; mend that keyword`);
-    return;
-  }
-  const names = (schema as { properties?: { event_type?: { enum?: unknown } } }).properties?.event_type?.enum;
-  if (!Array.isArray(names) || names.length === 0) {
-    told('properties.event_type.enum', 'list the names of the plan events here; apps subscribe to them');
-  }
+  const read = readPlanEventRegistry(document.contents);
+  if ('problems' in read) problems.push(...read.problems.map((problem) => `config/plan-events.yaml, ${problem}.`));
 }
 
 function readYaml(folder: string, file: string, problems: string[]): { contents: unknown } | undefined {

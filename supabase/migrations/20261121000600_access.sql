@@ -47,5 +47,10 @@ grant select on public.my_plan, public.my_plan_events to authenticated;
 grant usage on schema billing to billing_reader, service_role;
 grant select on billing.plan_states, billing.revenue_daily, billing.subscriptions_by_plan, billing.conversion, billing.payment_history
   to billing_reader, service_role;
--- plan_states reads with the caller's rights.
-grant select on billing.subscriptions, billing.plan_events to service_role;
+-- plan_states reads with its caller's rights, so that row-level security holds behind my_plan: these two see every row of it.
+create policy all_subscriptions on billing.subscriptions for select to billing_reader using (true);
+grant select (subscription_id, customer_id, user_id, plan_id, tier, status, current_period_end, cancel_at_period_end, cancel_at, grace_ends_at, as_of)
+  on billing.subscriptions to billing_reader, service_role;
+grant select on billing.plan_events to service_role;
+grant execute on function billing.plan_status(text), billing.is_entitled(text, timestamptz, timestamptz), billing.tier_rank(text)
+  to billing_reader, service_role;
