@@ -38,9 +38,10 @@ export const customersRow = (pipeline: WatchedPipeline, alarms: Alarms): IWidget
       title: 'Error budget left, 30 days',
       metrics: [
         new MathExpression({
-          expression: `100 * (1 - (1 - budget) / ${(1 - slo.target).toFixed(3)})`,
+          // Nothing left is 0 on a gauge, however much more was spent.
+          expression: `IF(kept > ${slo.target}, 100 * (1 - (1 - kept) / ${(1 - slo.target).toFixed(3)}), 0)`,
           usingMetrics: {
-            budget: reported(pipeline, 'CommittedInTime', { statistic: 'Average', period: Duration.days(30) }),
+            kept: reported(pipeline, 'CommittedInTime', { statistic: 'Average', period: Duration.days(30) }),
           },
           label: '% left',
           period: Duration.days(30),
@@ -81,7 +82,7 @@ export const outcomesOf = (pipeline: WatchedPipeline, traffic: 'live' | 'replay'
       ['EventsStale', 'stale', colors.other],
       ['EventsIgnored', 'ignored', '#c7c7c7'],
       ['EventsParked', 'parked', colors.bad],
-      ['EventsDeferred', 'deferred (attempts)', colors.look],
+      ['EventsDeferred', 'deferred', colors.look],
     ] as const
   ).map(([name, label, color]) =>
     reported(pipeline, name, { statistic: 'Sum', period: minutes(5), traffic, label, color }),

@@ -1,0 +1,97 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { chromium } from 'playwright-core';
+import { alarmStates } from './dashboard/alarm-states.ts';
+import { measureLocalRun, metricsFrom } from './dashboard/local-run.ts';
+import { MetricBook, type Series } from './dashboard/metric-book.ts';
+import { dashboardPage } from './dashboard/page.ts';
+import { sampleMetrics } from './dashboard/sample.ts';
+import { type StackDashboard, synthesiseDashboard } from './dashboard/stack-dashboard.ts';
+
+const usage = `npm run dashboard -- [--from <address> | --sample] [--out <folder>] [--no-png]
+
+Draws the dashboard of the synthesised stack, with the metrics of a local run in it, before anything is deployed.
+  (neither)         runs the demonstration and draws what it measured
+  --from <address>  draws what a local run that is going on measured, e.g. http://127.0.0.1:4000
+  --sample          draws made-up metrics
+  --out <folder>    where dashboard.html and dashboard.png go (default docs/images; the page goes to .local)
+  --no-png          only the page: needs no browser. Else Chromium, /usr/bin/chromium or the one that CHROMIUM names`;
+
+const { values: options } = parseArgs({
+  options: {
+    from: { type: 'string' },
+    sample: { type: 'boolean', default: false },
+    out: { type: 'string', default: 'docs/images' },
+    'no-png': { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+if (options.help) {
+  console.log(usage);
+} else {
+  const stack = await synthesiseDashboard();
+  const book = new MetricBook(await measured(stack));
+  const page = dashboardPage(stack.widgets, {
+    name: stack.name,
+    source: sourceOf(book),
+    book,
+    alarms: statesByArn(stack, book),
+  });
+  mkdirSync('.local', { recursive: true });
+  const file = join('.local', 'dashboard.html');
+  writeFileSync(file, page);
+  console.log(`Page: ${file}`);
+  if (!options['no-png']) console.log(`Picture: ${await photograph(page, options.out)}`);
+}
+
+function measured(stack: StackDashboard): Promise<Series[]> | Series[] {
+  if (options.sample) return sampleMetrics(stack.name.replace(/-stripe-.*$/, '/stripe'), 'dev');
+  return options.from ? metricsFrom(options.from) : measureLocalRun();
+}
+
+function sourceOf(book: MetricBook): string {
+  const seconds = Math.round((book.span.toMs - book.span.fromMs) / 1000);
+  const what = options.sample ? 'made-up metrics' : 'metrics of a local run';
+  return `${what}, ${seconds} s long: numbers and alarms take it as one period, graphs as the dashboard's whole range`;
+}
+
+function statesByArn({ alarms }: StackDashboard, book: MetricBook) {
+  const states = alarmStates(alarms, book, book.span);
+  return new Map(
+    alarms.map(({ logicalId, properties }) => [
+      `${logicalId}.Arn`,
+      { name: String(properties.AlarmName).replace(/^.*?-stripe-(.*)-[a-z]+$/, '$1'), state: states.get(logicalId)! },
+    ]),
+  );
+}
+
+/** One picture of the whole page, 1920 wide as on a common screen. */
+async function photograph(page: string, folder: string): Promise<string> {
+  const profile = mkdtempSync(join(tmpdir(), 'stripe-dashboard-browser-'));
+  const browser = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    viewport: { width: 1920, height: 1080 },
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+  try {
+    const tab = await browser.newPage();
+    await tab.setContent(page);
+    mkdirSync(folder, { recursive: true });
+    const file = join(folder, 'dashboard.png');
+    await tab.screenshot({ path: file, fullPage: true });
+    return file;
+  } finally {
+    await browser.close();
+    rmSync(profile, { recursive: true, force: true });
+  }
+}
