@@ -4,7 +4,8 @@ import { readSettings, SettingsError } from '../lib/settings.ts';
 import { StripePipelineStack } from '../lib/stripe-pipeline-stack.ts';
 
 try {
-  const app = new App();
+  // Synthesised below and nowhere else: by itself an App also writes an assembly when the settings are wrong.
+  const app = new App({ autoSynth: false });
   Validations.of(app).addPlugins(new AwsSolutionsChecks());
   new StripePipelineStack(app, readSettings(app.node));
   app.synth();

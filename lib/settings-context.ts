@@ -27,13 +27,10 @@ export class SettingsContext {
 
   stripeEventSourceName(): string | undefined {
     const value = this.text('stripeEventSourceName');
-    const wanted =
-      '"aws.partner/stripe.com/ed_…", as `npm run ops -- destination show` and the EventBridge console print it';
+    const pass =
+      'pass aws.partner/stripe.com/ed_…, the name that `npm run ops -- destination show` and the EventBridge console print';
     if (value === undefined) {
-      return this.problem(
-        'stripeEventSourceName is missing',
-        `pass -c stripeEventSourceName=${wanted.slice(1, 29)}… (${wanted})`,
-      );
+      return this.problem('stripeEventSourceName is missing', pass.replace('pass ', 'pass -c stripeEventSourceName='));
     }
     if (/^aws\.partner\/stripe\.com\/ed_\w+$/.test(value) && value.length <= 256) return value;
     const source = /aws\.partner\/stripe\.com\/ed_\w+$/.exec(value)?.[0];
@@ -41,7 +38,7 @@ export class SettingsContext {
       ? `this looks like an ARN; pass only its last part, "${source}"`
       : /^ed_\w+$/.test(value)
         ? `this is the destination's id; pass "aws.partner/stripe.com/${value}"`
-        : `wanted ${wanted}`;
+        : pass;
     return this.problem(`stripeEventSourceName is "${value}"`, mend);
   }
 
@@ -133,8 +130,8 @@ export class SettingsContext {
     for (const name of Object.keys(this.node.getAllContext()).filter(
       (name) => !ours.has(name) && !/[:@/]/.test(name),
     )) {
-      const meant = settingNames.find((ours) => distance(ours.toLowerCase(), name.toLowerCase()) <= 2);
-      if (meant) this.problem(`${name} is not a setting`, `did you mean ${meant}?`);
+      const meant = settingNames.find((ours) => resembles(ours.toLowerCase(), name.toLowerCase()));
+      if (meant) this.problem(`${name} is not a setting`, `did you mean ${meant}`);
     }
   }
 
@@ -165,6 +162,11 @@ function faultOf(pem: string): string | undefined {
   return validTo < new Date()
     ? `holds a certificate that expired on ${validTo.toISOString().slice(0, 10)} (${certificate.subject.replaceAll('\n', ', ')})`
     : undefined;
+}
+
+/** Cut short (`env` for `environment`) or mistyped by up to two letters. */
+function resembles(ours: string, given: string): boolean {
+  return (given.length >= 3 && ours.startsWith(given)) || distance(ours, given) <= 2;
 }
 
 /** Number of single-character edits between two words. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
-import { readSettings } from '../../lib/settings.ts';
+import { readSettings, type Settings } from '../../lib/settings.ts';
 import { StripePipelineStack } from '../../lib/stripe-pipeline-stack.ts';
 
 export const root = join(import.meta.dirname, '..', '..');
@@ -24,9 +24,12 @@ export class Synthesis {
   // biome-ignore lint/suspicious/noExplicitAny: as above.
   readonly json: Record<string, any>;
 
-  constructor(context: Record<string, unknown> = {}) {
+  constructor(
+    context: Record<string, unknown> = {},
+    change: (settings: Settings) => Settings = (settings) => settings,
+  ) {
     const app = newApp(context);
-    this.stack = new StripePipelineStack(app, readSettings(app.node));
+    this.stack = new StripePipelineStack(app, change(readSettings(app.node)));
     // Refuses a template with a circle of references, which CloudFormation would refuse as well.
     this.template = Template.fromStack(this.stack);
     this.json = this.template.toJSON();

@@ -1,0 +1,82 @@
+import { everything, synthesise } from './synthesis.ts';
+
+/** `npm run ops` finds the parts of a deployment by these names. */
+const always = [
+  'AlarmTopicArn',
+  'AppBusName',
+  'ArchiveArn',
+  'ArchiveName',
+  'AuditBucketName',
+  'AuditFailedQueueUrl',
+  'AuditFunctionName',
+  'AuditMappingId',
+  'AuditQueueUrl',
+  'AuditRuleArns',
+  'AuditUndeliveredQueueUrl',
+  'BillingFailedQueueUrl',
+  'BillingFunctionName',
+  'BillingMappingId',
+  'BillingQueueUrl',
+  'BillingRuleArn',
+  'BillingUndeliveredQueueUrl',
+  'CodeVersion',
+  'DashboardName',
+  'IdempotencyTableName',
+  'PaymentsFailedQueueUrl',
+  'PaymentsFunctionName',
+  'PaymentsMappingId',
+  'PaymentsQueueUrl',
+  'PaymentsRuleArn',
+  'PaymentsUndeliveredQueueUrl',
+  'ReconcileFailedQueueUrl',
+  'ReconcileFunctionName',
+  'SecretArn',
+  'StripeEventBusArn',
+  'StripeEventBusName',
+  'StripeEventSourceName',
+];
+
+it('tells where everything is', () => {
+  expect(Object.keys(synthesise().json.Outputs).sort()).toEqual(always);
+});
+
+it('tells where the optional parts are when they are there', () => {
+  expect(Object.keys(synthesise(everything('prod')).json.Outputs).sort()).toEqual(
+    [...always, 'ApiConnectionName', 'ApiUndeliveredQueueUrl', 'BusUndeliveredQueueUrl'].sort(),
+  );
+});
+
+it('is a stack of the foreseen name, with a description', () => {
+  const { stack, json } = synthesise(everything('prod'));
+  expect(stack.stackName).toBe('huntaze-stripe-prod');
+  expect(json.Description).toBe('Stripe events to plan state in Supabase (huntaze, prod)');
+});
+
+describe('the API destination', () => {
+  it('posts plan events, and nothing else, with the key of the secret', () => {
+    const synthesis = synthesise(everything('prod'));
+    const rule = synthesis.one('AWS::Events::Rule', ({ Name }) => Name === 'huntaze-stripe-api-prod').Properties;
+    expect(rule.EventPattern).toEqual({ source: ['huntaze.stripe'] });
+    expect(rule.Targets[0].InputPath).toBe('$.detail');
+    expect(synthesis.referred(rule.EventBusName).Properties.Name).toBe('huntaze-stripe-plans-prod');
+    const { InvocationEndpoint, HttpMethod } = synthesis.one('AWS::Events::ApiDestination').Properties;
+    expect([InvocationEndpoint, HttpMethod]).toEqual(['https://api.example.com/plans', 'POST']);
+    // A reference that CloudFormation resolves: the value itself never stands in a template.
+    const { ApiKeyName, ApiKeyValue } =
+      synthesis.one('AWS::Events::Connection').Properties.AuthParameters.ApiKeyAuthParameters;
+    expect(ApiKeyName).toBe('x-api-key');
+    expect(JSON.stringify(ApiKeyValue)).toMatch(/\{\{resolve:secretsmanager:.*:SecretString:API_KEY::\}\}/);
+  });
+
+  it('is not there without apiUrl', () => {
+    for (const type of ['AWS::Events::ApiDestination', 'AWS::Events::Connection'])
+      expect(synthesise().all(type)).toEqual([]);
+  });
+});
+
+it('opens no door to the internet', () => {
+  const types = Object.values(synthesise(everything('prod')).json.Resources as Record<string, { Type: string }>).map(
+    ({ Type }) => Type,
+  );
+  expect(types.filter((type) => /ApiGateway|Lambda::Url|LoadBalancer|CloudFront|EC2/.test(type))).toEqual([]);
+});
