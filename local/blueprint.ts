@@ -102,14 +102,12 @@ export function readBlueprint({ template, stackName, assetFolder }: Synthesised,
         .ofType('AWS::Scheduler::Schedule')
         .map(({ logicalId, properties }) => String(properties.Name ?? logicalId)),
     ],
-    queues: values
-      .ofType('AWS::SQS::Queue')
-      .map(({ name, ref, arn, properties }) => ({
-        name,
-        url: ref,
-        arn,
-        attributes: queueAttributes(name, properties),
-      })),
+    queues: values.ofType('AWS::SQS::Queue').map(({ name, ref, arn, properties }) => ({
+      name,
+      url: ref,
+      arn,
+      attributes: queueAttributes(name, properties),
+    })),
     buckets: values.ofType('AWS::S3::Bucket').map(({ ref }) => ref),
     tables: [...values.ofType('AWS::DynamoDB::Table'), ...values.ofType('AWS::DynamoDB::GlobalTable')].map(
       ({ name, properties }) => ({

@@ -30,8 +30,8 @@ export interface LocalDatabase {
   start(): Promise<void>;
   /** Every plan state by user; while the server is down, those that were read last. */
   planStates(): Promise<PlanState[]>;
-  /** How many plan events there are; they are what a replay must not add to. */
-  planEventCount(): Promise<number>;
+  /** How many plan events these users have; a replay must not add to them. */
+  planEventCount(userIds: string[]): Promise<number>;
 }
 
 const shim = join(import.meta.dirname, '..', 'supabase', 'local-shim.sql');
@@ -93,22 +93,29 @@ function reader(pool: pg.Pool): Pick<LocalDatabase, 'planStates' | 'planEventCou
   return {
     async planStates() {
       try {
-        const { rows } = await pool.query<PlanState>(
+        const { rows } = await pool.query<
+          Omit<PlanState, 'current_period_end' | 'as_of'> & { current_period_end: Date | null; as_of: Date | null }
+        >(
           `select user_id, customer_id, subscription_id, plan_id, tier, status, entitled, current_period_end, as_of
            from billing.plan_states order by user_id nulls last, customer_id`,
         );
-        last = rows;
+        last = rows.map((row) => ({ ...row, current_period_end: iso(row.current_period_end), as_of: iso(row.as_of) }));
       } catch (error) {
         if (!isOutage(error)) throw error;
       }
       return last;
     },
-    async planEventCount() {
-      const { rows } = await pool.query<{ count: number }>('select count(*)::int as count from billing.plan_events');
+    async planEventCount(userIds) {
+      const { rows } = await pool.query<{ count: number }>(
+        'select count(*)::int as count from billing.plan_events where user_id = any($1)',
+        [userIds],
+      );
       return rows[0]!.count;
     },
   };
 }
+
+const iso = (time: Date | null): string | null => time?.toISOString() ?? null;
 
 /** The server is down, stopping or starting: no code at all, a socket's code, or SQLSTATE classes 08 and 57. */
 function isOutage(error: unknown): boolean {

@@ -54,6 +54,8 @@ const MOST_PROCESSES = 2;
 /** So many events are matched and sent at a time; a post of many thousands then needs little memory. */
 const EVENTS_AT_A_TIME = 200;
 
+const RECENT_EVENTS = 50;
+
 /** The whole pipeline on this machine, built from the synthesised template. */
 export class LocalPipeline {
   readonly blueprint: Blueprint;
@@ -70,7 +72,12 @@ export class LocalPipeline {
   readonly #processes = new Map<string, FunctionProcess[]>();
   readonly #mappings = new Map<string, EventSourceMapping>();
   #publishedPlanEvents = 0;
+  /** The last events posted, for whoever wants to deliver them again. */
+  readonly recent: PostedEvent[] = [];
+  /** A place for what a request needs on disk; goes with the run. */
   readonly folder: string;
+  /** Everything that was archived so far lies after this moment. */
+  readonly startedAt = new Date();
 
   static async start(options: PipelineOptions): Promise<LocalPipeline> {
     const { shutdown } = options;
@@ -194,6 +201,8 @@ export class LocalPipeline {
     const bus = this.#partnerBus;
     const envelopes = events.map((event) => envelopeOf(this.blueprint.sourceName, event.type, event));
     this.#accounts.posted += events.length;
+    this.recent.push(...events);
+    this.recent.splice(0, this.recent.length - RECENT_EVENTS);
     for (const envelope of envelopes) {
       this.feed.add({ kind: 'posted', event_id: (envelope.detail as PostedEvent).id, type: envelope['detail-type'] });
       if (!this.#isRouted(bus, envelope)) this.#accounts.outcomes.unrouted += 1;
@@ -279,14 +288,28 @@ export class LocalPipeline {
 
   /** Pauses or resumes a function, as disabling and enabling its event source mapping would. */
   setEnabled(functionName: string, enabled: boolean): void {
-    const mapping = this.#mappings.get(functionName);
-    if (!mapping)
-      throw new Error(`No function ${functionName} reads a queue; there are ${[...this.#mappings.keys()].join(', ')}`);
-    mapping.enabled = enabled;
+    this.#mappings.get(functionName)!.enabled = enabled;
+  }
+
+  /** The functions that read a queue. */
+  get functionNames(): string[] {
+    return [...this.#mappings.keys()];
   }
 
   get idle(): boolean {
     return this.#accounts.idle;
+  }
+
+  get underWay(): number {
+    return this.#accounts.underWay;
+  }
+
+  get outcomes(): OutcomeCounts {
+    return this.#accounts.outcomes;
+  }
+
+  get replays(): readonly ReplayAccount[] {
+    return this.#accounts.replays;
   }
 
   async state(): Promise<PipelineState> {

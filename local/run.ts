@@ -1,7 +1,9 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { type Demonstration, prepareDemonstration, runDemonstration } from './demonstration.ts';
 import { PortInUse, startHttpServer } from './http-server.ts';
-import { LocalPipeline } from './local-pipeline.ts';
+import { LocalPipeline, type PipelineOptions } from './local-pipeline.ts';
 import { Shutdown } from './shutdown.ts';
+import { startStripeApi } from './stripe-api.ts';
 import { Terminal } from './terminal.ts';
 
 interface Options {
@@ -38,19 +40,45 @@ export async function runLocally(argv: string[]): Promise<number> {
 
 async function run({ once, demo, port }: Options, shutdown: Shutdown, terminal: Terminal): Promise<number> {
   const server = await startHttpServer(port, shutdown);
-  terminal.say(`Starting. ${server.url} answers in a few seconds.`);
+  terminal.say(`Starting: ${server.url} answers in a few seconds.`);
+  const ownDatabaseUrl = process.env.DATABASE_URL || undefined;
+  // A database that outlives the run has seen the demonstration before.
+  const demonstration = demo
+    ? prepareDemonstration(ownDatabaseUrl === undefined ? '' : `${Date.now().toString(36)}_`)
+    : undefined;
   const pipeline = await LocalPipeline.start({
     shutdown,
-    ownDatabaseUrl: process.env.DATABASE_URL || undefined,
-    stripe: { apiBase: process.env.STRIPE_API_BASE || undefined, secretKey: process.env.STRIPE_SECRET_KEY || '' },
+    ownDatabaseUrl,
+    stripe: await stripeSettings(demonstration, shutdown),
     tell: (text) => terminal.say(text),
   });
   server.serve(pipeline);
   terminal.say(`Ready: ${server.url}`);
-  if (demo) terminal.say('(demonstration to come)');
+  if (demonstration) {
+    const problems = await runDemonstration(demonstration, pipeline, terminal);
+    if (problems.length === 0)
+      terminal.say(terminal.good('Every plan state is as expected, and the replay changed nothing.'));
+    for (const problem of problems) terminal.fail(terminal.bad(problem));
+    if (once) return problems.length === 0 ? 0 : 1;
+  }
   if (once) return 0;
-  terminal.say('Serving. Ctrl-C stops everything.');
+  terminal.say(`\nServing at ${server.url} (POST /stripe, GET /state, POST /replay). Ctrl-C stops everything.`);
   return new Promise<number>(() => {});
+}
+
+/** The demonstration's customers live in a Stripe of its own; what that one does not know, it asks the user's, if there is a key. */
+async function stripeSettings(
+  demonstration: Demonstration | undefined,
+  shutdown: Shutdown,
+): Promise<PipelineOptions['stripe']> {
+  const secretKey = process.env.STRIPE_SECRET_KEY ?? '';
+  const apiBase = process.env.STRIPE_API_BASE || undefined;
+  if (!demonstration) return { apiBase, secretKey };
+  const upstream = secretKey === '' ? undefined : (apiBase ?? 'https://api.stripe.com');
+  return {
+    apiBase: await startStripeApi({ subscriptions: demonstration.account.subscriptions, upstream, shutdown }),
+    secretKey: secretKey || 'sk_test_local',
+  };
 }
 
 function readOptions(argv: string[]): Options | number {

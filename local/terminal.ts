@@ -1,13 +1,88 @@
+import { SingleBar } from 'cli-progress';
+import Table from 'cli-table3';
+import colors from 'picocolors';
+
+/** How far something long is: a bar on a terminal, a line now and then elsewhere. */
+export interface Progress {
+  to(value: number, phase: string): void;
+  end(): void;
+}
+
+/** Elsewhere than on a terminal, a line so often says enough. */
+const SECONDS_BETWEEN_LINES = 3;
+
 /** What people at the terminal see. */
 export class Terminal {
   readonly #interactive = process.stdout.isTTY === true;
+  #bar: SingleBar | undefined;
 
   say(text: string): void {
-    // A progress bar may stand in the line; it draws itself again with its next step.
-    process.stdout.write(`${this.#interactive ? '\r\u001b[K' : ''}${text}\n`);
+    this.#above(() => process.stdout.write(`${text}\n`));
   }
 
   fail(text: string): void {
-    process.stderr.write(`${this.#interactive ? '\r\u001b[K' : ''}${text}\n`);
+    this.#above(() => process.stderr.write(`${text}\n`));
+  }
+
+  progress(total: number): Progress {
+    return this.#interactive ? this.#drawnProgress(total) : this.#writtenProgress(total);
+  }
+
+  table(head: string[], rows: string[][]): void {
+    // Without a terminal no colours and no box: the lines are for a log, or for grep.
+    const plain = {
+      chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+      style: { head: [], border: [], compact: true },
+    };
+    const table = new Table({
+      head,
+      ...(this.#interactive ? { style: { head: ['bold'], border: ['gray'], compact: true } } : plain),
+    });
+    table.push(...rows);
+    this.say(table.toString());
+  }
+
+  good = (text: string): string => (this.#interactive ? colors.green(text) : text);
+  bad = (text: string): string => (this.#interactive ? colors.red(text) : text);
+
+  /** The bar stands in the line that is about to be written: away with it, then back below. */
+  #above(write: () => void): void {
+    if (this.#bar) process.stdout.write('\r\u001b[K');
+    write();
+    this.#bar?.render();
+  }
+
+  #drawnProgress(total: number): Progress {
+    const bar = new SingleBar({
+      format: '  {bar} {value}/{total} events settled · {phase}',
+      hideCursor: true,
+      clearOnComplete: true,
+      barsize: 32,
+      gracefulExit: false,
+    });
+    bar.start(total, 0, { phase: '' });
+    this.#bar = bar;
+    return {
+      to: (value, phase) => bar.update(Math.min(value, total), { phase }),
+      end: () => {
+        this.#bar = undefined;
+        bar.stop();
+      },
+    };
+  }
+
+  #writtenProgress(total: number): Progress {
+    let last = 0;
+    let lastPhase = '';
+    return {
+      to: (value, phase) => {
+        const due = Date.now() - last > SECONDS_BETWEEN_LINES * 1000;
+        if (!due && phase === lastPhase) return;
+        last = Date.now();
+        lastPhase = phase;
+        this.say(`  ${value}/${total} events settled · ${phase}`);
+      },
+      end: () => {},
+    };
   }
 }

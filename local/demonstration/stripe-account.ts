@@ -1,0 +1,496 @@
+import type Stripe from 'stripe';
+import { pinnedApiVersion } from '../../core/api-version.ts';
+import type { PostedEvent } from '../stripe-event-shape.ts';
+import { premiumMonthly, type SoldPrice } from './prices.ts';
+import {
+  chargeObject,
+  checkoutSessionObject,
+  customerObject,
+  disputeObject,
+  invoiceObject,
+  invoicePaymentObject,
+  paymentIntentObject,
+  paymentMethodObject,
+  refundObject,
+  subscriptionItem,
+  subscriptionObject,
+} from './stripe-objects.ts';
+
+/** An event of the account, with the second it happened in beside the fields every event has. */
+export interface AccountEvent extends PostedEvent {
+  created: number;
+}
+
+/**
+ * A Stripe account as it lives at Stripe: what happens in it makes events, and what it holds in the end is the truth.
+ *
+ * Each verb is one thing that happens to a customer, and says which events Stripe sends for it, in Stripe's order. Times are unix seconds.
+ */
+export class StripeAccount {
+  readonly events: AccountEvent[] = [];
+  readonly subscriptions = new Map<string, Stripe.Subscription>();
+  /** Makes the ids of one run differ from another's in the same database. */
+  readonly #prefix: string;
+  readonly #counts = new Map<string, number>();
+
+  constructor(prefix = '') {
+    this.#prefix = prefix;
+  }
+
+  customer(name: string): StripeCustomer {
+    return new StripeCustomer(this, `${this.#prefix}${name}`, name);
+  }
+
+  id(kind: string, owner: string): string {
+    const count = (this.#counts.get(`${kind}${owner}`) ?? 0) + 1;
+    this.#counts.set(`${kind}${owner}`, count);
+    return `${kind}_${owner}${count === 1 && kind === 'cus' ? '' : count}`;
+  }
+
+  /** An event keeps the object as it was: what happens later must not change it. */
+  emit(at: number, type: string, object: object, previous?: object): void {
+    const number = String(this.events.length + 1).padStart(4, '0');
+    this.events.push({
+      id: `evt_${this.#prefix}demo${number}`,
+      object: 'event',
+      api_version: pinnedApiVersion,
+      created: at,
+      data: structuredClone({ object, ...(previous === undefined ? {} : { previous_attributes: previous }) }),
+      livemode: false,
+      pending_webhooks: 1,
+      request: { id: `req_demo${number}`, idempotency_key: null },
+      type,
+    });
+  }
+}
+
+interface SignUp {
+  at: number;
+  price?: SoldPrice;
+  periodEnd: number;
+}
+
+/** One customer of the account, and all that can happen to them. */
+export class StripeCustomer {
+  readonly userId: string;
+  readonly customer: Stripe.Customer;
+  readonly #account: StripeAccount;
+  readonly #owner: string;
+  #paymentMethod = '';
+  #lastCharge: Stripe.Charge | undefined;
+  /** The invoice that a failed payment left open. */
+  #openInvoice: { invoice: Stripe.Invoice; intent: Stripe.PaymentIntent } | undefined;
+
+  constructor(account: StripeAccount, owner: string, name: string) {
+    this.#account = account;
+    this.#owner = owner;
+    this.userId = `user_${owner}`;
+    this.customer = customerObject(this.#id('cus'), name, 0);
+  }
+
+  /** Through Checkout, paid at once: some fifteen events within three seconds. */
+  signUp({ at, price = premiumMonthly, periodEnd }: SignUp): Stripe.Subscription {
+    this.#arrive(at);
+    const subscription = this.#subscription({ at: at + 1, status: 'incomplete', price, periodEnd, trialEnd: null });
+    const { invoice, intent } = this.#bill(subscription, {
+      at: at + 1,
+      price,
+      reason: 'subscription_create',
+      periodEnd,
+    });
+    subscription.latest_invoice = invoice.id!;
+    this.#emit(at + 1, 'customer.subscription.created', subscription);
+    this.#invoiceFinalized(invoice, at + 1);
+    this.#emit(at + 1, 'payment_intent.created', intent);
+    this.#paid(invoice, intent, at + 2);
+    this.#change(subscription, at + 2, { status: 'active', default_payment_method: this.#paymentMethod });
+    this.#checkoutCompleted(subscription, at + 3, price, price.amountMinor);
+    return subscription;
+  }
+
+  /** Through Checkout, nothing to pay until the trial ends. */
+  startTrial({ at, price = premiumMonthly, periodEnd }: SignUp): Stripe.Subscription {
+    this.#arrive(at);
+    this.#emit(at + 1, 'setup_intent.created', this.#setupIntent(at, 'requires_confirmation'));
+    this.#emit(at + 1, 'setup_intent.succeeded', this.#setupIntent(at, 'succeeded'));
+    const subscription = this.#subscription({ at: at + 1, status: 'trialing', price, periodEnd, trialEnd: periodEnd });
+    const { invoice } = this.#bill(subscription, {
+      at: at + 1,
+      price,
+      reason: 'subscription_create',
+      periodEnd,
+      amountMinor: 0,
+    });
+    subscription.latest_invoice = invoice.id!;
+    this.#emit(at + 1, 'customer.subscription.created', subscription);
+    this.#invoiceFinalized(invoice, at + 1);
+    this.#invoicePaid(invoice, at + 1);
+    this.#checkoutCompleted(subscription, at + 2, price, 0);
+    return subscription;
+  }
+
+  /** The bank asks for a confirmation that never comes. */
+  signUpUnconfirmed({ at, price = premiumMonthly, periodEnd }: SignUp): Stripe.Subscription {
+    this.#arrive(at);
+    const subscription = this.#subscription({ at: at + 1, status: 'incomplete', price, periodEnd, trialEnd: null });
+    // Made by the app itself, not by Checkout: the user's id travels in the metadata.
+    subscription.metadata = { user_id: this.userId };
+    const { invoice, intent } = this.#bill(subscription, {
+      at: at + 1,
+      price,
+      reason: 'subscription_create',
+      periodEnd,
+    });
+    subscription.latest_invoice = invoice.id!;
+    this.#emit(at + 1, 'customer.subscription.created', subscription);
+    this.#invoiceFinalized(invoice, at + 1);
+    Object.assign(intent, { status: 'requires_action' });
+    this.#emit(at + 1, 'payment_intent.created', intent);
+    this.#emit(at + 2, 'payment_intent.requires_action', intent);
+    this.#emit(at + 2, 'invoice.payment_action_required', invoice);
+    this.#openInvoice = { invoice, intent };
+    return subscription;
+  }
+
+  confirmationExpires(subscription: Stripe.Subscription, at: number): void {
+    const { invoice, intent } = this.#takeOpenInvoice();
+    Object.assign(intent, { status: 'canceled', canceled_at: at, cancellation_reason: 'void_invoice' });
+    this.#emit(at, 'payment_intent.canceled', intent);
+    Object.assign(invoice, { status: 'void', auto_advance: false });
+    invoice.status_transitions.voided_at = at;
+    this.#emit(at, 'invoice.voided', invoice);
+    this.#change(subscription, at, { status: 'incomplete_expired', ended_at: at });
+  }
+
+  trialWillEnd(subscription: Stripe.Subscription, at: number): void {
+    this.#emit(at, 'customer.subscription.trial_will_end', subscription);
+  }
+
+  /** A new period begins, and is paid; the end of a trial is the same. */
+  renew(subscription: Stripe.Subscription, { at, periodEnd }: { at: number; periodEnd: number }): void {
+    const price = this.#priceOf(subscription);
+    const { invoice, intent } = this.#beginPeriod(subscription, at, periodEnd, price, 'active');
+    this.#invoiceFinalized(invoice, at + 3600);
+    this.#emit(at + 3600, 'payment_intent.created', intent);
+    this.#paid(invoice, intent, at + 3601);
+  }
+
+  /** A new period begins, and its first payment fails. */
+  renewalFails(subscription: Stripe.Subscription, { at, periodEnd }: { at: number; periodEnd: number }): void {
+    const price = this.#priceOf(subscription);
+    const { invoice, intent } = this.#beginPeriod(subscription, at, periodEnd, price, 'active');
+    this.#invoiceFinalized(invoice, at + 3600);
+    this.#emit(at + 3600, 'payment_intent.created', intent);
+    this.#openInvoice = { invoice, intent };
+    this.#declined(at + 3601);
+    this.#change(subscription, at + 3601, { status: 'past_due' });
+  }
+
+  retryFails(at: number): void {
+    this.#declined(at);
+  }
+
+  /** The last retry failed; the account is set to leave the subscription unpaid. */
+  givenUp(subscription: Stripe.Subscription, at: number): void {
+    this.#declined(at);
+    this.#openInvoice = undefined;
+    this.#change(subscription, at, { status: 'unpaid' });
+  }
+
+  /** Another card, and the open invoice is paid. */
+  paysOpenInvoice(subscription: Stripe.Subscription, at: number): void {
+    this.#attachPaymentMethod(at);
+    const { invoice, intent } = this.#takeOpenInvoice();
+    this.#paid(invoice, intent, at + 2);
+    this.#change(subscription, at + 2, { status: 'active', default_payment_method: this.#paymentMethod });
+  }
+
+  /** In the middle of a period, with a prorated invoice that is paid at once. */
+  changePlan(
+    subscription: Stripe.Subscription,
+    { at, price, proratedMinor }: { at: number; price: SoldPrice; proratedMinor: number },
+  ): void {
+    const { current_period_end: periodEnd, current_period_start: start, id } = subscription.items.data[0]!;
+    const { invoice, intent } = this.#bill(subscription, {
+      at,
+      price,
+      reason: 'subscription_update',
+      periodEnd,
+      amountMinor: proratedMinor,
+    });
+    const items = structuredClone(subscription.items);
+    items.data = [subscriptionItem(id, subscription.id, price, subscription.created, start, periodEnd)];
+    this.#change(subscription, at, { items, latest_invoice: invoice.id! });
+    this.#invoiceFinalized(invoice, at);
+    this.#emit(at, 'payment_intent.created', intent);
+    this.#paid(invoice, intent, at + 1);
+  }
+
+  /** Any change that the customer or support makes, without money. */
+  update(subscription: Stripe.Subscription, at: number, changes: Partial<Stripe.Subscription>): void {
+    this.#change(subscription, at, changes);
+  }
+
+  cancelAtPeriodEnd(subscription: Stripe.Subscription, at: number): void {
+    this.#change(subscription, at, {
+      cancel_at_period_end: true,
+      cancel_at: subscription.items.data[0]!.current_period_end,
+      canceled_at: at,
+      cancellation_details: {
+        comment: null,
+        feedback: 'too_expensive',
+        feedback_option: null,
+        reason: 'cancellation_requested',
+      },
+    });
+  }
+
+  keepAfterAll(subscription: Stripe.Subscription, at: number): void {
+    this.#change(subscription, at, {
+      cancel_at_period_end: false,
+      cancel_at: null,
+      canceled_at: null,
+      cancellation_details: { comment: null, feedback: null, feedback_option: null, reason: null },
+    });
+  }
+
+  /** What Stripe never sends: an update without the items that tell the price. */
+  unreadableUpdate(subscription: Stripe.Subscription, at: number): void {
+    const { items: _lost, ...rest } = subscription;
+    this.#emit(at, 'customer.subscription.updated', rest, { items: null });
+  }
+
+  end(subscription: Stripe.Subscription, at: number): void {
+    Object.assign(subscription, { status: 'canceled', ended_at: at, canceled_at: subscription.canceled_at ?? at });
+    this.#emit(at, 'customer.subscription.deleted', subscription);
+  }
+
+  refundLastCharge(at: number): void {
+    const charge = this.#lastCharge!;
+    const refund = refundObject(this.#id('re'), charge, at);
+    this.#emit(at, 'refund.created', refund);
+    const previous = { amount_refunded: 0, refunded: false };
+    Object.assign(charge, { amount_refunded: charge.amount, refunded: true });
+    this.#emit(at, 'charge.refunded', charge, previous);
+    this.#emit(at + 2, 'refund.updated', refund);
+  }
+
+  disputeLastCharge(at: number, lostAt: number): void {
+    const charge = this.#lastCharge!;
+    const id = this.#id('dp');
+    this.#emit(at, 'charge.dispute.created', disputeObject(id, charge, 'needs_response', at));
+    this.#emit(at + 1, 'charge.dispute.funds_withdrawn', disputeObject(id, charge, 'needs_response', at));
+    this.#emit(lostAt, 'charge.dispute.closed', disputeObject(id, charge, 'lost', at));
+  }
+
+  #arrive(at: number): void {
+    if (this.customer.created === 0) {
+      this.customer.created = at;
+      this.#emit(at, 'customer.created', this.customer);
+    }
+    this.#attachPaymentMethod(at);
+  }
+
+  #attachPaymentMethod(at: number): void {
+    this.#paymentMethod = this.#id('pm');
+    this.#emit(at + 1, 'payment_method.attached', paymentMethodObject(this.#paymentMethod, this.customer.id, at));
+    const previous = { invoice_settings: structuredClone(this.customer.invoice_settings) };
+    this.customer.invoice_settings.default_payment_method = this.#paymentMethod;
+    this.#emit(at + 1, 'customer.updated', this.customer, previous);
+  }
+
+  #subscription(options: {
+    at: number;
+    status: Stripe.Subscription.Status;
+    price: SoldPrice;
+    periodEnd: number;
+    trialEnd: number | null;
+  }): Stripe.Subscription {
+    const id = this.#id('sub');
+    const subscription = subscriptionObject({
+      ...options,
+      id,
+      itemId: `si_${id.slice(4)}`,
+      customer: this.customer.id,
+      created: options.at,
+      latestInvoice: null,
+    });
+    this.#account.subscriptions.set(id, subscription);
+    return subscription;
+  }
+
+  #bill(
+    subscription: Stripe.Subscription,
+    {
+      at,
+      price,
+      reason,
+      periodEnd,
+      amountMinor = price.amountMinor,
+    }: { at: number; price: SoldPrice; reason: Stripe.Invoice.BillingReason; periodEnd: number; amountMinor?: number },
+  ): { invoice: Stripe.Invoice; intent: Stripe.PaymentIntent } {
+    const id = this.#id('in');
+    const number = `${this.#owner.toUpperCase()}-${id.slice(-1).padStart(4, '0')}`;
+    const invoice = invoiceObject({
+      id,
+      number,
+      customer: this.customer.id,
+      subscription: subscription.id,
+      price,
+      amountMinor,
+      reason,
+      created: at,
+      periodStart: at,
+      periodEnd,
+    });
+    this.#emit(at, 'invoice.created', invoice);
+    const intent = paymentIntentObject({
+      id: this.#id('pi'),
+      customer: this.customer.id,
+      currency: price.currency,
+      amountMinor,
+      created: at,
+      paymentMethod: this.#paymentMethod,
+    });
+    return { invoice, intent };
+  }
+
+  #beginPeriod(
+    subscription: Stripe.Subscription,
+    at: number,
+    periodEnd: number,
+    price: SoldPrice,
+    status: Stripe.Subscription.Status,
+  ) {
+    const billed = this.#bill(subscription, { at, price, reason: 'subscription_cycle', periodEnd });
+    const items = structuredClone(subscription.items);
+    Object.assign(items.data[0]!, { current_period_start: at, current_period_end: periodEnd });
+    this.#change(subscription, at, { items, latest_invoice: billed.invoice.id!, status });
+    return billed;
+  }
+
+  #invoiceFinalized(invoice: Stripe.Invoice, at: number): void {
+    Object.assign(invoice, { status: 'open', effective_at: at, automatically_finalizes_at: null });
+    invoice.status_transitions.finalized_at = at;
+    this.#emit(at, 'invoice.finalized', invoice);
+  }
+
+  #paid(invoice: Stripe.Invoice, intent: Stripe.PaymentIntent, at: number): void {
+    const charge = chargeObject({
+      id: this.#id('ch'),
+      intent: { ...intent, payment_method: this.#paymentMethod },
+      created: at,
+      failure: null,
+    });
+    this.#lastCharge = charge;
+    this.#emit(at, 'charge.succeeded', charge);
+    Object.assign(intent, {
+      status: 'succeeded',
+      amount_received: intent.amount,
+      latest_charge: charge.id,
+      last_payment_error: null,
+      payment_method: this.#paymentMethod,
+    });
+    this.#emit(at, 'payment_intent.succeeded', intent);
+    Object.assign(invoice, { attempted: true, attempt_count: invoice.attempt_count + 1 });
+    this.#invoicePaid(invoice, at);
+    this.#emit(at, 'invoice_payment.paid', invoicePaymentObject(this.#id('inpay'), invoice, intent.id, at));
+  }
+
+  #invoicePaid(invoice: Stripe.Invoice, at: number): void {
+    Object.assign(invoice, {
+      status: 'paid',
+      amount_paid: invoice.amount_due,
+      amount_remaining: 0,
+      next_payment_attempt: null,
+    });
+    invoice.status_transitions.paid_at = at;
+    this.#emit(at, 'invoice.paid', invoice);
+    this.#emit(at, 'invoice.payment_succeeded', invoice);
+  }
+
+  #declined(at: number): void {
+    const { invoice, intent } = this.#openInvoice!;
+    const charge = chargeObject({ id: this.#id('ch'), intent, created: at, failure: 'card_declined' });
+    this.#emit(at, 'charge.failed', charge);
+    Object.assign(intent, {
+      status: 'requires_payment_method',
+      latest_charge: charge.id,
+      last_payment_error: { code: 'card_declined', decline_code: 'generic_decline', type: 'card_error' },
+    });
+    this.#emit(at, 'payment_intent.payment_failed', intent);
+    Object.assign(invoice, {
+      attempted: true,
+      attempt_count: invoice.attempt_count + 1,
+      next_payment_attempt: at + 3 * 86_400,
+    });
+    this.#emit(at, 'invoice.payment_failed', invoice);
+    this.#emit(at, 'invoice.updated', invoice, { attempt_count: invoice.attempt_count - 1 });
+  }
+
+  #takeOpenInvoice(): { invoice: Stripe.Invoice; intent: Stripe.PaymentIntent } {
+    const open = this.#openInvoice!;
+    this.#openInvoice = undefined;
+    return open;
+  }
+
+  #checkoutCompleted(subscription: Stripe.Subscription, at: number, price: SoldPrice, amountMinor: number): void {
+    const id = this.#id('cs_test');
+    this.#emit(
+      at,
+      'checkout.session.completed',
+      checkoutSessionObject({
+        id,
+        customer: this.customer.id,
+        subscription: subscription.id,
+        invoice: subscription.latest_invoice as string,
+        userId: this.userId,
+        price,
+        amountMinor,
+        created: at - 60,
+      }),
+    );
+  }
+
+  #setupIntent(created: number, status: string): object {
+    return {
+      id: `seti_${this.#owner}1`,
+      object: 'setup_intent',
+      created,
+      customer: this.customer.id,
+      livemode: false,
+      metadata: {},
+      payment_method: this.#paymentMethod,
+      status,
+      usage: 'off_session',
+    };
+  }
+
+  #priceOf(subscription: Stripe.Subscription): SoldPrice {
+    const { id, lookup_key, currency, unit_amount, recurring, product } = subscription.items.data[0]!.price;
+    return {
+      id,
+      lookupKey: lookup_key!,
+      currency,
+      amountMinor: unit_amount!,
+      interval: recurring!.interval as 'month' | 'year',
+      product: product as string,
+    };
+  }
+
+  #change(subscription: Stripe.Subscription, at: number, changes: Partial<Stripe.Subscription>): void {
+    const before = Object.fromEntries(
+      Object.keys(changes).map((key) => [key, structuredClone(subscription[key as keyof Stripe.Subscription])]),
+    );
+    Object.assign(subscription, changes);
+    this.#emit(at, 'customer.subscription.updated', subscription, before);
+  }
+
+  #emit(at: number, type: string, object: object, previous?: object): void {
+    this.#account.emit(at, type, object, previous);
+  }
+
+  #id(kind: string): string {
+    return this.#account.id(kind, this.#owner);
+  }
+}
