@@ -18,6 +18,8 @@ export interface DeliveryPlan {
   width: number;
   /** Which of the steps that could come next does. */
   choices: number[];
+  /** The comparison with Stripe asks about a subscription: which one, and before which delivery. */
+  asks: { which: number; before: number }[];
   /** What goes wrong, one for each chance in turn; nothing once they are used up. */
   faults: Fault[];
 }
@@ -31,6 +33,7 @@ export const inOrder: DeliveryPlan = {
   ahead: 0,
   width: 1,
   choices: [0],
+  asks: [],
   faults: [],
 };
 
@@ -44,6 +47,7 @@ export const deliveryPlan: fc.Arbitrary<DeliveryPlan> = fc.record({
   ahead: fc.constantFrom(0, 1, 3, 1000),
   width: fc.integer({ min: 1, max: 6 }),
   choices: fc.array(fc.nat({ max: 11 }), { minLength: 1, maxLength: 40, size: 'max' }),
+  asks: fc.array(fc.record({ which: fc.nat({ max: 3 }), before: fc.nat({ max: 60 }) }), { maxLength: 3, size: 'max' }),
   faults: fc.array(fc.constantFrom<Fault>('none', 'fetch fails', 'dies before publishing', 'dies after publishing'), {
     maxLength: 6,
     size: 'max',

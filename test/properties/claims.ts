@@ -1,0 +1,313 @@
+import { isDeepStrictEqual } from 'node:util';
+import fc from 'fast-check';
+import { recipe } from '../model/arbitraries.ts';
+import { type DeliveryPlan, deliveryPlan, inOrder } from '../model/deliveries.ts';
+import { isTied } from '../model/expectations.ts';
+import type { Recipe } from '../model/life.ts';
+import { live } from '../model/live.ts';
+import type { StripeAccount } from '../model/stripe-account.ts';
+import { tellings } from '../model/tellings.ts';
+import { backUp, restore } from './backup.ts';
+import type { Database } from './database.ts';
+import { type Held, heldOf, type Row } from './held.ts';
+import { judge, judgePlanEvents } from './judge.ts';
+import { misreadings } from './misreadings.ts';
+import { deliver, type Seen } from './trial.ts';
+
+/** What was done to hold a claim; printed, so that a green line says how much it stands for. */
+export interface Evidence {
+  seed: number;
+  histories: number;
+  events: number;
+  deliveries: number;
+  /** Deliveries of events (not of the comparison's questions) that made us ask Stripe. */
+  fetches: number;
+}
+
+export interface Claim {
+  name: string;
+  /** Runs for one unit of budget; chosen so that each claim takes about as long as the others. */
+  weight: number;
+  /** @throws {Error} with fast-check's report: the seed, the path and the smallest history that breaks the claim. */
+  hold(database: Database, runs: number, seed?: number): Promise<Evidence>;
+}
+
+let histories = 0;
+
+/** A claim over several histories at a time, each in a namespace of its own, all in one database. */
+function claim<Plan>(
+  name: string,
+  weight: number,
+  plans: fc.Arbitrary<Plan>,
+  trial: (context: {
+    database: Database;
+    recipe: Recipe;
+    plan: Plan;
+    name: string;
+    note: (account: StripeAccount, seen: Seen) => void;
+  }) => Promise<void>,
+  { namespace = 'h', maxActs = 8 } = {},
+): Claim {
+  return {
+    name,
+    weight,
+    async hold(database, runs, seed) {
+      const evidence: Evidence = { seed: 0, histories: 0, events: 0, deliveries: 0, fetches: 0 };
+      const note = (account: StripeAccount, seen: Seen) => {
+        evidence.histories += 1;
+        evidence.events += account.happenings.length;
+        evidence.deliveries += Object.values(seen.outcomes).reduce((sum, count) => sum + count, 0);
+        evidence.fetches += seen.fetches.filter((position) => position !== null).length;
+      };
+      const property = fc.asyncProperty(
+        fc.array(fc.tuple(recipe({ maxActs }), plans), { minLength: 1, maxLength: 4, size: 'max' }),
+        async (lives) => {
+          const ended = await Promise.allSettled(
+            lives.map(([recipe, plan]) =>
+              trial({ database, recipe, plan, name: `${namespace}${(++histories).toString(36)}`, note }),
+            ),
+          );
+          const failed = ended.find((it) => it.status === 'rejected');
+          if (failed) throw failed.reason;
+        },
+      );
+      const details = await fc.check(property, {
+        numRuns: runs,
+        ...(seed === undefined ? {} : { seed }),
+        interruptAfterTimeLimit: 240_000,
+      });
+      if (details.failed)
+        throw new Error(`${name}\n${fc.defaultReportMessage(details)}\n${details.errorInstance ?? ''}`);
+      return { ...evidence, seed: details.seed };
+    },
+  };
+}
+
+export const endState = claim(
+  'ends where Stripe ends, for any order, duplicates, interleaving, crashes and failing fetches',
+  3,
+  deliveryPlan,
+  async ({ database, recipe, plan, name, note }) => {
+    const account = live(recipe, name);
+    const seen = await deliver(database, account, plan);
+    note(account, seen);
+    const held = await heldOf(database, account);
+    judge(account, held);
+    judgePlanEvents(account, held, seen);
+  },
+);
+
+export const racing = claim(
+  'ends where Stripe ends when deliveries race each other over several connections',
+  2,
+  deliveryPlan,
+  async ({ database, recipe, plan, name, note }) => {
+    const account = live(recipe, name);
+    const seen = await deliver(database, account, { ...plan, width: plan.width + 2 }, { racing: true });
+    note(account, seen);
+    const held = await heldOf(database, account);
+    judge(account, held);
+    judgePlanEvents(account, held, seen);
+  },
+);
+
+export const fetchesOnlyTies = claim(
+  'asks Stripe only where the events of one second cannot decide',
+  2,
+  deliveryPlan,
+  async ({ database, recipe, plan, name, note }) => {
+    const account = live(recipe, name);
+    const seen = await deliver(database, account, { ...plan, asks: [] });
+    note(account, seen);
+    for (const position of seen.fetches) {
+      const happening = account.happenings[position!]!;
+      if (!isTied(account, happening))
+        throw new Error(`Asked Stripe because of ${happening.type} ${happening.id}, alone in its second`);
+    }
+  },
+);
+
+const againInOrder: fc.Arbitrary<DeliveryPlan> = fc
+  .record({ again: fc.array(fc.record({ which: fc.nat({ max: 60 }), later: fc.nat({ max: 20 }) }), { maxLength: 8 }) })
+  .map(({ again }) => ({ ...inOrder, again }));
+
+export const storyInOrder = claim(
+  'tells the apps exactly the story, when events arrive in order, however often each',
+  2,
+  againInOrder,
+  async ({ database, recipe, plan, name, note }) => {
+    const account = live(recipe, name);
+    const seen = await deliver(database, account, plan);
+    note(account, seen);
+    const { plan_events } = await heldOf(database, account);
+    const written = plan_events.map(({ source_event_id, subscription_id, user_id, event_type, payload }) => {
+      const { status, plan_id, currency, amount } = payload as Row;
+      return {
+        because: source_event_id,
+        subscription: subscription_id,
+        user: user_id,
+        type: event_type,
+        says: { status, plan_id, currency, amount },
+      };
+    });
+    const wanted = tellings(account);
+    if (!isDeepStrictEqual(tidy(written), tidy(wanted))) {
+      throw new Error(`Told\n${lines(tidy(written))}\nwanted\n${lines(tidy(wanted))}`);
+    }
+  },
+);
+
+/** What one event makes us tell of several subscriptions has no order of its own. */
+function tidy(told: object[]): string[] {
+  const because = (it: object) => (it as { because: string }).because;
+  const order = [...new Set(told.map(because))];
+  return [...told]
+    .map((it) => ({ it, at: order.indexOf(because(it)), text: JSON.stringify(it) }))
+    .sort((a, b) => a.at - b.at || a.text.localeCompare(b.text))
+    .map(({ text }) => text);
+}
+const lines = (items: string[]) => items.map((item) => `  ${item}`).join('\n');
+
+export const replayChangesNothing = claim(
+  'changes nothing when everything is replayed, in any order, any number of times',
+  1,
+  fc.record({ first: deliveryPlan, replays: fc.array(deliveryPlan, { minLength: 1, maxLength: 3 }) }),
+  async ({ database, recipe, plan: { first, replays }, name, note }) => {
+    const account = live(recipe, name);
+    note(account, await deliver(database, account, first));
+    const before = await heldOf(database, account);
+    for (const [index, plan] of replays.entries()) {
+      note(account, await deliver(database, account, plan, { replayName: `replay-${index}` }));
+    }
+    const after = await heldOf(database, account);
+    same(before, after);
+    judge(account, after);
+  },
+);
+
+/** Rows may say that they stem from another event or fetch that tells the same; nothing else may differ. */
+function same(before: Held, after: Held): void {
+  const bookkeeping = new Set(['ticket_issued', 'ticket_applied', 'source_event_id', 'source_type']);
+  const content = (held: Held) =>
+    JSON.stringify(held, (key, value) => (bookkeeping.has(key) ? undefined : value), 1).split('\n');
+  const [old, now] = [content(before), content(after)];
+  const changed = now
+    .map((line, index) => (line === old[index] ? '' : `${old[index]?.trim()} -> ${line.trim()}`))
+    .filter(Boolean);
+  if (changed.length > 0 || old.length !== now.length)
+    throw new Error(`The replay changed:\n${lines(changed.slice(0, 20))}`);
+}
+
+export const replayRepairs = claim(
+  'is repaired by one replay, in any order, after a wrong reading was mended',
+  2,
+  fc.record({
+    first: deliveryPlan,
+    bug: fc.nat({ max: misreadings.length - 1 }),
+    from: fc.nat({ max: 40 }),
+    until: fc.nat({ max: 60 }),
+    replay: deliveryPlan,
+  }),
+  async ({ database, recipe, plan: { first, bug, from, until, replay }, name, note }) => {
+    const account = live(recipe, name);
+    let calls = 0;
+    const misread = (fact: object) => {
+      calls += 1;
+      return calls > from && calls <= from + until ? misreadings[bug]!.misread(fact) : fact;
+    };
+    note(account, await deliver(database, account, first, { misread }));
+    note(account, await deliver(database, account, replay, { replayName: 'after-the-fix' }));
+    judge(account, await heldOf(database, account));
+  },
+  { namespace: 'r' },
+);
+
+export const replayAfterRestore = claim(
+  'is repaired by one replay, in any order, after an older backup was restored',
+  1,
+  fc.record({ first: deliveryPlan, backedUpAfter: fc.nat({ max: 60 }), replay: deliveryPlan }),
+  async ({ database, recipe, plan: { first, backedUpAfter, replay }, name, note }) => {
+    const account = live(recipe, name);
+    let backup: Awaited<ReturnType<typeof backUp>> | undefined;
+    let settled = 0;
+    const seen = await deliver(database, account, first, {
+      async afterEach() {
+        settled += 1;
+        if (settled === backedUpAfter) backup = await backUp(database, account);
+      },
+    });
+    note(account, seen);
+    await restore(database, account, backup);
+    note(account, await deliver(database, account, replay, { replayName: 'after-the-restore' }));
+    const held = await heldOf(database, account);
+    judge(account, held);
+    judgePlanEvents(account, held);
+  },
+);
+
+export const bothShapes = claim(
+  'makes the same rows of one history in today’s API shape and in the one before basil',
+  1,
+  deliveryPlan,
+  async ({ database, recipe, plan, name, note }) => {
+    const [today, before] = [live(recipe, `${name}n`), live(recipe, `${name}o`)];
+    note(today, await deliver(database, today, plan, { shape: 'endive' }));
+    note(
+      before,
+      await deliver(database, before, plan, { shape: 'acacia', answers: plan.ahead === 0 ? 'acacia' : 'endive' }),
+    );
+    const rows = [await heldOf(database, today), await heldOf(database, before)].map((held) =>
+      JSON.stringify(held, (key, value) => (unlikeByNature.has(key) ? undefined : value), 1)
+        .replaceAll(`${name}nx`, `${name}x`)
+        .replaceAll(`${name}ox`, `${name}x`),
+    );
+    if (rows[0] !== rows[1]) throw new Error(`Today's shape made\n${rows[0]}\nthe older one\n${rows[1]}`);
+    judge(before, await heldOf(database, before));
+  },
+);
+
+/** Ids and clocks of the database itself; and a payment's invoice, which only the older shape names. */
+const unlikeByNature = new Set(['id', 'sequence', 'created_at', 'invoice_id']);
+
+export const neverTouchesAnother = claim(
+  'never touches the row of a subscription that the event is not about',
+  1,
+  fc.constant(inOrder),
+  async ({ database, recipe, plan, name, note }) => {
+    const account = live(recipe, name);
+    let before: Row[] = [];
+    const seen = await deliver(database, account, plan, {
+      async afterEach(position) {
+        if (position === null) return;
+        const { object, type } = account.happenings[position]!;
+        const about =
+          object.kind === 'subscription' ? object.id : object.kind === 'checkout.session' ? object.subscription : null;
+        const { rows } = await database.admin.query('select * from billing.subscriptions where customer_id = any($1)', [
+          account.all('customer').map(({ id }) => id),
+        ]);
+        for (const row of rows.filter(({ subscription_id }) => subscription_id !== about)) {
+          const was = before.find(({ subscription_id }) => subscription_id === row.subscription_id);
+          if (!isDeepStrictEqual(own(was), own(row)))
+            throw new Error(`${type} about ${about ?? object.id} changed ${row.subscription_id}`);
+        }
+        before = rows;
+      },
+    });
+    note(account, seen);
+  },
+);
+
+/** Whose it is, and how long its grace lasts, may come from the customer, a Checkout session or an invoice. */
+const own = (row: Row | undefined) => row && { ...row, user_id: null, grace_ends_at: null, announced: null };
+
+export const claims: readonly Claim[] = [
+  endState,
+  racing,
+  fetchesOnlyTies,
+  storyInOrder,
+  replayChangesNothing,
+  replayRepairs,
+  replayAfterRestore,
+  bothShapes,
+  neverTouchesAnother,
+];

@@ -1,0 +1,7 @@
+import type pg from 'pg';
+
+/** What a property needs of a database: the handlers' own connections, and an administrator's to look inside. */
+export interface Database {
+  writer: pg.Pool;
+  admin: pg.Pool;
+}

@@ -1,0 +1,29 @@
+import { freshDatabase, type TestDatabase } from '../support/database.ts';
+import type { Claim, Evidence } from './claims.ts';
+import { watchOver } from './watch.ts';
+
+/** Runs of a claim of weight one. `npm run prove -- --runs N` for more; PROVE_SEED repeats a run that failed. */
+const runs = Number(process.env.PROVE_RUNS ?? 100);
+const seed = process.env.PROVE_SEED === undefined ? undefined : Number(process.env.PROVE_SEED);
+
+/** Makes a test of each claim, all over one database of their own. */
+export function hold(...claims: readonly Claim[]): void {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await freshDatabase();
+    await watchOver(database);
+  });
+  afterAll(() => database.close());
+
+  for (const claim of claims) {
+    it(claim.name, async () => {
+      const evidence = await claim.hold(database, runs * claim.weight, seed);
+      process.stderr.write(`${describeEvidence(claim, evidence)}\n`);
+    }, 300_000);
+  }
+}
+
+export function describeEvidence({ name }: Claim, { seed, histories, events, deliveries, fetches }: Evidence): string {
+  const share = ((100 * fetches) / Math.max(deliveries, 1)).toFixed(1);
+  return `  ${name}: ${histories} histories, ${events} events, ${deliveries} deliveries, Stripe asked for ${share} % (seed ${seed})`;
+}

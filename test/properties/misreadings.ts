@@ -1,0 +1,64 @@
+import type { SubscriptionSnapshot } from '../../core/facts/subscription.ts';
+import type { Fact } from '../../core/read-fact.ts';
+
+/** A bug that a release had for a while: what it makes of a fact. */
+export interface Misreading {
+  name: string;
+  misread(fact: object): object;
+}
+
+const ofSubscription = (
+  name: string,
+  patch: (snapshot: SubscriptionSnapshot) => Partial<SubscriptionSnapshot>,
+): Misreading => ({
+  name,
+  misread(fact) {
+    const read = fact as Fact;
+    if (read.kind !== 'subscription' || read.snapshot === null) return fact;
+    return { ...read, snapshot: { ...read.snapshot, ...patch(read.snapshot) } };
+  },
+});
+
+export const misreadings: readonly Misreading[] = [
+  ofSubscription('the catalogue lacks premium_plus', ({ plan_id }) =>
+    plan_id === 'premium_plus' ? { plan_id: null, tier: null, grace_days: null } : {},
+  ),
+  ofSubscription('every price is taken for premium', () => ({ plan_id: 'premium', tier: 'PREMIUM', grace_days: 7 })),
+  ofSubscription('the quantity is forgotten', ({ amount_minor, quantity }) => ({
+    amount_minor: (amount_minor ?? 0) / quantity,
+    quantity: 1,
+  })),
+  ofSubscription('past_due is taken for active', ({ status }) => (status === 'past_due' ? { status: 'active' } : {})),
+  ofSubscription('metadata is not read', () => ({ metadata_user_id: null })),
+  ofSubscription('trialing is taken for the end', ({ status }) =>
+    status === 'trialing' ? { status: 'canceled' } : {},
+  ),
+  ofSubscription('active is taken for the end', ({ status }) => (status === 'active' ? { status: 'canceled' } : {})),
+  {
+    name: 'amounts of payments and invoices are read as zero',
+    misread: (fact) => ({
+      ...fact,
+      ...('amount_minor' in fact ? { amount_minor: 0 } : {}),
+      ...('amount_due_minor' in fact ? { amount_due_minor: 0, amount_paid_minor: 0 } : {}),
+    }),
+  },
+  {
+    name: 'whatever is not settled is read as settled',
+    misread: (fact) => {
+      const read = fact as Fact;
+      if (read.kind === 'payment' && read.status === 'requires_payment_method') return { ...read, status: 'succeeded' };
+      if (read.kind === 'invoice' && read.status === 'open') return { ...read, status: 'paid', problem: null };
+      if (read.kind === 'refund' && read.status === 'pending') return { ...read, status: 'failed' };
+      if (read.kind === 'checkout' && read.status === 'unpaid') return { ...read, status: 'complete' };
+      return read;
+    },
+  },
+  {
+    name: 'nobody is recognised',
+    misread: (fact) => ({
+      ...fact,
+      ...('user_id' in fact ? { user_id: null } : {}),
+      ...('metadata_user_id' in fact ? { metadata_user_id: null } : {}),
+    }),
+  },
+];

@@ -1,0 +1,4 @@
+import { bothShapes, endState, fetchesOnlyTies, neverTouchesAnother } from './claims.ts';
+import { hold } from './hold.ts';
+
+describe('whatever the order', () => hold(endState, fetchesOnlyTies, bothShapes, neverTouchesAnother));

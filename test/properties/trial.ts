@@ -1,0 +1,216 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { type PlanStore, planStore } from '../../adapters/plan-store.ts';
+import { type Catalogue, readCatalogue } from '../../core/catalogue.ts';
+import { PipelineError } from '../../core/errors.ts';
+import { eventRoutes, isRouted } from '../../core/event-routes.ts';
+import type { Outcome } from '../../core/outcome.ts';
+import type { PlanEvent } from '../../core/plan-event.ts';
+import { type EventDoor, settle } from '../../lambdas/event-door.ts';
+import { type ApiShape, eventJson, objectJson } from '../model/api-shapes.ts';
+import { type DeliveryPlan, deliveryOrder, type Fault, momentAfter } from '../model/deliveries.ts';
+import type { StripeAccount } from '../model/stripe-account.ts';
+import type { Database } from './database.ts';
+import { Steps } from './steps.ts';
+
+const source = 'aws.partner/stripe.com/ed_test_proof';
+
+export const catalogue: Catalogue = (() => {
+  const read = readCatalogue(parse(readFileSync(join(import.meta.dirname, '../../config/plans.yaml'), 'utf8')));
+  if ('problems' in read) throw new Error(read.problems.join('\n'));
+  return read.catalogue;
+})();
+
+/** A question that the comparison with Stripe queues, or an event of the history by its position. */
+type Item = { position: number } | { ask: number; which: number; message?: Message };
+
+interface Message {
+  worker: EventDoor['worker'];
+  envelope: object;
+}
+
+/** What was seen while a history was delivered. */
+export interface Seen {
+  outcomes: Partial<Record<Outcome, number>>;
+  /** Deliveries that made us ask Stripe: the event's position, or null for a question of the comparison. */
+  fetches: (number | null)[];
+  published: PlanEvent[];
+}
+
+export interface TrialOptions {
+  shape?: ApiShape;
+  /** The shape of the API's answers; the handlers pin today's. */
+  answers?: ApiShape;
+  replayName?: string;
+  /** A catalogue with something missing, or a store that reads wrongly. */
+  catalogue?: Catalogue;
+  /** Spoils what a reader made of an event: a bug that was switched on for a while. */
+  misread?: (fact: object) => object;
+  /** Called after each delivery that was settled, with the event's position (null: a question of the comparison). */
+  afterEach?: (position: number | null) => Promise<void>;
+  /** Really at once, over as many connections, instead of one step at a time. */
+  racing?: boolean;
+}
+
+/**
+ * Delivers a whole history to the real door, over a real database: the product's readers, its worker loop, its apply function.
+ *
+ * Only what Amazon and Stripe do is played: the queue (this loop), the app bus (a list), the API (the model).
+ */
+export async function deliver(
+  database: Database,
+  account: StripeAccount,
+  plan: DeliveryPlan,
+  options: TrialOptions = {},
+): Promise<Seen> {
+  const seen: Seen = { outcomes: {}, fetches: [], published: [] };
+  const steps = new Steps(plan.choices, plan.width);
+  const gate = options.racing ? () => Promise.resolve() : () => steps.gate();
+  const faults = [...plan.faults];
+  let lastDelivered = -1;
+  const moment = () =>
+    options.replayName === undefined
+      ? momentAfter(plan, lastDelivered, account.happenings.length)
+      : account.happenings.length;
+
+  const store = gated(planStore(database.writer), gate, options.misread);
+  const doorFor = (worker: EventDoor['worker'], fault: Fault, position: number | null): EventDoor => ({
+    worker,
+    livemode: false,
+    source,
+    catalogue: options.catalogue ?? catalogue,
+    store,
+    stripe: {
+      async subscription(id) {
+        await gate();
+        seen.fetches.push(position);
+        if (fault === 'fetch fails') throw new PipelineError('stripe_503', 'later', 'Stripe is down, says the plan');
+        const answer = objectJson(account.versionAt(id, moment())!, options.answers ?? 'endive');
+        await gate();
+        return answer;
+      },
+    },
+    // The first guard is taken away: the database must be enough.
+    once: async (_key, work) => ({ answer: await work(), again: false }),
+    async publish(planEvents) {
+      if (fault === 'dies before publishing') throw new Died();
+      seen.published.push(...planEvents);
+      if (fault === 'dies after publishing') throw new Died();
+    },
+    now: () => 0,
+  });
+
+  const queue = itemsOf(plan, account, options.replayName !== undefined);
+  await (options.racing ? race : (items: Item[], one: (item: Item) => Promise<void>) => steps.run(items, one))(
+    queue,
+    async (item) => {
+      const message = messageOf(item, account, moment, options);
+      if (message === undefined) return;
+      const position = 'position' in item ? item.position : null;
+      if (position !== null) lastDelivered = Math.max(lastDelivered, position);
+      const fault = faults.shift() ?? 'none';
+      try {
+        await gate();
+        const { outcome } = await settle(doorFor(message.worker, fault, position), JSON.stringify(message.envelope));
+        seen.outcomes[outcome] = (seen.outcomes[outcome] ?? 0) + 1;
+        await options.afterEach?.(position);
+      } catch (error) {
+        // Back to the queue, as SQS would: what healed in between is none of the event's business.
+        if (error instanceof Died || (error instanceof PipelineError && error.retry === 'later')) queue.push(item);
+        else throw error;
+      }
+    },
+  );
+  return seen;
+
+  async function race(items: Item[], one: (item: Item) => Promise<void>): Promise<void> {
+    const lane = async () => {
+      for (let item = items.shift(); item !== undefined; item = items.shift()) await one(item);
+    };
+    await Promise.all(Array.from({ length: plan.width }, lane));
+  }
+}
+
+/** The function's process ended here; the queue will deliver the message again. */
+class Died extends Error {}
+
+function itemsOf(plan: DeliveryPlan, account: StripeAccount, isReplay: boolean): Item[] {
+  const items: Item[] = deliveryOrder(plan, account.happenings.length).map((position) => ({ position }));
+  if (isReplay) return items;
+  plan.asks.forEach(({ which, before }, ask) => {
+    items.splice(before % (items.length + 1), 0, { ask, which });
+  });
+  return items;
+}
+
+function messageOf(
+  item: Item,
+  account: StripeAccount,
+  moment: () => number,
+  options: TrialOptions,
+): Message | undefined {
+  if ('position' in item) {
+    const happening = account.happenings[item.position]!;
+    if (!isRouted(happening.type)) return undefined;
+    const replay = options.replayName === undefined ? {} : { 'replay-name': options.replayName };
+    return {
+      worker: eventRoutes[happening.type],
+      envelope: {
+        ...envelope(happening.type, happening.created, eventJson(happening, options.shape ?? 'endive')),
+        ...replay,
+      },
+    };
+  }
+  const message = item.message ?? question(item, account, moment());
+  if (message) item.message = message;
+  return message;
+}
+
+/** The comparison lists what Stripe has at this moment, and asks about one of them. */
+function question(
+  { ask, which }: { ask: number; which: number },
+  account: StripeAccount,
+  moment: number,
+): Message | undefined {
+  const there = account.all('subscription').filter(({ id }) => account.versionAt(id, moment) !== undefined);
+  const about = there[which % there.length];
+  if (about === undefined) return undefined;
+  const detail = {
+    id: `reconcile_${about.id}_${ask}`,
+    type: 'reconcile.subscription',
+    created: account.now,
+    livemode: false,
+    api_version: null,
+    data: { object: { id: about.id, customer: about.customer } },
+  };
+  return { worker: 'billing', envelope: { ...envelope(detail.type, account.now, detail), origin: 'reconcile' } };
+}
+
+const envelope = (type: string, created: number, detail: object) => ({
+  version: '0',
+  id: 'a0000000-0000-4000-8000-000000000000',
+  source,
+  'detail-type': type,
+  time: new Date((created + 1) * 1000).toISOString(),
+  detail,
+});
+
+function gated(
+  store: PlanStore,
+  gate: () => Promise<void>,
+  misread: (fact: object) => object = (fact) => fact,
+): PlanStore {
+  return {
+    async apply(delivery, fact) {
+      await gate();
+      return store.apply(delivery, fact && (misread(fact) as typeof fact));
+    },
+    async applyFetched(delivery, fact, fetched) {
+      await gate();
+      const { snapshot } = misread({ ...fact, snapshot: fetched.snapshot }) as typeof fact;
+      return store.applyFetched(delivery, fact, { ...fetched, snapshot: snapshot! });
+    },
+    compare: (wanted) => store.compare(wanted),
+  };
+}
