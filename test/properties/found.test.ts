@@ -58,7 +58,8 @@ describe('found by the properties', () => {
       return { ...read, snapshot: { ...read.snapshot, status: 'canceled' } };
     };
     for (const [index, afterSeconds] of [0, 5].entries()) {
-      for (const [turn, jitter] of [[0], [1000, 0], [0, 500, 1000]].entries()) {
+      const backwards = Array.from({ length: 40 }, (_, position) => 2000 - 100 * position);
+      for (const [turn, jitter] of [[0], backwards].entries()) {
         const recipe = life([{ afterSeconds, act: { do: 'change quantity', nth: 0, quantity: 2 } }]);
         const account = live(recipe, `rfound3n${index}n${turn}`);
         await deliver(database, account, inOrder, { misread });
