@@ -1,0 +1,60 @@
+import { gunzipSync } from 'node:zlib';
+import { GetObjectCommand, paginateListObjectsV2, type S3Client } from '@aws-sdk/client-s3';
+
+/** An envelope as the audit trail keeps it: what the bus delivered, byte for byte. */
+export interface AuditedEnvelope {
+  line: string;
+  time: Date;
+  'detail-type': string;
+  'replay-name'?: string;
+}
+
+/**
+ * An object is named after its first envelope's hour, but may hold later ones: all that waited while the audit was paused, at most for as
+ * long as its queue keeps messages. One day covers everything but such a pause.
+ */
+const NAMED_EARLIER_MS = 24 * 3_600_000;
+
+/** Every audited envelope of a time range, object by object, replays left out (the archive leaves them out too). */
+export async function* auditedEvents(s3: S3Client, bucket: string, from: Date, to: Date): AsyncGenerator<AuditedEnvelope[]> {
+  for (const hour of hoursBetween(new Date(from.getTime() - NAMED_EARLIER_MS), to)) {
+    for await (const { Contents = [] } of paginateListObjectsV2({ client: s3 }, { Bucket: bucket, Prefix: hour })) {
+      for (const { Key, LastModified } of Contents) {
+        // Written before the range began: it can hold nothing of it.
+        if (Key === undefined || (LastModified !== undefined && LastModified < from)) continue;
+        const envelopes = (await readObject(s3, bucket, Key)).filter(({ time, 'replay-name': replay }) => replay === undefined && time >= from && time <= to);
+        if (envelopes.length > 0) yield envelopes;
+      }
+    }
+  }
+}
+
+/** The envelopes of one audit object; lines that are no envelope are left out, as no rule could match them. */
+export async function readObject(s3: S3Client, bucket: string, key: string): Promise<AuditedEnvelope[]> {
+  const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+  const bytes = Buffer.from(await Body!.transformToByteArray());
+  // `Content-Encoding: gzip` makes some servers and clients unpack it on the way.
+  const text = (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString('utf8');
+  return text.split('\n').flatMap((line) => envelopeIn(line) ?? []);
+}
+
+function envelopeIn(line: string): AuditedEnvelope | undefined {
+  try {
+    const envelope = JSON.parse(line) as Record<string, unknown>;
+    const time = new Date(String(envelope['time']));
+    if (Number.isNaN(time.getTime()) || typeof envelope['detail-type'] !== 'string') return undefined;
+    const replay = envelope['replay-name'];
+    return { line, time, 'detail-type': envelope['detail-type'], ...(typeof replay === 'string' && { 'replay-name': replay }) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** `2026/11/21/09/`, `2026/11/21/10/`, … */
+function hoursBetween(from: Date, to: Date): string[] {
+  const hours: string[] = [];
+  for (let at = Math.floor(from.getTime() / 3_600_000); at <= to.getTime() / 3_600_000; at++) {
+    hours.push(`${new Date(at * 3_600_000).toISOString().slice(0, 13).replaceAll('-', '/').replace('T', '/')}/`);
+  }
+  return hours;
+}

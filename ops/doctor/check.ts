@@ -1,0 +1,16 @@
+/** One line of the doctor's: what was looked at, what it saw, and for what is wrong, the way to mend it. */
+export interface Check {
+  /** Stable, for scripts: `stripe.key`, `aws.rules.enabled`. */
+  id: string;
+  verdict: 'ok' | 'wrong' | 'not checked';
+  says: string;
+  fix: string | null;
+}
+
+export const ok = (id: string, says: string): Check => ({ id, verdict: 'ok', says, fix: null });
+export const wrong = (id: string, says: string, fix: string): Check => ({ id, verdict: 'wrong', says, fix });
+export const notChecked = (id: string, says: string, fix: string): Check => ({ id, verdict: 'not checked', says, fix });
+
+/** A few names, then how many more. */
+export const some = (names: readonly string[], most = 5): string =>
+  names.length <= most ? names.join(', ') : `${names.slice(0, most).join(', ')} and ${names.length - most} more`;

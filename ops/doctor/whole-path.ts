@@ -1,0 +1,68 @@
+import { paginateListObjectsV2 } from '@aws-sdk/client-s3';
+import { readObject } from '../audited-events.ts';
+import { explain } from '../explain.ts';
+import type { Ops } from '../ops.ts';
+import { status } from '../status.ts';
+import { destinationOf } from '../stripe-destination.ts';
+import { type Check, ok, wrong } from './check.ts';
+
+/** Stripe says a ping arrives within seconds; a cold audit function and its queue add some. */
+const PING_TIMEOUT_MS = 120_000;
+
+/** Whether events flow: one was seen in the last `hours`, and with `ping`, one sent now comes out at the far end. */
+export async function checkPath(ops: Ops, { hours, ping }: { hours: number; ping: boolean }): Promise<Check[]> {
+  return [await checkLastEvent(ops, hours), ...(ping ? [await checkPing(ops)] : [])];
+}
+
+async function checkLastEvent(ops: Ops, hours: number): Promise<Check> {
+  const { data } = await status(ops);
+  const last = data.last_event_at;
+  const since = ops.now().getTime() - hours * 3_600_000;
+  if (last !== null && Date.parse(last) >= since) return ok('path.last_event', `The last event came at ${last}.`);
+  return wrong(
+    'path.last_event',
+    `No event came in the last ${hours} hours${last === null ? '' : ` (the last at ${last})`}.`,
+    'Normal before go-live: `npm run ops -- doctor --ping` sends one. Else look at the destination above, and at the archive\'s event count.',
+  );
+}
+
+/** Stripe → bus → audit rule → queue → function → bucket: the ping's own id must be found there. */
+async function checkPing(ops: Ops): Promise<Check> {
+  const { outputs } = await ops.stack();
+  try {
+    const stripe = await ops.stripe();
+    const destination = await destinationOf(stripe, outputs.StripeEventSourceName);
+    const sentAt = ops.now();
+    const event = await stripe.v2.core.eventDestinations.ping(destination.id);
+    ops.say(`Stripe sent the ping ${event.id}; waiting for it in the audit bucket.`);
+    const giveUpAt = sentAt.getTime() + PING_TIMEOUT_MS;
+    while (ops.now().getTime() < giveUpAt) {
+      if (await isAudited(ops, event.id, sentAt)) {
+        return ok('path.ping', `Stripe's ping came out at the far end, the audit bucket, after ${Math.round((ops.now().getTime() - sentAt.getTime()) / 1000)} s.`);
+      }
+      await ops.sleep(2000);
+    }
+    return wrong('path.ping', `Stripe's ping ${event.id} did not arrive in the audit bucket within ${PING_TIMEOUT_MS / 1000} s.`, 'Look, in this order: the destination above, the bus\'s metrics, `npm run ops -- redrive` for the audit queues, the log of the audit function.');
+  } catch (error) {
+    const refusal = explain(error);
+    if (!refusal) throw error;
+    return wrong('path.ping', `No ping could be sent: ${refusal.message}`, refusal.fix);
+  }
+}
+
+async function isAudited(ops: Ops, eventId: string, since: Date): Promise<boolean> {
+  const { outputs } = await ops.stack();
+  // The envelope's time may lie in the hour before ours.
+  for (const hour of [new Date(since.getTime() - 60_000), new Date(ops.now().getTime() + 60_000)].map(folderOf).filter((folder, index, all) => all.indexOf(folder) === index)) {
+    for await (const { Contents = [] } of paginateListObjectsV2({ client: ops.aws.s3 }, { Bucket: outputs.AuditBucketName, Prefix: hour })) {
+      for (const { Key, LastModified } of Contents) {
+        if (Key === undefined || (LastModified && LastModified.getTime() < since.getTime() - 60_000)) continue;
+        const envelopes = await readObject(ops.aws.s3, outputs.AuditBucketName, Key);
+        if (envelopes.some(({ line }) => line.includes(`"${eventId}"`))) return true;
+      }
+    }
+  }
+  return false;
+}
+
+const folderOf = (at: Date): string => `${at.toISOString().slice(0, 13).replaceAll('-', '/').replace('T', '/')}/`;

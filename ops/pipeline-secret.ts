@@ -1,0 +1,27 @@
+import { GetSecretValueCommand, PutSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+
+/** What the functions read from Secrets Manager; an empty string until set. */
+export const secretNames = ['DATABASE_URL', 'STRIPE_SECRET_KEY', 'API_KEY'] as const;
+export type SecretName = (typeof secretNames)[number];
+export type PipelineSecret = Record<SecretName, string>;
+
+/** The secret's values, kept in this process only: no verb prints one. */
+export async function readSecret(secrets: SecretsManagerClient, arn: string): Promise<PipelineSecret> {
+  const held = await readWhole(secrets, arn);
+  return Object.fromEntries(secretNames.map((name) => [name, typeof held[name] === 'string' ? held[name] : ''])) as PipelineSecret;
+}
+
+/** Changes the named values and keeps every other field of the secret as it is. */
+export async function writeSecret(secrets: SecretsManagerClient, arn: string, values: Partial<PipelineSecret>): Promise<void> {
+  const held = await readWhole(secrets, arn);
+  await secrets.send(new PutSecretValueCommand({ SecretId: arn, SecretString: JSON.stringify({ ...held, ...values }) }));
+}
+
+async function readWhole(secrets: SecretsManagerClient, arn: string): Promise<Record<string, unknown>> {
+  const { SecretString } = await secrets.send(new GetSecretValueCommand({ SecretId: arn }));
+  try {
+    return JSON.parse(SecretString ?? '{}') as Record<string, unknown>;
+  } catch (cause) {
+    throw new Error(`The secret ${arn} is not JSON. Put {"DATABASE_URL":"","STRIPE_SECRET_KEY":"","API_KEY":""} there, then \`secrets set\`.`, { cause });
+  }
+}

@@ -1,0 +1,52 @@
+import type { ReplayPlan, ReplayResult } from '../replay.ts';
+import type { Preview } from '../replay-preview.ts';
+import type { Paint } from './paint.ts';
+
+const SHOWN_CHANGES = 20;
+
+export function printReplayPlan({ from, to, rules, preview, pieces, resumes, state_file }: ReplayPlan, paint: Paint): string {
+  const done = pieces.filter(({ state }) => state === 'completed').length;
+  return [
+    `${paint.bold('Replay')} ${from} to ${to}, to ${rules.join(' and ')}`,
+    ...(resumes ? [`Goes on with ${resumes}: ${done} of ${pieces.length} pieces are done (${state_file}).`] : []),
+    '',
+    preview ? printPreview(preview, paint) : paint.dim('No preview was asked for.'),
+  ].join('\n');
+}
+
+function printPreview(preview: Preview, paint: Paint): string {
+  if (preview.events === 0) return 'The audit bucket holds no event of that range for these rules.';
+  const { events, by_type, by_outcome, parked_because, changes, plan_events } = preview;
+  const counts = (record: Record<string, number>) =>
+    Object.entries(record)
+      .sort(([, a], [, b]) => b - a)
+      .map(([name, number]) => `${number} ${name.replaceAll('_', ' ')}`)
+      .join(', ');
+  return [
+    paint.bold(`${events} events, tried in transactions that were rolled back`),
+    paint.table(['type', 'events'], Object.entries(by_type).sort(([a], [b]) => a.localeCompare(b))),
+    '',
+    `Outcomes: ${counts(by_outcome)}.`,
+    ...(Object.keys(parked_because).length > 0 ? [paint.wrong(`Parked because: ${counts(parked_because)}.`)] : []),
+    Object.keys(plan_events).length > 0 ? `The apps would receive ${Object.entries(plan_events).map(([name, number]) => `${number} ${name}`).join(', ')}.` : 'The apps would receive nothing.',
+    changes.length === 0 ? 'No plan state would change.' : paint.bold(`${changes.length} plan ${changes.length === 1 ? 'state' : 'states'} would change:`),
+    ...changes
+      .slice(0, SHOWN_CHANGES)
+      .map(({ subscription_id, user_id, customer_id, fields }) => `  ${subscription_id} (${user_id ?? customer_id}): ${fields.map(({ field, now, then }) => `${field} ${now} → ${then}`).join(', ')}`),
+    ...(changes.length > SHOWN_CHANGES ? [`  and ${changes.length - SHOWN_CHANGES} more; --json lists all.`] : []),
+  ].join('\n');
+}
+
+export function printReplayResult({ run, pieces, outcomes }: ReplayResult, paint: Paint): string {
+  const states = Map.groupBy(pieces, ({ state }) => state);
+  const lines = [`${paint.bold(run)}: ${[...states].map(([state, list]) => `${list.length} ${state}`).join(', ')}`];
+  if (!outcomes) return lines.join('\n');
+  const words = Object.keys(outcomes.by_outcome).sort();
+  return [
+    ...lines,
+    `${outcomes.settled} events settled: ${words.map((word) => `${outcomes.by_outcome[word]} ${word}`).join(', ') || 'none so far'}`,
+    ...(outcomes.settled > 0
+      ? [paint.table(['type', ...words], Object.entries(outcomes.by_type).sort(([a], [b]) => a.localeCompare(b)).map(([type, counts]) => [type, ...words.map((word) => counts[word] ?? 0)]))]
+      : []),
+  ].join('\n');
+}
