@@ -22,10 +22,13 @@ export function linksRow(pipeline: WatchedPipeline, alarms: Alarms): IWidget[][]
   const { region } = Stack.of(alarms);
   const console = (service: string, page: string) =>
     `https://${region}.console.aws.amazon.com/${service}/home?region=${region}#${page}`;
+  // Without an address the runbooks are a folder of the repository, which the console cannot open.
+  const online = settings.runbookBaseUrl.startsWith('https://');
+  const where = online ? '' : ` (in \`${settings.runbookBaseUrl}\`)`;
   const runbooks = (names: readonly string[]) =>
-    names.map((name) => `[${name}](${settings.runbookBaseUrl}/${name}.md)`).join(' · ');
+    names.map((name) => (online ? `[${name}](${settings.runbookBaseUrl}/${name}.md)` : name)).join(' · ');
   const markdown = [
-    `**Runbooks by alarm** ${runbooks(['critical', 'degraded', ...alarmKinds])}`,
+    `**Runbooks by alarm**${where} ${runbooks(['critical', 'degraded', ...alarmKinds])}`,
     `**By situation** ${runbooks(situations)}`,
     `**Saved log queries** in the folder \`${queryFolder(pipeline)}\` of [Logs Insights](${console('cloudwatch', 'logsV2:logs-insights')}): ${savedQueries.map(({ name }) => name).join(' · ')}`,
     `**Traces** [search by \`annotation.event_id = "evt_…"\`](${console('cloudwatch', 'xray:traces/query')}) · **Queues** [all](${console('sqs/v3', '/queues')}) · **Archive** [${archiveName}](${console('events', `/archive/${archiveName}`)}) · replay with \`npm run ops -- replay\``,

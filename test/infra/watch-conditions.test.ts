@@ -1,0 +1,143 @@
+import {
+  type Measurement,
+  metricsOf,
+  metricsOfDeferral,
+  metricsOfReconcile,
+  type SettledEvent,
+} from '../../core/metrics.ts';
+import { alarmsThatFire, queueDepth } from './watch-template.ts';
+
+/** What a worker reports of a live event that went well. */
+const settled: SettledEvent = {
+  worker: 'billing',
+  type: 'customer.subscription.updated',
+  outcome: 'applied',
+  origin: 'webhook',
+  arrivalToCommitMs: 300,
+  databaseMs: 4,
+  unknownPrice: false,
+  unexpectedApiVersion: false,
+  planEvents: [],
+};
+const event = (change: Partial<SettledEvent> = {}) => metricsOf({ ...settled, ...change }, 'dev');
+const times = (count: number, measurements: Measurement[]) => Array.from({ length: count }, () => measurements).flat();
+const payment = (succeeded: boolean) =>
+  event({ type: 'payment_intent.succeeded', payment: { succeeded, currency: 'eur', amountMinor: 1900 } });
+const parked: Partial<SettledEvent> = { outcome: 'parked', arrivalToCommitMs: undefined as never };
+const deferral = (queuedForMs: number, code = 'database_down') =>
+  metricsOfDeferral({ origin: 'webhook', code, queuedForMs }, 'dev');
+
+/** Design §10, as far as it shows in what is measured; each with the alarms that must fire and no other. */
+describe('what fails, and which alarm says so', () => {
+  it('nothing fails: none', () => {
+    expect(
+      alarmsThatFire([...times(1000, event()), ...metricsOfReconcile({ drift: 0, missedEvents: 0 }, 'dev')]),
+    ).toEqual([]);
+  });
+
+  it('the same event twenty times, and others late: none, that is everyday', () => {
+    expect(
+      alarmsThatFire([...event(), ...times(19, event({ outcome: 'duplicate' })), ...event({ outcome: 'stale' })]),
+    ).toEqual([]);
+  });
+
+  it('the database is down: attempts fail, and someone is woken', () => {
+    expect(alarmsThatFire([...times(50, event()), ...times(12, deferral(20_000))])).toEqual([
+      'critical',
+      'degraded',
+      'processing-failures-critical',
+      'processing-failures-degraded',
+    ]);
+  });
+
+  it('the database was down for an hour: what is committed afterwards was late', () => {
+    const fired = alarmsThatFire([...times(1000, event()), ...times(60, event({ arrivalToCommitMs: 3_600_000 }))]);
+    expect(fired).toEqual(['critical', 'degraded', 'slo-burn-fast', 'slo-burn-lasting', 'slo-burn-slow']);
+  });
+
+  it('one event waits for Stripe’s API while all others pass: told, nobody is woken', () => {
+    expect(alarmsThatFire([...times(100, event()), ...times(3, deferral(2_000_000, 'stripe_unreachable'))])).toEqual([
+      'deferred-long',
+      'degraded',
+    ]);
+  });
+
+  it('a handler bug on one type: it lies in the failed queue, nobody is woken', () => {
+    const fired = alarmsThatFire([...times(5000, event()), ...event(parked)], [queueDepth('billing-failed', 1)]);
+    expect(fired).toEqual(['degraded', 'failed-billing']);
+  });
+
+  it('nothing is readable any more: someone is woken', () => {
+    const fired = alarmsThatFire(times(20, event(parked)), [queueDepth('billing-failed', 20)]);
+    expect(fired).toEqual(
+      expect.arrayContaining(['critical', 'processing-failures-critical', 'slo-burn-fast', 'failed-billing']),
+    );
+  });
+
+  it('a rule could not deliver: someone is woken', () => {
+    expect(alarmsThatFire(event(), [queueDepth('payments-undelivered', 1)])).toEqual([
+      'critical',
+      'undelivered-payments',
+    ]);
+  });
+
+  it('Stripe never sent an event: the reconcile run says so', () => {
+    expect(alarmsThatFire(metricsOfReconcile({ drift: 1, missedEvents: 2 }, 'dev'))).toEqual([
+      'degraded',
+      'drift',
+      'missed-events',
+    ]);
+  });
+
+  it('a replay of a whole day: its age is no latency, and no live number moves', () => {
+    expect(
+      alarmsThatFire([
+        ...times(1000, event()),
+        ...times(500, event({ origin: 'replay', arrivalToCommitMs: 86_400_000 })),
+      ]),
+    ).toEqual([]);
+  });
+
+  it('a replay that fails: live alarms are quiet; what keeps failing is told', () => {
+    const failing = metricsOfDeferral({ origin: 'replay', code: 'database_down', queuedForMs: 2_000_000 }, 'dev');
+    expect(alarmsThatFire([...times(100, event()), ...times(100, failing)])).toEqual(['deferred-long', 'degraded']);
+  });
+
+  it('parked events are mended and redriven: the SLO is not broken a second time', () => {
+    expect(
+      alarmsThatFire([...times(100, event()), ...times(50, event({ redriven: true, arrivalToCommitMs: 86_400_000 }))]),
+    ).toEqual([]);
+  });
+
+  it('a price that the catalogue lacks', () => {
+    expect(alarmsThatFire(event({ unknownPrice: true }))).toEqual(['degraded', 'unknown-price']);
+  });
+
+  it('an API version that was not tested', () => {
+    expect(alarmsThatFire(event({ unexpectedApiVersion: true }))).toEqual(['api-version', 'degraded']);
+  });
+
+  it('the secret holds nothing yet', () => {
+    expect(alarmsThatFire(deferral(1000, 'secret_not_set'))).toEqual(['critical', 'secret-not-set']);
+  });
+
+  it('payments fail: degraded above 10 %, critical above 25 %, and one of two is no incident', () => {
+    const payments = (succeeded: number, failed: number) => [
+      ...times(succeeded, payment(true)),
+      ...times(failed, payment(false)),
+    ];
+    expect(alarmsThatFire(payments(1, 1))).toEqual([]);
+    expect(alarmsThatFire(payments(18, 2))).toEqual([]);
+    expect(alarmsThatFire(payments(17, 3))).toEqual(['degraded', 'payment-failures-degraded']);
+    expect(alarmsThatFire(payments(14, 6))).toEqual([
+      'critical',
+      'degraded',
+      'payment-failures-critical',
+      'payment-failures-degraded',
+    ]);
+  });
+
+  it('one event is late in a quiet hour: no incident', () => {
+    expect(alarmsThatFire([...times(10, event()), ...event({ arrivalToCommitMs: 2500 })])).toEqual([]);
+  });
+});

@@ -1,0 +1,80 @@
+import { type Measurement, metrics } from '../../core/metrics.ts';
+import type { Template } from '../../local/synthesise.ts';
+import { type AlarmState, alarmStates } from '../../scripts/dashboard/alarm-states.ts';
+import { MetricBook, type MetricName, type Series } from '../../scripts/dashboard/metric-book.ts';
+import { dashboardOf, type StackDashboard } from '../../scripts/dashboard/stack-dashboard.ts';
+import { metricsIn } from '../../scripts/dashboard/widget-lines.ts';
+import { type Resource, type Synthesis, synthesise } from './synthesis.ts';
+
+/** `failed-billing` of `huntaze-stripe-failed-billing-dev`. */
+export const shortAlarmName = (name: string): string => name.replace(/^huntaze-stripe-(.*)-(dev|prod)$/, '$1');
+
+/** One window of a burn rate: the alarm that tells is the one that needs both. */
+export const isHalf = (name: string): boolean => /^slo-burn-\w+-(long|short)$/.test(name);
+
+/** Every alarm by its short name, composites included. */
+export function alarmsOf(synthesis: Synthesis): Map<string, Resource['Properties']> {
+  const alarms = ['AWS::CloudWatch::Alarm', 'AWS::CloudWatch::CompositeAlarm'].flatMap((type) => synthesis.all(type));
+  return new Map(alarms.map(([, { Properties }]) => [shortAlarmName(Properties.AlarmName), Properties]));
+}
+
+/** The metrics that one alarm reads. */
+export function metricsOfAlarm(alarm: Resource['Properties']): MetricName[] {
+  const named = (metric: {
+    Namespace: string;
+    MetricName: string;
+    Dimensions?: { Name: string; Value: string }[];
+  }) => ({
+    namespace: metric.Namespace,
+    name: metric.MetricName,
+    dimensions: Object.fromEntries((metric.Dimensions ?? []).map(({ Name, Value }) => [Name, Value])),
+  });
+  if (!alarm.Metrics) return alarm.MetricName ? [named(alarm)] : [];
+  // biome-ignore lint/suspicious/noExplicitAny: a template is any JSON.
+  return alarm.Metrics.flatMap(({ MetricStat }: any) => (MetricStat ? [named(MetricStat.Metric)] : []));
+}
+
+export const dashboardIn = (synthesis: Synthesis): StackDashboard =>
+  dashboardOf(synthesis.json as Template, synthesis.stack.stackName);
+
+export const metricsOfDashboard = (synthesis: Synthesis): MetricName[] =>
+  dashboardIn(synthesis).widgets.flatMap(metricsIn);
+
+/** The alarms that fire when this is all that was measured, in one period; `more` is what AWS or a stand-in measures. */
+export function alarmsThatFire(measurements: readonly Measurement[], more: readonly Series[] = []): string[] {
+  const { alarms } = dashboardIn(synthesise());
+  const at = '2026-11-21T09:00:00.000Z';
+  const ours = measurements.map(
+    ({ name, value, dimensions }): Series => ({
+      namespace: 'huntaze/stripe',
+      name,
+      unit: metrics[name].unit,
+      dimensions,
+      points: [{ at, values: [value] }],
+    }),
+  );
+  const book = new MetricBook(merged([...ours, ...more]));
+  const states = alarmStates(alarms, book, book.span);
+  const fires = alarms.filter(({ logicalId }) => states.get(logicalId) === ('ALARM' satisfies AlarmState));
+  // The two halves of a burn rate tell nobody by themselves.
+  return fires
+    .map(({ properties }) => shortAlarmName(String(properties.AlarmName)))
+    .filter((name) => !isHalf(name))
+    .sort();
+}
+
+/** A queue's number of messages, as CloudWatch and the local run measure it. */
+export const queueDepth = (queue: string, messages: number): Series => ({
+  namespace: 'AWS/SQS',
+  name: 'ApproximateNumberOfMessagesVisible',
+  unit: 'Count',
+  dimensions: { QueueName: `huntaze-stripe-${queue}-dev` },
+  points: [{ at: '2026-11-21T09:00:00.000Z', values: [messages] }],
+});
+
+function merged(series: readonly Series[]): Series[] {
+  const groups = Map.groupBy(series, ({ namespace, name, dimensions }) =>
+    JSON.stringify([namespace, name, dimensions]),
+  );
+  return [...groups.values()].map((group) => ({ ...group[0]!, points: group.flatMap(({ points }) => points) }));
+}
