@@ -38,7 +38,7 @@ export const metrics = {
   },
   UnknownPrice: finding('Events whose price the catalogue lacks; the customer keeps the plan held so far.'),
   UnexpectedApiVersion: finding('Events of an API version that this code was not tested with.'),
-  SecretNotSet: finding('Attempts that failed because the secret still holds an empty value.', 'workers and reconcile'),
+  SecretNotSet: finding('Attempts that failed because the secret still holds an empty value.'),
   Drift: finding(
     'Rows that differed from Stripe in one reconcile run; 0 is reported too, as a sign of life.',
     'reconcile',
@@ -55,7 +55,7 @@ export interface Metric {
   unit: 'Count' | 'Milliseconds' | 'None';
   /** Names of the dimensions that every value carries: exactly these, or alarms look at a metric that nobody writes. */
   dimensions: readonly Dimension[];
-  emitter: 'workers' | 'reconcile' | 'workers and reconcile';
+  emitter: 'workers' | 'reconcile';
   /** What one value says. */
   meaning: string;
 }
