@@ -607,11 +607,11 @@ declare
 begin
   select * into held from billing.subscriptions where subscription_id = id;
   if fetched is not null then
-    verdict := billing.order_of_fetch(held, (fetched ->> 'ticket')::integer, ticket_as_of, fetched -> 'snapshot' ->> 'status');
+    verdict := billing.order_of_fetch(held, (fetched ->> 'ticket')::integer, ticket_as_of, fetched -> 'snapshot' ->> 'status', event ->> 'origin' <> 'webhook');
   elsif asks_stripe then
     verdict := 'undecidable';
   else
-    verdict := billing.order_of_event(held, event ->> 'id', event ->> 'type', created, fact -> 'snapshot' ->> 'status');
+    verdict := billing.order_of_event(held, event ->> 'id', event ->> 'type', created, fact -> 'snapshot' ->> 'status', event ->> 'origin' = 'replay');
   end if;
 
   if verdict = 'stale' then
@@ -636,12 +636,17 @@ begin
     next.as_of := created;
     next.source_event_id := event ->> 'id';
     next.source_type := event ->> 'type';
-    next.ticket_applied := coalesce(held.ticket_applied, 0);
+    -- A later event overtakes every question under way; the row's own event, read anew, overtakes none.
+    next.ticket_applied := case when held.source_event_id = event ->> 'id' then held.ticket_applied else coalesce(held.ticket_issued, 0) end;
   else
     next.as_of := coalesce(ticket_as_of, next.started_at, held.as_of);
     next.source_event_id := null;
     next.source_type := 'fetch';
-    next.ticket_applied := (fetched ->> 'ticket')::integer;
+    -- So does an end.
+    next.ticket_applied := case
+      when billing.is_terminal(next.status) and not billing.is_terminal(held.status) then held.ticket_issued
+      else (fetched ->> 'ticket')::integer
+    end;
   end if;
 
   if held.subscription_id is null then
@@ -733,7 +738,7 @@ AS $function$
 $function$
 
 
-CREATE OR REPLACE FUNCTION billing.order_of_event(held billing.subscriptions, event_id text, event_type text, created timestamp with time zone, status text)
+CREATE OR REPLACE FUNCTION billing.order_of_event(held billing.subscriptions, event_id text, event_type text, created timestamp with time zone, status text, is_replay boolean)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE
@@ -741,10 +746,12 @@ AS $function$
   select case
     when held.as_of is null then 'apply'
     when held.source_event_id = event_id then 'apply'
-    when billing.is_terminal(held.status) and not billing.is_terminal(status) then 'stale'
+    when billing.is_terminal(held.status) and not billing.is_terminal(status) then
+      case when is_replay and created >= held.as_of and held.source_type <> 'customer.subscription.deleted' then 'undecidable' else 'stale' end
     when billing.is_terminal(status) and not billing.is_terminal(held.status) then 'apply'
     when created > held.as_of then 'apply'
     when created < held.as_of then 'stale'
+    when is_replay and held.source_type = 'fetch' then 'undecidable'
     when billing.is_terminal(status) and event_type = 'customer.subscription.deleted' then 'stale'
     when billing.is_terminal(status) and held.source_type = 'customer.subscription.deleted' then 'apply'
     when held.source_type = 'customer.subscription.created' then 'apply'
@@ -754,13 +761,13 @@ AS $function$
 $function$
 
 
-CREATE OR REPLACE FUNCTION billing.order_of_fetch(held billing.subscriptions, ticket integer, ticket_as_of timestamp with time zone, status text)
+CREATE OR REPLACE FUNCTION billing.order_of_fetch(held billing.subscriptions, ticket integer, ticket_as_of timestamp with time zone, status text, mends boolean)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE
 AS $function$
   select case
-    when billing.is_terminal(held.status) and not billing.is_terminal(status) then 'stale'
+    when billing.is_terminal(held.status) and not billing.is_terminal(status) and not mends then 'stale'
     when billing.is_terminal(status) and not billing.is_terminal(held.status) then 'apply'
     when held.as_of is not distinct from ticket_as_of and ticket > held.ticket_applied then 'apply'
     else 'stale'
@@ -805,7 +812,9 @@ CREATE OR REPLACE FUNCTION billing.progress(kind text, event_type text, fact jso
 AS $function$
   select case kind
     when 'customer' then array[
-      case event_type when 'customer.created' then 0 when 'customer.updated' then 1 else 2 end]
+      case event_type when 'customer.created' then 0 when 'customer.updated' then 1 else 2 end,
+      -- Of two updates in one second, the one that says whose customer it is.
+      (fact ->> 'metadata_user_id' is not null)::integer]
     when 'checkout' then array[
       case fact ->> 'status' when 'expired' then 0 when 'unpaid' then 1 when 'failed' then 2 else 3 end]
     when 'invoice' then array[

@@ -16,18 +16,22 @@ comment on function billing.is_terminal is 'A status that Stripe never takes bac
 -- 4. Within one second otherwise, events cannot decide: `previous_attributes` look like a way out and are not (three updates
 --    of which one reverts another defeat every rule built on them). Stripe must be asked.
 --
--- The very event that the row stems from is applied anew: that is how a replay repairs what was read wrongly.
+-- A replay repairs what was read wrongly. The very event that the row stems from is applied anew. A row that stems from a fetch is
+-- fetched anew. And an event which says that the subscription lived on after the end that we hold, or in its second, makes us ask:
+-- that end may have been a wrong reading. (Not so the deletion's own event, which cannot be read wrongly.)
 create function billing.order_of_event(
-  held billing.subscriptions, event_id text, event_type text, created timestamptz, status text
+  held billing.subscriptions, event_id text, event_type text, created timestamptz, status text, is_replay boolean
 ) returns text
 language sql immutable as $$
   select case
     when held.as_of is null then 'apply'
     when held.source_event_id = event_id then 'apply'
-    when billing.is_terminal(held.status) and not billing.is_terminal(status) then 'stale'
+    when billing.is_terminal(held.status) and not billing.is_terminal(status) then
+      case when is_replay and created >= held.as_of and held.source_type <> 'customer.subscription.deleted' then 'undecidable' else 'stale' end
     when billing.is_terminal(status) and not billing.is_terminal(held.status) then 'apply'
     when created > held.as_of then 'apply'
     when created < held.as_of then 'stale'
+    when is_replay and held.source_type = 'fetch' then 'undecidable'
     when billing.is_terminal(status) and event_type = 'customer.subscription.deleted' then 'stale'
     when billing.is_terminal(status) and held.source_type = 'customer.subscription.deleted' then 'apply'
     when held.source_type = 'customer.subscription.created' then 'apply'
@@ -39,13 +43,14 @@ $$;
 -- Subscriptions. Held row against what Stripe answered to a fetch that began after `ticket` was handed out: apply | stale.
 --
 -- The answer counts for the second in which the ticket was handed out. A newer event or a newer ticket has overtaken it.
--- An end is final here too: it closes the row whatever the row says meanwhile.
+-- An end is final here too: it closes the row whatever the row says meanwhile. Only a replay or the comparison with Stripe (`mends`)
+-- may open a row again, with an answer to a question asked after the row was closed: the end was a wrong reading then.
 create function billing.order_of_fetch(
-  held billing.subscriptions, ticket integer, ticket_as_of timestamptz, status text
+  held billing.subscriptions, ticket integer, ticket_as_of timestamptz, status text, mends boolean
 ) returns text
 language sql immutable as $$
   select case
-    when billing.is_terminal(held.status) and not billing.is_terminal(status) then 'stale'
+    when billing.is_terminal(held.status) and not billing.is_terminal(status) and not mends then 'stale'
     when billing.is_terminal(status) and not billing.is_terminal(held.status) then 'apply'
     when held.as_of is not distinct from ticket_as_of and ticket > held.ticket_applied then 'apply'
     else 'stale'
@@ -58,7 +63,9 @@ create function billing.progress(kind text, event_type text, fact jsonb) returns
 language sql immutable as $$
   select case kind
     when 'customer' then array[
-      case event_type when 'customer.created' then 0 when 'customer.updated' then 1 else 2 end]
+      case event_type when 'customer.created' then 0 when 'customer.updated' then 1 else 2 end,
+      -- Of two updates in one second, the one that says whose customer it is.
+      (fact ->> 'metadata_user_id' is not null)::integer]
     when 'checkout' then array[
       case fact ->> 'status' when 'expired' then 0 when 'unpaid' then 1 when 'failed' then 2 else 3 end]
     when 'invoice' then array[

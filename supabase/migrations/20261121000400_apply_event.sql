@@ -18,11 +18,11 @@ declare
 begin
   select * into held from billing.subscriptions where subscription_id = id;
   if fetched is not null then
-    verdict := billing.order_of_fetch(held, (fetched ->> 'ticket')::integer, ticket_as_of, fetched -> 'snapshot' ->> 'status');
+    verdict := billing.order_of_fetch(held, (fetched ->> 'ticket')::integer, ticket_as_of, fetched -> 'snapshot' ->> 'status', event ->> 'origin' <> 'webhook');
   elsif asks_stripe then
     verdict := 'undecidable';
   else
-    verdict := billing.order_of_event(held, event ->> 'id', event ->> 'type', created, fact -> 'snapshot' ->> 'status');
+    verdict := billing.order_of_event(held, event ->> 'id', event ->> 'type', created, fact -> 'snapshot' ->> 'status', event ->> 'origin' = 'replay');
   end if;
 
   if verdict = 'stale' then
@@ -47,12 +47,17 @@ begin
     next.as_of := created;
     next.source_event_id := event ->> 'id';
     next.source_type := event ->> 'type';
-    next.ticket_applied := coalesce(held.ticket_applied, 0);
+    -- A later event overtakes every question under way; the row's own event, read anew, overtakes none.
+    next.ticket_applied := case when held.source_event_id = event ->> 'id' then held.ticket_applied else coalesce(held.ticket_issued, 0) end;
   else
     next.as_of := coalesce(ticket_as_of, next.started_at, held.as_of);
     next.source_event_id := null;
     next.source_type := 'fetch';
-    next.ticket_applied := (fetched ->> 'ticket')::integer;
+    -- So does an end.
+    next.ticket_applied := case
+      when billing.is_terminal(next.status) and not billing.is_terminal(held.status) then held.ticket_issued
+      else (fetched ->> 'ticket')::integer
+    end;
   end if;
 
   if held.subscription_id is null then
