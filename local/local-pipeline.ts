@@ -160,9 +160,7 @@ export class LocalPipeline {
         () => new FunctionProcess(line.fn, environment, (text) => this.#reader.readLine(line.fn.name, text)),
       );
       this.#processes.set(line.fn.name, processes);
-      shutdown.add(`the processes of ${line.fn.name}`, () => {
-        for (const process of processes) process.stop();
-      });
+      shutdown.add(`the processes of ${line.fn.name}`, () => Promise.all(processes.map((process) => process.stop())));
     }
     await Promise.all([...this.#processes.values()].flat().map((process) => process.start()));
     for (const line of this.#lines) {

@@ -33,7 +33,7 @@ export async function readOneEvent(body: AsyncIterable<Buffer>): Promise<PostedE
     if (bytes > LONGEST_EVENT_BYTES) throw tooLong(1);
     chunks.push(chunk);
   }
-  return readEvent(Buffer.concat(chunks).toString(), 1);
+  return readEvent(Buffer.concat(chunks).toString());
 }
 
 /**
@@ -80,20 +80,44 @@ async function* eventsOf(file: string): AsyncGenerator<PostedEvent> {
   }
 }
 
-function readEvent(text: string, line: number): PostedEvent {
+/** @param line which one it is of many; without it the text is one event over several lines */
+function readEvent(text: string, line?: number): PostedEvent {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
     const { message } = error as Error;
-    const place = /line (\d+) column/.exec(message)?.[1];
-    throw new UnreadablePost(line === 1 && place ? Number(place) : line, [
+    throw new UnreadablePost(line ?? lineOfProblem(text, message), [
       { field: '(the whole)', message: `not JSON: ${message}` },
     ]);
   }
   const event = readPostedEvent(value);
-  if (Array.isArray(event)) throw new UnreadablePost(line, event);
+  if (Array.isArray(event)) throw new UnreadablePost(line ?? 1, event);
   return event;
+}
+
+/** The line that keeps a text from being JSON: V8 says it for some problems, and for others the shortest beginning that is broken tells. */
+function lineOfProblem(text: string, message: string): number {
+  const stated = /\(line (\d+) column/.exec(message)?.[1];
+  if (stated !== undefined) return Number(stated);
+  const lines = text.split('\n');
+  let [good, broken] = [0, lines.length];
+  while (broken - good > 1) {
+    const middle = Math.floor((good + broken) / 2);
+    if (isBroken(lines.slice(0, middle).join('\n'))) broken = middle;
+    else good = middle;
+  }
+  return broken;
+}
+
+/** Wrong as far as it goes, and not only unfinished. */
+function isBroken(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return false;
+  } catch (error) {
+    return (error as Error).message.startsWith('Unexpected token');
+  }
 }
 
 async function* linesOf(body: AsyncIterable<Buffer>): AsyncGenerator<string> {

@@ -21,7 +21,7 @@ export async function runLocally(argv: string[]): Promise<number> {
   if (typeof options === 'number') return options;
   const shutdown = new Shutdown();
   const terminal = new Terminal();
-  const ended = untilStopped(shutdown);
+  const ended = untilStopped(shutdown, options);
   try {
     return await Promise.race([run(options, shutdown, terminal), ended]);
   } catch (error) {
@@ -105,8 +105,12 @@ function readPort(text: string): number {
   return port;
 }
 
-/** Resolves with the exit code once a signal has stopped everything, or rejects with an error that nobody handled. */
-function untilStopped(shutdown: Shutdown): Promise<number> {
+/**
+ * Resolves with the exit code once a signal has stopped everything, or rejects with an error that nobody handled.
+ *
+ * A server that is told to stop has done what it should: 0. A demonstration that was cut short has not.
+ */
+function untilStopped(shutdown: Shutdown, { once }: Options): Promise<number> {
   return new Promise((resolve, reject) => {
     for (const [signal, number] of [
       ['SIGINT', 2],
@@ -115,7 +119,7 @@ function untilStopped(shutdown: Shutdown): Promise<number> {
     ] as const) {
       process.once(signal, () => {
         // A second Ctrl-C while stopping ends at once: its handler is gone by then.
-        void shutdown.run().then(() => resolve(128 + number));
+        void shutdown.run().then(() => resolve(once ? 128 + number : 0));
       });
     }
     for (const failure of ['uncaughtException', 'unhandledRejection'] as const) {
