@@ -12,7 +12,9 @@ export default {
     ],
   },
   // ESM-only packages that tests load in process: turned into CommonJS like our own code.
-  transformIgnorePatterns: ['node_modules/(?!(fauxqs|stripe|commander|@inquirer)/)'],
+  transformIgnorePatterns: ['node_modules/(?!(fauxqs|cookie|stripe|commander|@inquirer)/)'],
+  // It names no entry for require, which is what our transformed imports become.
+  moduleNameMapper: { '^fauxqs$': '<rootDir>/node_modules/fauxqs/dist/app.js' },
   testTimeout: 30_000,
   maxWorkers: 2,
 };

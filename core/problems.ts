@@ -32,7 +32,8 @@ const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
 function typeOf(found: unknown): string {
   if (found === undefined) return 'nothing';
   if (found === null) return 'null';
-  return Array.isArray(found) ? `a list of ${found.length}` : `a ${typeof found}`;
+  if (Array.isArray(found)) return `a list of ${found.length}`;
+  return typeof found === 'object' ? 'an object' : `a ${typeof found}`;
 }
 
 function wantedBy(issue: z.core.$ZodIssue): string {
