@@ -767,7 +767,8 @@ CREATE OR REPLACE FUNCTION billing.order_of_fetch(held billing.subscriptions, ti
  IMMUTABLE
 AS $function$
   select case
-    when billing.is_terminal(held.status) and not billing.is_terminal(status) and not mends then 'stale'
+    when billing.is_terminal(held.status) and not billing.is_terminal(status)
+      and not (mends and held.source_type <> 'customer.subscription.deleted') then 'stale'
     when billing.is_terminal(status) and not billing.is_terminal(held.status) then 'apply'
     when held.as_of is not distinct from ticket_as_of and ticket > held.ticket_applied then 'apply'
     else 'stale'

@@ -168,6 +168,19 @@ it('closes the row when a fetch finds the end, even if a newer event came meanwh
   expect(await row()).toMatchObject({ status: 'canceled' });
 });
 
+it('does not let a lagging read of Stripe open what the deletion closed, not even for the comparison with Stripe', async () => {
+  await arrive(event('d', 'deleted', 100, { status: 'canceled' }));
+  const question = {
+    id: `reconcile_${sub}`,
+    type: 'reconcile.subscription',
+    created: 200,
+    livemode: false,
+    data: { object: { id: sub, customer: cus } },
+  };
+  expect((await arrive(question, { origin: 'reconcile' }, stripeSays({ status: 'active' }))).outcome).toBe('stale');
+  expect(await row()).toMatchObject({ status: 'canceled' });
+});
+
 it('takes a replay of what it holds for a duplicate, and derives anew what a missing price had left', async () => {
   const unknown = event('a', 'updated', 100, { price: 'price_new' });
   await arrive(unknown);
