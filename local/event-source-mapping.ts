@@ -79,7 +79,7 @@ export class EventSourceMapping {
   }
 
   async #handle(process: FunctionProcess, messages: Message[]): Promise<void> {
-    const { sqs, queue, mapping, onInvoked } = this.#options;
+    const { sqs, queue, mapping, onInvoked, signal } = this.#options;
     // The local visibility timeout is short, see blueprint.ts: while the function lives, its messages stay hidden.
     const extend = setInterval(
       () => this.#stayHidden(messages),
@@ -87,6 +87,8 @@ export class EventSourceMapping {
     );
     const invoked = await process.invoke({ Records: messages.map((message) => recordOf(message, queue)) });
     clearInterval(extend);
+    // Its process was stopped with everything else; that is no failure, and nothing is left to tell.
+    if (signal.aborted) return;
     const done = doneMessages(messages, invoked, mapping.reportsFailures);
     for (let index = 0; index < done.length; index += 10) {
       const entries = done.slice(index, index + 10).map(({ ReceiptHandle }, id) => ({ Id: String(id), ReceiptHandle }));

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { live } from './live.ts';
 import type { LocalPipeline } from './local-pipeline.ts';
 import { readManyEvents, readOneEvent, UnreadablePost } from './posted-lines.ts';
 import { readReplayRequest, UnreadableReplay } from './replay-request.ts';
@@ -114,7 +115,7 @@ const routes: Record<string, Route> = {
     }
   },
   'GET /metrics': async (pipeline, _request, response) => json(response, 200, { series: pipeline.metrics.all() }),
-  'GET /live': live,
+  'GET /live': (pipeline, _request, response) => live(pipeline, response),
   'POST /trouble': async (pipeline, request, response) => {
     try {
       json(response, 202, { done: await makeTrouble(pipeline, await textOf(request)) });
@@ -124,25 +125,6 @@ const routes: Record<string, Route> = {
     }
   },
 };
-
-/** How often the page hears: quick enough to look live, slow enough to cost nothing. */
-const BEATS_PER_SECOND = 3;
-
-/** Server-sent events: the state, and what happened since the last beat. */
-async function live(pipeline: LocalPipeline, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-  let heard = Math.max(0, pipeline.feed.sequence - 40);
-  let open = true;
-  request.on('close', () => {
-    open = false;
-  });
-  while (open && !response.destroyed) {
-    const happenings = pipeline.feed.after(heard);
-    heard = pipeline.feed.sequence;
-    response.write(`data: ${JSON.stringify({ state: await pipeline.state(), happenings })}\n\n`);
-    await new Promise((resolve) => setTimeout(resolve, 1000 / BEATS_PER_SECOND));
-  }
-}
 
 /** Read at each request: whoever works on the page reloads it and sees. */
 function page(response: ServerResponse): void {

@@ -54,6 +54,7 @@ export class InvocationReader {
         `${name} failed with ${messages.length} message(s), which come back: ${firstLine(invoked.outcome.error)}`,
       );
     }
+    if (line.kind === 'audit' && done.length > 0) this.#feed.add({ kind: 'audited', by: name });
     for (const message of done) this.#settle(line, message, settled.get(message.MessageId!));
   }
 

@@ -5,8 +5,10 @@ export interface Happening {
   kind: 'posted' | 'settled' | 'deferred' | 'audited' | 'published' | 'undelivered' | 'replay' | 'trouble';
   event_id?: string;
   type?: string;
-  /** The queue's function, or the rule. */
+  /** The function that did it, or the rule or the bus. */
   by?: string;
+  /** The functions whose queues a posted event goes to. */
+  to?: string[];
   outcome?: string;
   reason?: string;
   customer_id?: string;

@@ -36,7 +36,18 @@ export interface PipelineState {
   archive: { name: string; events: number };
   published_plan_events: number;
   database: { running: boolean; ours: boolean };
-  functions: Record<string, { processes: number[]; enabled: boolean }>;
+  functions: Record<string, FunctionState>;
+}
+
+/** A function that reads a queue. */
+export interface FunctionState {
+  kind: WorkLine['kind'];
+  enabled: boolean;
+  /** The ids of its processes. */
+  processes: number[];
+  queue: string;
+  /** Where its events end up when they are lost: undelivered by the rule, failed in the function. */
+  lost_queues: string[];
 }
 
 export interface PipelineOptions {
@@ -202,21 +213,23 @@ export class LocalPipeline {
     this.recent.push(...events);
     this.recent.splice(0, this.recent.length - RECENT_EVENTS);
     for (const envelope of envelopes) {
-      this.feed.add({ kind: 'posted', event_id: (envelope.detail as PostedEvent).id, type: envelope['detail-type'] });
-      if (!this.#isRouted(bus, envelope)) this.#accounts.outcomes.unrouted += 1;
+      const to = this.#linesOf(bus, envelope);
+      this.feed.add({
+        kind: 'posted',
+        event_id: (envelope.detail as PostedEvent).id,
+        type: envelope['detail-type'],
+        to: to.map(({ fn }) => fn.name),
+      });
+      if (!to.some(({ kind }) => kind === 'worker')) this.#accounts.outcomes.unrouted += 1;
     }
     await this.#archive.keep(envelopes);
     this.#book(await bus.deliver(envelopes));
   }
 
-  #isRouted(bus: EventBus, envelope: EventEnvelope, only?: ReadonlySet<string>): boolean {
-    return bus
-      .matching(envelope, only)
-      .some(({ targets }) => targets.some(({ queueArn }) => this.#kindOf(queueArn) === 'worker'));
-  }
-
-  #kindOf(queueArn: string): WorkLine['kind'] | undefined {
-    return this.#lines.find(({ queue }) => queue.arn === queueArn)?.kind;
+  /** Whose queues an event goes to, `only` through the rules named when given. */
+  #linesOf(bus: EventBus, envelope: EventEnvelope, only?: ReadonlySet<string>): WorkLine[] {
+    const arns = bus.matching(envelope, only).flatMap(({ targets }) => targets.map(({ queueArn }) => queueArn));
+    return this.#lines.filter(({ queue }) => arns.includes(queue.arn));
   }
 
   get #partnerBus(): EventBus {
@@ -238,7 +251,7 @@ export class LocalPipeline {
           reason: outcome.undelivered,
         });
       } else {
-        const kind = this.#kindOf(queue.arn);
+        const kind = this.#lines.find((line) => line.queue.arn === queue.arn)?.kind;
         if (kind) this.#accounts.sent(outcome.messageId, { kind, replayName: envelope['replay-name'] });
       }
     }
@@ -258,9 +271,10 @@ export class LocalPipeline {
       for await (const slice of this.#archive.slices(from, to)) {
         const marked = slice.map((envelope) => ({ ...envelope, 'replay-name': name }));
         account.events += marked.length;
-        account.outcomes.unrouted += marked.filter(
-          (envelope) => !this.#isRouted(this.#partnerBus, envelope, only),
-        ).length;
+        const unrouted = marked.filter(
+          (envelope) => !this.#linesOf(this.#partnerBus, envelope, only).some(({ kind }) => kind === 'worker'),
+        );
+        account.outcomes.unrouted += unrouted.length;
         for (let index = 0; index < marked.length; index += EVENTS_AT_A_TIME) {
           this.#book(await this.#partnerBus.deliver(marked.slice(index, index + EVENTS_AT_A_TIME), only));
         }
@@ -327,12 +341,17 @@ export class LocalPipeline {
       archive: { name: this.blueprint.archive.name, events: this.#archive.count },
       published_plan_events: this.#publishedPlanEvents,
       database: { running: this.database.running, ours: this.database.ours },
-      functions: Object.fromEntries(
-        [...this.#processes].map(([name, processes]) => [
-          name,
-          { processes: processes.flatMap(({ pid }) => pid ?? []), enabled: this.#mappings.get(name)?.enabled ?? false },
-        ]),
-      ),
+      functions: Object.fromEntries(this.#lines.map((line) => [line.fn.name, this.#functionState(line)])),
+    };
+  }
+
+  #functionState({ kind, fn, queue, lostQueueNames }: WorkLine): FunctionState {
+    return {
+      kind,
+      enabled: this.#mappings.get(fn.name)?.enabled ?? false,
+      processes: this.#processes.get(fn.name)?.flatMap(({ pid }) => pid ?? []) ?? [],
+      queue: queue.name,
+      lost_queues: lostQueueNames,
     };
   }
 

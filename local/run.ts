@@ -44,7 +44,7 @@ async function run({ once, demo, port }: Options, shutdown: Shutdown, terminal: 
   const ownDatabaseUrl = process.env.DATABASE_URL || undefined;
   // A database that outlives the run has seen the demonstration before.
   const demonstration = demo
-    ? prepareDemonstration(ownDatabaseUrl === undefined ? '' : `${Date.now().toString(36)}_`)
+    ? prepareDemonstration(ownDatabaseUrl === undefined ? '' : `${Math.floor(Date.now() / 1000).toString(36)}_`)
     : undefined;
   const pipeline = await LocalPipeline.start({
     shutdown,

@@ -11,7 +11,7 @@ export class Visitors {
 
   constructor() {
     // Their ids differ from the demonstration's, and from those of another run on the same database.
-    this.#account = new StripeAccount(`${Date.now().toString(36)}_`);
+    this.#account = new StripeAccount(`${Math.floor(Date.now() / 1000).toString(36)}_`);
   }
 
   /** The events of one more customer, in Stripe's order. */

@@ -10,15 +10,27 @@ export interface WorkLine {
   fn: FunctionBlueprint;
   /** Where SQS puts what was received too often. */
   failedQueueName: string | undefined;
+  /** That one, and those of the rules that fill the queue. */
+  lostQueueNames: string[];
 }
 
 /** @throws {UnknownTemplate} when a queue feeds a function that is neither a worker nor the audit. */
-export function workLines({ mappings, queues, functions }: Blueprint): WorkLine[] {
+export function workLines({ mappings, queues, functions, rules }: Blueprint): WorkLine[] {
   return mappings.map((mapping) => {
     const queue = queues.find(({ arn }) => arn === mapping.queueArn);
     const fn = functions.find(({ name }) => name === mapping.functionName);
     if (!queue || !fn) throw new UnknownTemplate(`a mapping from ${mapping.queueArn} to ${mapping.functionName}`);
-    return { kind: kindOf(fn), mapping, queue, fn, failedQueueName: failedQueueOf(queue) };
+    const targets = rules.flatMap((rule) => rule.targets).filter(({ queueArn }) => queueArn === queue.arn);
+    const failed = failedQueueOf(queue);
+    const lost = new Set([failed, ...targets.map(({ deadLetterQueueArn }) => deadLetterQueueArn?.split(':').at(-1))]);
+    return {
+      kind: kindOf(fn),
+      mapping,
+      queue,
+      fn,
+      failedQueueName: failed,
+      lostQueueNames: [...lost].filter((name) => name !== undefined),
+    };
   });
 }
 
