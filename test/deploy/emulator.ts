@@ -34,6 +34,8 @@ export async function startEmulator(variables: Record<string, string> = {}): Pro
   const port = await freePort();
   // `localhost`, because MiniStack puts that name into queue URLs, and the SQS client wants one name for both.
   const url = `http://localhost:${port}`;
+  // An address and not a name, or S3 clients would look for a host of the bucket's name.
+  const s3Url = `http://127.0.0.1:${port}`;
   const logFile = join(localFolder, `ministack-${port}.log`);
   const log = createWriteStream(logFile);
   const child = spawn(python, [join(import.meta.dirname, 'start_ministack.py')], {
@@ -46,7 +48,9 @@ export async function startEmulator(variables: Record<string, string> = {}): Pro
       GATEWAY_PORT: String(port),
       BIND_HOST: '127.0.0.1',
       IOT_MTLS_ENABLED: '0',
+      SFTP_ENABLED: '0',
       AWS_ENDPOINT_URL: url,
+      AWS_ENDPOINT_URL_S3: s3Url,
       AWS_ACCESS_KEY_ID: 'test',
       AWS_SECRET_ACCESS_KEY: 'test',
       MINISTACK_ACCOUNT_ID: account,
@@ -65,6 +69,7 @@ export async function startEmulator(variables: Record<string, string> = {}): Pro
     logFile,
     variables: {
       AWS_ENDPOINT_URL: url,
+      AWS_ENDPOINT_URL_S3: s3Url,
       AWS_ACCESS_KEY_ID: 'test',
       AWS_SECRET_ACCESS_KEY: 'test',
       AWS_REGION: region,

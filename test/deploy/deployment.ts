@@ -1,0 +1,106 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { EventBridgeClient, PutPartnerEventsCommand } from '@aws-sdk/client-eventbridge';
+import pg from 'pg';
+import { startPostgres } from '../../local/postgres-server.ts';
+import { catalogue } from '../support/door.ts';
+import { pricesOf, startStripeServer } from '../ops/stripe-server.ts';
+import { account, region, startEmulator } from './emulator.ts';
+
+export const root = join(import.meta.dirname, '../..');
+export const stackName = 'huntaze-stripe-dev';
+
+/** How a command ended, and all it printed. */
+export interface Ran {
+  code: number;
+  output: string;
+}
+
+export type Deployment = Awaited<ReturnType<typeof startDeployment>>;
+
+/** Everything around the stack: AWS emulated, Stripe's API by a server of its shape, Postgres real. Nothing is deployed yet. */
+export async function startDeployment() {
+  const folder = mkdtempSync(join(tmpdir(), 'stripe-eventbridge-deploy-'));
+  const postgres = await startPostgres();
+  const stripe = await startStripeServer();
+  for (const price of pricesOf(catalogue)) stripe.prices.set(price.id, price);
+  const emulator = await startEmulator({ STRIPE_API_BASE: stripe.url });
+  const databaseName = 'pipeline';
+  const ownerUrl = postgres.url.replace(/postgres$/, databaseName);
+  const writerUrl = ownerUrl.replace('postgres@', 'stripe_writer@');
+  await onServer(postgres.url, `create database ${databaseName}`);
+  await onServer(ownerUrl, readFileSync(join(root, 'supabase/local-shim.sql'), 'utf8'));
+  const owner = new pg.Pool({ connectionString: ownerUrl, max: 2 });
+  owner.on('error', () => {});
+
+  const variables: Record<string, string> = {
+    ...emulator.variables,
+    STRIPE_API_BASE: stripe.url,
+    PATH: [join(root, 'node_modules/.bin'), process.env['PATH']].join(delimiter),
+    // A narrow terminal's width must not decide what the transcripts look like.
+    COLUMNS: '120',
+    NO_COLOR: '1',
+  };
+  const limitsReport = join(folder, 'limits.json');
+  const eventbridge = new EventBridgeClient({ endpoint: emulator.url, region, credentials: { accessKeyId: 'test', secretAccessKey: 'test' } });
+
+  return {
+    emulator,
+    stripe,
+    owner,
+    ownerUrl,
+    writerUrl,
+    folder,
+    /** What the aspect took out of the template; read after a deploy. */
+    limits: () => JSON.parse(readFileSync(limitsReport, 'utf8')) as { type: string; id: string; why: string }[],
+
+    /** The real CDK CLI on the app with the emulator's limits. @throws with what it printed, when it fails. */
+    async cdk(...args: string[]): Promise<string> {
+      const ran = await run('cdk', [...args, '--app', 'node test/deploy/app.ts', '--output', join(folder, 'cdk.out'), '--ci'], { ...variables, EMULATOR_LIMITS_REPORT: limitsReport });
+      if (ran.code !== 0) throw new Error(`cdk ${args.join(' ')} ended with ${ran.code}:\n${ran.output}`);
+      return ran.output;
+    },
+    /** `npm run ops -- …` as an operator types it. */
+    ops: (args: string, more: Record<string, string> = {}): Promise<Ran> => run('node', ['bin/ops.ts', ...args.split(' ')], { ...variables, ...more }),
+
+    /** Puts events on the partner bus, as Stripe does. */
+    async deliver(sourceName: string, events: readonly object[]): Promise<void> {
+      for (let first = 0; first < events.length; first += 10) {
+        const Entries = events.slice(first, first + 10).map((event) => ({ Source: sourceName, DetailType: (event as { type: string }).type, Detail: JSON.stringify(event), Time: new Date() }));
+        await eventbridge.send(new PutPartnerEventsCommand({ Entries }));
+      }
+    },
+    async stop(): Promise<void> {
+      await owner.end();
+      await Promise.all([emulator.stop(), stripe.close()]);
+      await postgres.remove();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export const target = `aws://${account}/${region}`;
+
+async function run(program: string, args: string[], variables: Record<string, string>): Promise<Ran> {
+  mkdirSync(join(root, '.local'), { recursive: true });
+  // None of the variables of this machine: what an operator has set must not change what is tested.
+  const env = { HOME: process.env['HOME'] ?? tmpdir(), ...variables };
+  const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const chunks: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code: code ?? -1, output: Buffer.concat(chunks).toString().trimEnd() };
+}
+
+async function onServer(url: string, sql: string): Promise<void> {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
