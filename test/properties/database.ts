@@ -4,4 +4,6 @@ import type pg from 'pg';
 export interface Database {
   writer: pg.Pool;
   admin: pg.Pool;
+  /** A mutation: Stripe's answers are those of the moment when the delivery began, before any ticket was handed out. */
+  answersFromBefore?: boolean;
 }

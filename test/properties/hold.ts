@@ -1,5 +1,5 @@
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import type { Claim, Evidence } from './claims.ts';
+import { type Claim, describeEvidence } from './claims.ts';
 import { watchOver } from './watch.ts';
 
 /** Runs of a claim of weight one. `npm run prove -- --runs N` for more; PROVE_SEED repeats a run that failed. */
@@ -18,12 +18,7 @@ export function hold(...claims: readonly Claim[]): void {
   for (const claim of claims) {
     it(claim.name, async () => {
       const evidence = await claim.hold(database, runs * claim.weight, seed);
-      process.stderr.write(`${describeEvidence(claim, evidence)}\n`);
+      process.stderr.write(`  ${describeEvidence(claim, evidence)}\n`);
     }, 300_000);
   }
-}
-
-export function describeEvidence({ name }: Claim, { seed, histories, events, deliveries, fetches }: Evidence): string {
-  const share = ((100 * fetches) / Math.max(deliveries, 1)).toFixed(1);
-  return `  ${name}: ${histories} histories, ${events} events, ${deliveries} deliveries, Stripe asked for ${share} % (seed ${seed})`;
 }

@@ -69,13 +69,14 @@ export async function deliver(
   const gate = options.racing ? () => Promise.resolve() : () => steps.gate();
   const faults = [...plan.faults];
   let lastDelivered = -1;
+  const decided: number[] = [];
   const moment = () =>
     options.replayName === undefined
       ? momentAfter(plan, lastDelivered, account.happenings.length)
       : account.happenings.length;
 
   const store = gated(planStore(database.writer), gate, options.misread);
-  const doorFor = (worker: EventDoor['worker'], fault: Fault, position: number | null): EventDoor => ({
+  const doorFor = (worker: EventDoor['worker'], fault: Fault, position: number | null, begunAt: number): EventDoor => ({
     worker,
     livemode: false,
     source,
@@ -86,7 +87,10 @@ export async function deliver(
         await gate();
         seen.fetches.push(position);
         if (fault === 'fetch fails') throw new PipelineError('stripe_503', 'later', 'Stripe is down, says the plan');
-        const answer = objectJson(account.versionAt(id, moment())!, options.answers ?? 'endive');
+        const answer = objectJson(
+          account.versionAt(id, database.answersFromBefore ? begunAt : moment())!,
+          options.answers ?? 'endive',
+        );
         await gate();
         return answer;
       },
@@ -110,9 +114,14 @@ export async function deliver(
       const position = 'position' in item ? item.position : null;
       if (position !== null) lastDelivered = Math.max(lastDelivered, position);
       const fault = faults.shift() ?? 'none';
+      const begunAt = moment();
       try {
         await gate();
-        const { outcome } = await settle(doorFor(message.worker, fault, position), JSON.stringify(message.envelope));
+        const { outcome } = await settle(
+          doorFor(message.worker, fault, position, begunAt),
+          JSON.stringify(message.envelope),
+        );
+        if (position !== null && outcome !== 'duplicate') decided.push(position);
         seen.outcomes[outcome] = (seen.outcomes[outcome] ?? 0) + 1;
         await options.afterEach?.(position);
       } catch (error) {
@@ -122,6 +131,10 @@ export async function deliver(
       }
     },
   );
+  const twice = decided.find((position, index) => decided.indexOf(position) !== index);
+  if (twice !== undefined && options.replayName === undefined) {
+    throw new Error(`Worked on twice: ${account.happenings[twice]!.type} ${account.happenings[twice]!.id}`);
+  }
   return seen;
 
   async function race(items: Item[], one: (item: Item) => Promise<void>): Promise<void> {

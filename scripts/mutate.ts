@@ -1,0 +1,88 @@
+import { parseArgs } from 'node:util';
+import { type Claim, claims } from '../test/properties/claims.ts';
+import { type ScratchDatabase, scratchServer } from '../test/properties/scratch.ts';
+import { type Mutation, mutations } from './mutations.ts';
+
+/**
+ * `npm run prove:mutations [-- --only text] [--runs N]`: breaks the rules one by one in a scratch database and shows which claim notices.
+ *
+ * Prints a Markdown table, the one in docs/correctness.md. Exit code 1 when a mutation survives or no longer fits the migrations.
+ */
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', default: '' },
+    runs: { type: 'string', default: '150' },
+    seed: { type: 'string', default: '1' },
+  },
+});
+const [runs, seed] = [Number(values.runs), Number(values.seed)];
+
+/** Which claim noticed, by which difference. */
+type Verdict = { claim: string; noticed: string } | undefined;
+
+const server = await scratchServer();
+let survivors = 0;
+try {
+  console.log('| what is wrong | noticed by: | with |\n|---|---|---|');
+  for (const mutation of mutations.filter(({ name }) => name.includes(values.only))) {
+    const database = await server.open((sql) => apply(mutation, sql));
+    const verdict = await firstToNotice({ ...database, answersFromBefore: mutation.answersFromBefore ?? false });
+    await database.close();
+    if (!verdict && !mutation.spare) survivors += 1;
+    const unnoticed = mutation.spare ? `nobody, rightly: ${mutation.spare} | ` : '**nobody** | ';
+    console.log(`| ${mutation.name} | ${verdict ? `${verdict.claim} | ${verdict.noticed}` : unnoticed} |`);
+  }
+} finally {
+  await server.remove();
+}
+if (survivors > 0) {
+  console.error(`${survivors} mutations survived`);
+  process.exitCode = 1;
+}
+
+function apply({ name, from, to }: Mutation, sql: string): string {
+  if (from === '') return sql;
+  const found = sql.split(from).length - 1;
+  if (found !== 1)
+    throw new Error(
+      `"${name}" is out of date: its text stands ${found} times in the migrations, wanted once:\n${from}`,
+    );
+  return sql.replace(from, () => to);
+}
+
+async function firstToNotice(database: ScratchDatabase & { answersFromBefore: boolean }): Promise<Verdict> {
+  // A few histories of each claim first: most mutations fall at once.
+  for (const share of [0.1, 1]) {
+    for (const claim of claims) {
+      const noticed = await notices(claim, database, Math.ceil(runs * claim.weight * share));
+      if (noticed) return { claim: claim.name, noticed };
+    }
+  }
+  return undefined;
+}
+
+async function notices(claim: Claim, database: ScratchDatabase, runs: number): Promise<string | undefined> {
+  try {
+    await claim.hold(database, runs, seed, { shrink: false });
+    return undefined;
+  } catch (error) {
+    return inOneLine((error as Error).message);
+  }
+}
+
+/** The first difference in the report, its ids left out. */
+function inOneLine(message: string): string {
+  const report = message.split('\n');
+  const at = report.findIndex((line) =>
+    /^(Error|PipelineError|error)?:? ?.*(Not what|Told|The replay changed|Asked Stripe|REVIVED|WENT BACK|Today's shape|about .* changed|Postgres:)/.test(
+      line,
+    ),
+  );
+  const line = report[at]?.endsWith(':') || report[at]?.endsWith('Told') ? report[at + 1] : report[at];
+  return (line ?? report.at(-1) ?? '')
+    .trim()
+    .replace(/^\w*Error: /, '')
+    .replace(/(\w+_)[hr][0-9a-z]+x\d+/g, '$1…')
+    .replaceAll('|', '\\|')
+    .slice(0, 110);
+}

@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { readMigrations } from '../../adapters/migrations.ts';
+import { startPostgres } from '../../local/postgres-server.ts';
+import type { Database } from './database.ts';
+import { watchOver } from './watch.ts';
+
+export type ScratchDatabase = Database & { close(): Promise<void> };
+
+/** A Postgres server of one's own, outside of jest, on which to open databases whose migrations one may change before. */
+export async function scratchServer() {
+  const server = await startPostgres();
+  let count = 0;
+  return {
+    /** `change` gets all migrations as one text. */
+    async open(change: (sql: string) => string = (sql) => sql): Promise<ScratchDatabase> {
+      const name = `scratch_${++count}`;
+      await once(server.url, `create database ${name}`);
+      const url = server.url.replace(/postgres$/, name);
+      const migrations = readMigrations().map(({ sql }) => sql);
+      await once(url, readFileSync(join(import.meta.dirname, '../../supabase/local-shim.sql'), 'utf8'));
+      await once(url, change(migrations.join('\n')));
+      const admin = new pg.Pool({ connectionString: url, max: 4 });
+      const writer = new pg.Pool({ connectionString: url.replace('postgres@', 'stripe_writer@'), max: 12 });
+      // Idle connections die with the database; the next query reports what matters.
+      for (const pool of [admin, writer]) pool.on('error', () => {});
+      await watchOver({ admin, writer });
+      return {
+        admin,
+        writer,
+        async close() {
+          await Promise.all([admin.end(), writer.end()]);
+          await once(server.url, `drop database ${name} with (force)`);
+        },
+      };
+    },
+    remove: () => server.remove(),
+  };
+}
+
+async function once(url: string, sql: string): Promise<void> {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
