@@ -35,12 +35,6 @@ export type StripeEvent = z.infer<typeof stripeEventShape>;
  */
 export type Envelope = z.infer<typeof envelopeShape>;
 
-/** What is wrong with `value` as a Stripe event: one sentence for each field; empty when nothing is. */
-export function problemsOfStripeEvent(value: unknown): string[] {
-  const parsed = stripeEventShape.safeParse(value);
-  return parsed.success ? [] : problemsOf(parsed.error, value);
-}
-
 /**
  * The envelope in the body of a queue message.
  *

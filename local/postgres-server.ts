@@ -38,6 +38,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   const bin = await binaries(isRoot, home);
   const port = await freePort();
   let server: ChildProcess | undefined;
+  let guard: ChildProcess | undefined;
 
   await run(
     join(bin, 'initdb'),
@@ -76,11 +77,15 @@ export async function startPostgres(): Promise<PostgresServer> {
       });
     });
     child.removeAllListeners('exit');
+    guard?.kill();
+    guard = stopWhenWeDie(child.pid!, home);
   };
 
   const stop = async (mode: 'fast' | 'immediate' = 'fast') => {
     const child = server;
     server = undefined;
+    guard?.kill();
+    guard = undefined;
     if (!child || child.exitCode !== null) return;
     const exited = once(child, 'exit');
     child.kill(mode === 'fast' ? 'SIGINT' : 'SIGQUIT');
@@ -99,6 +104,21 @@ export async function startPostgres(): Promise<PostgresServer> {
     throw error;
   }
   return { url: `postgres://postgres@127.0.0.1:${port}/postgres`, port, start, stop, remove };
+}
+
+/**
+ * Postgres outlives a parent that is killed outright. The guard waits for the end of a pipe that only we hold open, then stops the server
+ * and deletes its data.
+ */
+function stopWhenWeDie(server: number, home: string): ChildProcess | undefined {
+  if (platform() === 'win32') return undefined;
+  const guard = spawn('sh', ['-c', `cat > /dev/null; kill -QUIT ${server} && rm -rf "$1"`, 'guard', home], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  guard.unref();
+  (guard.stdin as unknown as { unref(): void }).unref();
+  return guard;
 }
 
 /** The folder of `initdb` and `postgres`; a copy under `home` where `nobody` may not reach the installed ones. */
