@@ -28,7 +28,7 @@ export interface EventWorkerProps {
 const timeout = Duration.seconds(30);
 
 /**
- * A message comes back after 2 s, 4 s, … and at most every 15 minutes (`lambdas/event-door.ts`); 200 times is about two
+ * A message comes back after 2 s, 4 s, … and at most every 15 minutes (`lambdas/batch.ts`); 200 times is about two
  * days, so an outage of the database over a weekend still heals by itself.
  */
 const attemptsBeforeFailed = 200;

@@ -1,4 +1,3 @@
-import { Duration } from 'aws-cdk-lib';
 import {
   ApiDestination,
   Authorization,
@@ -70,7 +69,6 @@ export class PlanPublisher extends Construct {
             // The plan event alone, as `config/plan-events.yaml` describes it, without EventBridge's envelope.
             event: RuleTargetInput.fromEventPath('$.detail'),
             deadLetterQueue: this.apiUndelivered,
-            maxEventAge: Duration.hours(24),
           },
         ),
       ],

@@ -1,4 +1,4 @@
-import { CfnOutput, Stack } from 'aws-cdk-lib';
+import { Annotations, CfnOutput, Stack } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
@@ -37,6 +37,13 @@ export class StripePipelineStack extends Stack {
       description: `Stripe events to plan state in Supabase (${settings.appName}, ${settings.environment})`,
       terminationProtection: settings.environment === 'prod',
     });
+
+    if (settings.environment === 'prod' && /\/ed_test_/.test(settings.stripeEventSourceName)) {
+      Annotations.of(this).addWarningV2(
+        'stripe-eventbridge:testModeInProd',
+        `${settings.stripeEventSourceName} is a destination of Stripe's test mode: in prod each of its events will be ignored, with that reason. Pass the destination of the live mode.`,
+      );
+    }
 
     const key = settings.createKmsKey ? new PipelineKey(this, 'Key', settings) : undefined;
     const keyFailures = key

@@ -58,29 +58,22 @@ describe('the key lets', () => {
     });
   });
 
-  it('EventBridge fill the dead-letter queues of rules, for which CDK grants nothing', () => {
-    expect(
-      keyGrants('events.amazonaws.com').filter(
-        ({ Action, Condition }) =>
-          JSON.stringify(Condition) === JSON.stringify(sourceAccount) &&
-          Action.includes('kms:Decrypt') &&
-          Action.includes('kms:GenerateDataKey*'),
-      ),
-    ).not.toEqual([]);
+  it('EventBridge fill the dead-letter queues of rules; CDK grants that for targets only', () => {
+    // Exactly these two: what CDK adds for target queues happens to suffice today, and is not what we rely on.
+    expect(keyGrants('events.amazonaws.com')).toContainEqual(
+      expect.objectContaining({ Action: ['kms:Decrypt', 'kms:GenerateDataKey*'], Condition: sourceAccount }),
+    );
   });
 
-  it.each(['aws.partner/stripe.com/ed_test_61abc', 'huntaze-stripe-plans-prod'])(
-    'the bus %s encrypt its events',
-    (name) => {
-      const grants = keyGrants('events.amazonaws.com').filter(({ Condition }) =>
-        JSON.stringify(Condition?.StringEquals?.['kms:EncryptionContext:aws:events:event-bus:arn'])?.includes(
-          `event-bus/${name}`,
-        ),
-      );
-      const actions = grants.flatMap(({ Action }) => listed(Action));
-      expect(actions).toEqual(expect.arrayContaining(['kms:Decrypt', 'kms:GenerateDataKey']));
-    },
-  );
+  it.each(['aws.partner/stripe.com/ed_61abc', 'huntaze-stripe-plans-prod'])('the bus %s encrypt its events', (name) => {
+    const grants = keyGrants('events.amazonaws.com').filter(({ Condition }) =>
+      JSON.stringify(Condition?.StringEquals?.['kms:EncryptionContext:aws:events:event-bus:arn'])?.includes(
+        `event-bus/${name}`,
+      ),
+    );
+    const actions = grants.flatMap(({ Action }) => listed(Action));
+    expect(actions).toEqual(expect.arrayContaining(['kms:Decrypt', 'kms:GenerateDataKey']));
+  });
 
   it('the archive encrypt what it keeps', () => {
     expect(keyGrants('events.amazonaws.com').flatMap(({ Action }) => listed(Action))).toContain('kms:ReEncrypt*');
@@ -132,7 +125,7 @@ describe('a bus with a customer key', () => {
       expect.objectContaining({ Action: 'sqs:SendMessage', Principal: { Service: 'events.amazonaws.com' } }),
     ]);
     const sources = JSON.stringify(allowed[0].Condition.ArnEquals['aws:SourceArn']);
-    expect(sources).toContain('event-bus/aws.partner/stripe.com/ed_test_61abc');
+    expect(sources).toContain('event-bus/aws.partner/stripe.com/ed_61abc');
     expect(sources).toContain('event-bus/huntaze-stripe-plans-prod');
   });
 });

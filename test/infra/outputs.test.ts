@@ -52,6 +52,21 @@ it('is a stack of the foreseen name, with a description', () => {
   expect(json.Description).toBe('Stripe events to plan state in Supabase (huntaze, prod)');
 });
 
+it('warns when prod listens to test mode, whose events it would ignore', () => {
+  const printed = jest.spyOn(console, 'error').mockImplementation(() => {});
+  const testMode = 'aws.partner/stripe.com/ed_test_61abc';
+  const warnings = (context: Record<string, unknown>) =>
+    synthesise(context)
+      .stack.node.metadata.filter(({ type }) => type === 'aws:cdk:warning')
+      .map(({ data }) => String(data));
+  expect(warnings({ environment: 'prod', stripeEventSourceName: testMode })).toEqual([
+    expect.stringContaining('Pass the destination of the live mode.'),
+  ]);
+  expect(warnings({ stripeEventSourceName: testMode })).toEqual([]);
+  expect(warnings({ environment: 'prod' })).toEqual([]);
+  printed.mockRestore();
+});
+
 describe('the API destination', () => {
   it('posts plan events, and nothing else, with the key of the secret', () => {
     const synthesis = synthesise(everything('prod'));

@@ -7,7 +7,7 @@ import { readSettings, type Settings } from '../../lib/settings.ts';
 import { StripePipelineStack } from '../../lib/stripe-pipeline-stack.ts';
 
 export const root = join(import.meta.dirname, '..', '..');
-export const eventSource = 'aws.partner/stripe.com/ed_test_61abc';
+export const eventSource = 'aws.partner/stripe.com/ed_61abc';
 
 export interface Resource {
   Type: string;
