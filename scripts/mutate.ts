@@ -66,23 +66,17 @@ async function notices(claim: Claim, database: ScratchDatabase, runs: number): P
     await claim.hold(database, runs, seed, { shrink: false });
     return undefined;
   } catch (error) {
-    return inOneLine((error as Error).message);
+    const difference = (error as Error).cause;
+    return difference instanceof Error ? inOneLine(difference.message) : String(error);
   }
 }
 
-/** The first difference in the report, its ids left out. */
+/** The first difference that the claim reports, its ids left out. */
 function inOneLine(message: string): string {
-  const report = message.split('\n');
-  const at = report.findIndex((line) =>
-    /^(Error|PipelineError|error)?:? ?.*(Not what|Told|The replay changed|Asked Stripe|REVIVED|WENT BACK|Today's shape|about .* changed|Postgres:)/.test(
-      line,
-    ),
-  );
-  const line = report[at]?.endsWith(':') || report[at]?.endsWith('Told') ? report[at + 1] : report[at];
-  return (line ?? report.at(-1) ?? '')
+  const [first = '', second = ''] = message.split('\n');
+  return (first.endsWith(':') ? second : first)
     .trim()
-    .replace(/^\w*Error: /, '')
-    .replace(/(\w+_)[hr][0-9a-z]+x\d+/g, '$1…')
+    .replace(/(\w+?_)[hr][0-9a-z]+?x\d+/g, '$1…')
     .replaceAll('|', '\\|')
-    .slice(0, 110);
+    .slice(0, 150);
 }

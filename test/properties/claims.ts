@@ -6,7 +6,7 @@ import { isTied } from '../model/expectations.ts';
 import type { Recipe } from '../model/life.ts';
 import { live } from '../model/live.ts';
 import type { StripeAccount } from '../model/stripe-account.ts';
-import { tellings } from '../model/tellings.ts';
+import { type Telling, tellings } from '../model/tellings.ts';
 import { backUp, restore } from './backup.ts';
 import type { Database } from './database.ts';
 import { type Held, heldOf, type Row } from './held.ts';
@@ -77,7 +77,9 @@ function claim<Plan>(
         endOnFailure: !shrink,
       });
       if (details.failed)
-        throw new Error(`${name}\n${fc.defaultReportMessage(details)}\n${details.errorInstance ?? ''}`);
+        throw new Error(`${name}\n${fc.defaultReportMessage(details)}\n${details.errorInstance ?? ''}`, {
+          cause: details.errorInstance,
+        });
       return { ...evidence, seed: details.seed };
     },
   };
@@ -155,19 +157,20 @@ export const storyInOrder = claim(
         says: { status, plan_id, currency, amount },
       };
     });
-    const wanted = tellings(account);
-    if (!isDeepStrictEqual(tidy(written), tidy(wanted))) {
-      throw new Error(`Told\n${lines(tidy(written))}\nwanted\n${lines(tidy(wanted))}`);
-    }
+    const [told, wanted] = [tidy(written as Telling[]), tidy(tellings(account))];
+    const at = [...told, ...wanted].findIndex((_, index) => told[index] !== wanted[index]);
+    if (at >= 0) throw new Error(`Told ${told[at] ?? 'nothing more'}; wanted ${wanted[at] ?? 'nothing more'}`);
   },
 );
 
 /** What one event makes us tell of several subscriptions has no order of its own. */
-function tidy(told: object[]): string[] {
-  const because = (it: object) => (it as { because: string }).because;
-  const order = [...new Set(told.map(because))];
-  return [...told]
-    .map((it) => ({ it, at: order.indexOf(because(it)), text: JSON.stringify(it) }))
+function tidy(told: Telling[]): string[] {
+  const order = [...new Set(told.map(({ because }) => because))];
+  return told
+    .map(({ because, subscription, user, type, says: { status, plan_id, amount, currency } }) => ({
+      at: order.indexOf(because),
+      text: `${type} of ${subscription} to ${user}: ${status}, ${plan_id}, ${amount} ${currency} (${because})`,
+    }))
     .sort((a, b) => a.at - b.at || a.text.localeCompare(b.text))
     .map(({ text }) => text);
 }
