@@ -54,7 +54,11 @@ function measured(stack: StackDashboard): Promise<Series[]> | Series[] {
 
 function sourceOf(book: MetricBook): string {
   const seconds = Math.round((book.span.toMs - book.span.fromMs) / 1000);
-  const what = options.sample ? 'made-up metrics' : 'metrics of a local run';
+  const what = options.sample
+    ? 'made-up metrics'
+    : options.from
+      ? 'metrics of a local run'
+      : 'metrics of the demonstration, its injected outage included';
   return `${what}, ${seconds} s long: numbers and alarms take it as one period, graphs as the dashboard's whole range`;
 }
 

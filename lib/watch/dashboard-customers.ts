@@ -27,11 +27,11 @@ export const customersRow = (pipeline: WatchedPipeline, alarms: Alarms): IWidget
     new SingleValueWidget({
       title: `Live events within ${slo.withinMs / 1000} s (promised: ${100 * slo.target} %)`,
       metrics: [
-        kept(pipeline, 'last 5 minutes', minutes(5)),
-        kept(pipeline, 'last hour', hours(1)),
-        kept(pipeline, 'last day', hours(24)),
+        kept(pipeline, '5 min', minutes(5)),
+        kept(pipeline, '1 hour', hours(1)),
+        kept(pipeline, '1 day', hours(24)),
       ],
-      width: 5,
+      width: 4,
       height,
     }),
     new GaugeWidget({
@@ -65,7 +65,7 @@ export const customersRow = (pipeline: WatchedPipeline, alarms: Alarms): IWidget
       ),
       leftAnnotations: [{ value: slo.withinMs, label: 'promised', color: colors.bad }],
     }),
-    graph('Live events by outcome, per 5 minutes', 6, height, {
+    graph('Live events by outcome, per 5 minutes', 7, height, {
       stacked: true,
       left: outcomesOf(pipeline, 'live'),
     }),

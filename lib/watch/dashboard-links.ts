@@ -33,5 +33,5 @@ export function linksRow(pipeline: WatchedPipeline, alarms: Alarms): IWidget[][]
     `**Saved log queries** in the folder \`${queryFolder(pipeline)}\` of [Logs Insights](${console('cloudwatch', 'logsV2:logs-insights')}): ${savedQueries.map(({ name }) => name).join(' · ')}`,
     `**Traces** [search by \`annotation.event_id = "evt_…"\`](${console('cloudwatch', 'xray:traces/query')}) · **Queues** [all](${console('sqs/v3', '/queues')}) · **Archive** [${archiveName}](${console('events', `/archive/${archiveName}`)}) · replay with \`npm run ops -- replay\``,
   ].join('\n\n');
-  return [question('5 · Where do I go from here?'), [new TextWidget({ markdown, width: fullWidth, height: 4 })]];
+  return [question('5 · Where do I go from here?'), [new TextWidget({ markdown, width: fullWidth, height: 3 })]];
 }

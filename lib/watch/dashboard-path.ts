@@ -13,7 +13,7 @@ export const pathRows = (pipeline: WatchedPipeline): IWidget[][] => [
   ]),
   stage('Rules', 'does it reach the queues?', [
     ...(['payments', 'billing', 'audit'] as const).map((part) =>
-      acrossRules(pipeline, part, 'MatchedEvents', 'Sum', `${part} matched`),
+      acrossRules(pipeline, part, 'Invocations', 'Sum', `${part} delivered`),
     ),
     acrossRules(pipeline, '', 'IngestionToInvocationSuccessLatency', 'p99', 'slowest delivery, p99 ms'),
     acrossRules(pipeline, '', 'FailedInvocations', 'Sum', 'gave up', colors.bad),

@@ -44,7 +44,7 @@ export const arrivals = ({ settings }: WatchedPipeline, reading: Omit<Reading, '
   });
 
 export type RuleMetric =
-  | 'MatchedEvents'
+  | 'Invocations'
   | 'FailedInvocations'
   | 'InvocationsFailedToBeSentToDlq'
   | 'IngestionToInvocationSuccessLatency';

@@ -16,8 +16,8 @@ export interface Showing {
 /** CloudWatch's grid on a screen of 1920 by 1080. */
 const unit = { width: 79, height: 52 };
 const headHeight = 44;
-/** Points side by side in a graph; a local run is short, so its whole length stands for the dashboard's three hours. */
-const points = 36;
+/** Points side by side in a graph: a local run counts by the second, and is short, so its length stands for the dashboard's three hours. */
+const pointsOf = ({ span }: MetricBook) => Math.min(40, Math.max(1, Math.round((span.toMs - span.fromMs) / 1000)));
 const screen = 1080;
 
 /** The dashboard as one HTML page that needs nothing else. */
@@ -28,7 +28,7 @@ export function dashboardPage(widgets: readonly Widget[], showing: Showing): str
 <meta charset="utf-8">
 <title>${escaped(showing.name)}</title>
 <style>${style}</style>
-<header><b>${escaped(showing.name)}</b><span>${escaped(showing.source)}</span><span class="legend"><i>AWS</i> only AWS produces this number</span></header>
+<header><b>${escaped(showing.name)}</b><span>${escaped(showing.source)}</span><span class="legend"><i>AWS</i> only AWS produces this number&ensp; – nothing measured</span></header>
 <main style="height:${height}px">
 ${widgets.map((widget) => frame(widget, showing)).join('\n')}
 <div class="fold" style="top:${screen - headHeight}px"><span>here ends a screen of 1080 lines</span></div>
@@ -67,7 +67,7 @@ function inside(widget: Widget, { book, alarms }: Showing, size: { width: number
     (line, index) =>
       `<span><i style="background:${colorOf(line, index)}"></i>${escaped(line.label)}${line.onlyAws ? awsMark : ''}</span>`,
   );
-  return `${timeChart(widget, lines, book.span, { width: size.width, height: size.height - 24 }, points)}<div class="lines">${legend.join('')}</div>`;
+  return `${timeChart(widget, lines, book.span, { width: size.width, height: size.height - 24 }, pointsOf(book))}<div class="lines">${legend.join('')}</div>`;
 }
 
 const awsMark = '<em>AWS</em>';
@@ -109,8 +109,7 @@ h3 { margin: 0; padding: 7px 12px 0; height: 30px; font-size: 14px; white-space:
 p { margin: 0 0 6px; }
 a { color: #0b62c4; text-decoration: none; }
 code { background: #e9ebed; padding: 0 4px; border-radius: 3px; font: 12.5px "Liberation Mono", monospace; }
-section.text p + p { color: #545b64; }
-section.text p:only-child, section.text p + p + p { color: inherit; }
+section.text p:nth-child(2):last-child { color: #545b64; }
 .values { display: flex; flex-wrap: wrap; height: calc(100% - 4px); align-items: center; padding: 0 6px; }
 h3 + .values { height: calc(100% - 34px); }
 .values div { flex: 1; min-width: 92px; padding: 2px 8px; }
@@ -133,6 +132,6 @@ svg { display: block; }
 .tick { fill: #687078; font-size: 11px; }
 .mark { font-size: 11.5px; }
 .dial { font-size: 34px; font-weight: 600; fill: #16191f; }
-.fold { position: absolute; left: 0; right: 16px; border-top: 1px dashed #c3472f; }
+.fold { position: absolute; left: 0; right: 16px; border-top: 1px dashed #e3b7ad; }
 .fold span { position: absolute; right: 0; top: 2px; color: #c3472f; font-size: 11px; background: #f4f5f7; padding: 0 4px; }
 `;
