@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
@@ -79,11 +79,14 @@ export class Synthesis {
   }
 }
 
+const assemblies = mkdtempSync(join(tmpdir(), 'synthesis-'));
+afterAll(() => rmSync(assemblies, { recursive: true }));
+
 /** An app with the flags of cdk.json; handlers are not bundled unless `context` says so. */
 export function newApp(context: Record<string, unknown> = {}): App {
   const { context: flags } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8'));
   return new App({
-    outdir: mkdtempSync(join(tmpdir(), 'synthesis-')),
+    outdir: mkdtempSync(join(assemblies, 'app-')),
     context: { ...flags, 'aws:cdk:bundling-stacks': [], stripeEventSourceName: eventSource, ...context },
   });
 }
