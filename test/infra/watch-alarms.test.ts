@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type MetricName, metrics } from '../../core/metrics.ts';
 import { situations } from '../../lib/watch/dashboard-links.ts';
 import { alarmKinds } from '../../lib/watch/planned-alarm.ts';
-import { deployments, listed, root, type Synthesis, synthesise } from './synthesis.ts';
+import { deployments, eventSource, listed, root, type Synthesis, synthesise } from './synthesis.ts';
 import { alarmsOf, isHalf, metricsOfAlarm, metricsOfDashboard } from './watch-template.ts';
 
 const runbooks = join(root, 'docs', 'runbooks');
@@ -71,7 +71,7 @@ describe('alarms look where the numbers are', () => {
     expect(rules).not.toEqual([]);
     for (const { metric, synthesis } of rules) {
       expect(Object.keys(metric.dimensions)).toEqual(['EventBusName', 'RuleName']);
-      expect(metric.dimensions.EventBusName).toBe('aws.partner/stripe.com/ed_test_61abc');
+      expect(metric.dimensions.EventBusName).toBe(eventSource);
       expect(synthesis.all('AWS::Events::Rule').map(([, { Properties }]) => Properties.Name)).toContain(
         metric.dimensions.RuleName,
       );
@@ -83,7 +83,7 @@ describe('alarms look where the numbers are', () => {
     expect(silence).toEqual({
       namespace: 'AWS/Events',
       name: 'Events',
-      dimensions: { EventSourceName: 'aws.partner/stripe.com/ed_test_61abc' },
+      dimensions: { EventSourceName: eventSource },
     });
   });
 

@@ -5,7 +5,7 @@ import { dashboardIn, isHalf, metricsOfDashboard, shortAlarmName } from './watch
 /** The metrics of AWS that the dashboard may show, with the dimensions under which AWS reports them. */
 const awsMetrics: Record<string, string[]> = {
   'AWS/Events Events': ['EventSourceName'],
-  'AWS/Events MatchedEvents': ['EventBusName', 'RuleName'],
+  'AWS/Events Invocations': ['EventBusName', 'RuleName'],
   'AWS/Events FailedInvocations': ['EventBusName', 'RuleName'],
   'AWS/Events IngestionToInvocationSuccessLatency': ['EventBusName', 'RuleName'],
   'AWS/SQS ApproximateNumberOfMessagesVisible': ['QueueName'],
