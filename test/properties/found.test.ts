@@ -1,5 +1,5 @@
 import { type DeliveryPlan, inOrder } from '../model/deliveries.ts';
-import type { Recipe, SignUp } from '../model/life.ts';
+import type { Act, Recipe, SignUp } from '../model/life.ts';
 import { live } from '../model/live.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { heldOf } from './held.ts';
@@ -57,14 +57,16 @@ describe('found by the properties', () => {
       if (read.snapshot?.status !== 'active' || read.snapshot.quantity !== 1) return fact;
       return { ...read, snapshot: { ...read.snapshot, status: 'canceled' } };
     };
-    for (const [index, afterSeconds] of [0, 5].entries()) {
-      const backwards = Array.from({ length: 40 }, (_, position) => 2000 - 100 * position);
-      for (const [turn, jitter] of [[0], backwards].entries()) {
-        const recipe = life([{ afterSeconds, act: { do: 'change quantity', nth: 0, quantity: 2 } }]);
-        const account = live(recipe, `rfound3n${index}n${turn}`);
-        await deliver(database, account, inOrder, { misread });
-        await deliver(database, account, { ...inOrder, spread: 1000, jitter }, { replayName: 'after-the-fix' });
-        judge(account, await heldOf(database, account));
+    const backwards = Array.from({ length: 40 }, (_, position) => 2000 - 100 * position);
+    const twice: Act = { do: 'flap', nth: 0, through: [{ quantity: 2 }, { quantity: 3 }] };
+    for (const [index, act] of [twice, { do: 'change quantity', nth: 0, quantity: 2 } as const].entries()) {
+      for (const afterSeconds of [0, 5]) {
+        for (const [turn, jitter] of [[0], backwards].entries()) {
+          const account = live(life([{ afterSeconds, act }]), `rfound3n${index}n${afterSeconds}n${turn}`);
+          await deliver(database, account, inOrder, { misread });
+          await deliver(database, account, { ...inOrder, spread: 1000, jitter }, { replayName: 'after-the-fix' });
+          judge(account, await heldOf(database, account));
+        }
       }
     }
   });

@@ -138,10 +138,19 @@ export async function deliver(
   return seen;
 
   async function race(items: Item[], one: (item: Item) => Promise<void>): Promise<void> {
+    let broken = false;
     const lane = async () => {
-      for (let item = items.shift(); item !== undefined; item = items.shift()) await one(item);
+      for (let item = items.shift(); item !== undefined && !broken; item = items.shift()) {
+        await one(item).catch((error) => {
+          broken = true;
+          throw error;
+        });
+      }
     };
-    await Promise.all(Array.from({ length: plan.width }, lane));
+    // Every lane stands still before this one speaks: what comes next may take the database away.
+    const ended = await Promise.allSettled(Array.from({ length: plan.width }, lane));
+    const failed = ended.find((lane) => lane.status === 'rejected');
+    if (failed) throw failed.reason;
   }
 }
 
