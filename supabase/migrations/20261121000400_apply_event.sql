@@ -50,7 +50,8 @@ begin
     -- A later event overtakes every question under way; the row's own event, read anew, overtakes none.
     next.ticket_applied := case when held.source_event_id = event ->> 'id' then held.ticket_applied else coalesce(held.ticket_issued, 0) end;
   else
-    next.as_of := coalesce(ticket_as_of, next.started_at, held.as_of);
+    -- The answer tells all that had happened by the event that asked; the comparison with Stripe asks in the row's own second.
+    next.as_of := case when asks_stripe then coalesce(ticket_as_of, next.started_at, held.as_of) else greatest(ticket_as_of, created) end;
     next.source_event_id := null;
     next.source_type := 'fetch';
     -- So does an end.
