@@ -16,13 +16,20 @@ export interface AuditedEnvelope {
 const NAMED_EARLIER_MS = 24 * 3_600_000;
 
 /** Every audited envelope of a time range, object by object, replays left out (the archive leaves them out too). */
-export async function* auditedEvents(s3: S3Client, bucket: string, from: Date, to: Date): AsyncGenerator<AuditedEnvelope[]> {
+export async function* auditedEvents(
+  s3: S3Client,
+  bucket: string,
+  from: Date,
+  to: Date,
+): AsyncGenerator<AuditedEnvelope[]> {
   for (const hour of hoursBetween(new Date(from.getTime() - NAMED_EARLIER_MS), to)) {
     for await (const { Contents = [] } of paginateListObjectsV2({ client: s3 }, { Bucket: bucket, Prefix: hour })) {
       for (const { Key, LastModified } of Contents) {
         // Written before the range began: it can hold nothing of it.
         if (Key === undefined || (LastModified !== undefined && LastModified < from)) continue;
-        const envelopes = (await readObject(s3, bucket, Key)).filter(({ time, 'replay-name': replay }) => replay === undefined && time >= from && time <= to);
+        const envelopes = (await readObject(s3, bucket, Key)).filter(
+          ({ time, 'replay-name': replay }) => replay === undefined && time >= from && time <= to,
+        );
         if (envelopes.length > 0) yield envelopes;
       }
     }
@@ -44,7 +51,12 @@ function envelopeIn(line: string): AuditedEnvelope | undefined {
     const time = new Date(String(envelope['time']));
     if (Number.isNaN(time.getTime()) || typeof envelope['detail-type'] !== 'string') return undefined;
     const replay = envelope['replay-name'];
-    return { line, time, 'detail-type': envelope['detail-type'], ...(typeof replay === 'string' && { 'replay-name': replay }) };
+    return {
+      line,
+      time,
+      'detail-type': envelope['detail-type'],
+      ...(typeof replay === 'string' && { 'replay-name': replay }),
+    };
   } catch {
     return undefined;
   }

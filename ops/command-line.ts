@@ -1,14 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander';
+import { environments } from '../lib/names.ts';
 import { goingLive } from './commands/going-live.ts';
 import { repairing } from './commands/repairing.ts';
 import { somethingWrong } from './commands/something-wrong.ts';
-import { environments } from '../lib/names.ts';
 import { type CommonOptions, type ExitCode, Performance, type World } from './perform.ts';
 
 /** Adds a verb's action: what it answers becomes the exit code. */
-export type Perform = <Rest extends object>(command: Command, verb: string, action: (performance: Performance, options: Rest & CommonOptions, args: string[]) => Promise<ExitCode>) => void;
+export type Perform = <Rest extends object>(
+  command: Command,
+  verb: string,
+  action: (performance: Performance, options: Rest & CommonOptions, args: string[]) => Promise<ExitCode>,
+) => void;
 
 /**
  * `ops <verb> …`: reads the arguments, runs the verb and answers the exit code.
@@ -21,7 +25,11 @@ export async function ops(argv: readonly string[], world: World): Promise<ExitCo
     command.action(async () => {
       const options = command.optsWithGlobals() as never as Parameters<typeof action>[1];
       // Operands as commander parsed them: single ones, and lists for what may be given several times.
-      exitCode = await action(new Performance(world, verb, options), options, command.processedArgs.flat().filter((arg): arg is string => arg !== undefined));
+      exitCode = await action(
+        new Performance(world, verb, options),
+        options,
+        command.processedArgs.flat().filter((arg): arg is string => arg !== undefined),
+      );
     });
   };
   const program = describe(world);
@@ -39,20 +47,30 @@ export async function ops(argv: readonly string[], world: World): Promise<ExitCo
 
 function describe({ terminal }: World): Command {
   const program = new Command('npm run ops --')
-    .description('Operates a deployed pipeline: goes live, finds out what is wrong, repairs.\nVerbs that change something show their plan, and do nothing without --apply.')
+    .description(
+      'Operates a deployed pipeline: goes live, finds out what is wrong, repairs.\nVerbs that change something show their plan, and do nothing without --apply.',
+    )
     .usage('<verb> [options]')
     .addOption(new Option('--env <name>', 'which deployment').choices([...environments]).default('dev'))
-    .option('--region <name>', 'AWS region (else AWS_REGION, or the profile\'s)')
+    .option('--region <name>', "AWS region (else AWS_REGION, or the profile's)")
     .option('--app <name>', 'app name of the deployment', contextOf('appName') ?? 'huntaze')
     .option('--json', 'one JSON document instead of text', false)
-    .addOption(new Option('--database-ca <pem file>', 'authority that Postgres must show').default(contextOf('databaseCaFile'), 'databaseCaFile of cdk.json'))
+    .addOption(
+      new Option('--database-ca <pem file>', 'authority that Postgres must show').default(
+        contextOf('databaseCaFile'),
+        'databaseCaFile of cdk.json',
+      ),
+    )
     .helpCommand(false)
     .configureHelp({
       showGlobalOptions: true,
       // That a switch is off unless given needs no words.
       optionDescription: (option) => new Help().optionDescription(option).replace(/ \(default: (false|\[\])\)$/, ''),
     })
-    .configureOutput({ writeOut: (text) => terminal.out(text.trimEnd()), writeErr: (text) => terminal.err(text.trimEnd()) })
+    .configureOutput({
+      writeOut: (text) => terminal.out(text.trimEnd()),
+      writeErr: (text) => terminal.err(text.trimEnd()),
+    })
     .showHelpAfterError('Add --help to see what it takes.')
     .showSuggestionAfterError()
     .exitOverride()
@@ -69,7 +87,9 @@ Each verb explains itself: npm run ops -- <verb> --help. The book: docs/operatio
 /** What the deployment was given in cdk.json, so that nobody has to say it twice. */
 function contextOf(name: 'appName' | 'databaseCaFile'): string | undefined {
   try {
-    const { context = {} } = JSON.parse(readFileSync(join(import.meta.dirname, '../cdk.json'), 'utf8')) as { context?: Record<string, unknown> };
+    const { context = {} } = JSON.parse(readFileSync(join(import.meta.dirname, '../cdk.json'), 'utf8')) as {
+      context?: Record<string, unknown>;
+    };
     const value = context[name];
     return typeof value === 'string' && value !== '' ? value : undefined;
   } catch {
@@ -80,20 +100,29 @@ function contextOf(name: 'appName' | 'databaseCaFile'): string | undefined {
 
 /** For verbs that change something. */
 export const changing = (command: Command): Command =>
-  command.option('--apply', 'do it; without this the plan is only shown', false).option('--yes', 'do not ask in prod', false);
+  command
+    .option('--apply', 'do it; without this the plan is only shown', false)
+    .option('--yes', 'do not ask in prod', false);
 
 /** A whole number within bounds. */
-export const wholeNumber = (least: number, most: number) => (text: string): number => {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < least || value > most) throw new InvalidArgumentError(`wanted a whole number from ${least} to ${most}.`);
-  return value;
-};
+export const wholeNumber =
+  (least: number, most: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < least || value > most)
+      throw new InvalidArgumentError(`wanted a whole number from ${least} to ${most}.`);
+    return value;
+  };
 
 /** ISO 8601, or a time ago such as `2h`. */
-export const timeFrom = (now: () => Date) => (text: string): Date => {
-  const [, amount, unit] = /^(\d+)(min|h|d)$/.exec(text) ?? [];
-  if (amount && unit) return new Date(now().getTime() - Number(amount) * { min: 60_000, h: 3_600_000, d: 86_400_000 }[unit]!);
-  const time = /^\d{4}-\d{2}-\d{2}/.test(text) ? new Date(text) : new Date(Number.NaN);
-  if (Number.isNaN(time.getTime())) throw new InvalidArgumentError('wanted a time such as 2026-11-21T10:00:00Z, or 90min, 6h, 2d ago.');
-  return time;
-};
+export const timeFrom =
+  (now: () => Date) =>
+  (text: string): Date => {
+    const [, amount, unit] = /^(\d+)(min|h|d)$/.exec(text) ?? [];
+    if (amount && unit)
+      return new Date(now().getTime() - Number(amount) * { min: 60_000, h: 3_600_000, d: 86_400_000 }[unit]!);
+    const time = /^\d{4}-\d{2}-\d{2}/.test(text) ? new Date(text) : new Date(Number.NaN);
+    if (Number.isNaN(time.getTime()))
+      throw new InvalidArgumentError('wanted a time such as 2026-11-21T10:00:00Z, or 90min, 6h, 2d ago.');
+    return time;
+  };

@@ -23,19 +23,26 @@ export interface NewDestination {
 export async function showDestination(ops: Ops): Promise<Report<{ destination: DestinationView }>> {
   const destination = viewOf(await destinationOf(await ops.stripe(), await sourceName(ops)));
   const found: string[] = [];
-  if (destination.status !== 'enabled') found.push(`It is disabled (${destination.disabled_reason ?? 'by a person'}): Stripe sends nothing.`);
-  if (destination.missing.length > 0) found.push(`Stripe does not send ${destination.missing.join(', ')}: \`destination update --apply\` adds them.`);
+  if (destination.status !== 'enabled')
+    found.push(`It is disabled (${destination.disabled_reason ?? 'by a person'}): Stripe sends nothing.`);
+  if (destination.missing.length > 0)
+    found.push(`Stripe does not send ${destination.missing.join(', ')}: \`destination update --apply\` adds them.`);
   return { data: { destination }, found };
 }
 
 /** A destination with exactly the routed types and the API version this code is written for. Needs no stack yet. */
-export async function planCreate(ops: Ops, { another }: { another: boolean }): Promise<Change<{ create: NewDestination; existing: DestinationView[] }, DestinationPlan>> {
+export async function planCreate(
+  ops: Ops,
+  { another }: { another: boolean },
+): Promise<Change<{ create: NewDestination; existing: DestinationView[] }, DestinationPlan>> {
   const [stripe, { Account }, region] = await Promise.all([
     ops.stripe(),
     ops.aws.sts.send(new GetCallerIdentityCommand({})),
     ops.aws.sts.config.region(),
   ]);
-  const existing = (await listDestinations(stripe)).map(viewOf).filter(({ aws_account, aws_region }) => aws_account === Account && aws_region === region);
+  const existing = (await listDestinations(stripe))
+    .map(viewOf)
+    .filter(({ aws_account, aws_region }) => aws_account === Account && aws_region === region);
   if (existing.length > 0 && !another) {
     throw new Refusal(
       'destination_exists',
@@ -43,11 +50,21 @@ export async function planCreate(ops: Ops, { another }: { another: boolean }): P
       'Deploy with that source name; or, for a cut-over to another API version, add --another.',
     );
   }
-  const create: NewDestination = { name: ops.stackName, aws_account: Account!, aws_region: region, api_version: pinnedApiVersion, event_types: routedEventTypes };
+  const create: NewDestination = {
+    name: ops.stackName,
+    aws_account: Account!,
+    aws_region: region,
+    api_version: pinnedApiVersion,
+    event_types: routedEventTypes,
+  };
   return {
     plan: { create, existing },
-    steps: [`Create a Stripe event destination to EventBridge in ${Account} ${region}, API version ${pinnedApiVersion}, ${routedEventTypes.length} event types.`],
-    warnings: ['Deploy within 7 days: Stripe deletes a source that no bus took, and what it sends before the deploy is dropped.'],
+    steps: [
+      `Create a Stripe event destination to EventBridge in ${Account} ${region}, API version ${pinnedApiVersion}, ${routedEventTypes.length} event types.`,
+    ],
+    warnings: [
+      'Deploy within 7 days: Stripe deletes a source that no bus took, and what it sends before the deploy is dropped.',
+    ],
     async act() {
       const made = await stripe.v2.core.eventDestinations.create({
         name: create.name,
@@ -68,7 +85,9 @@ export function planEnable(ops: Ops): Promise<Change<DestinationPlan, Destinatio
   return planSwitch(ops, {
     wanted: 'enabled',
     step: 'Enable the destination: Stripe sends from now on.',
-    warnings: ['What happened while it was disabled never comes by itself: afterwards run `npm run ops -- reconcile --apply`.'],
+    warnings: [
+      'What happened while it was disabled never comes by itself: afterwards run `npm run ops -- reconcile --apply`.',
+    ],
   });
 }
 
@@ -77,7 +96,9 @@ export function planDisable(ops: Ops): Promise<Change<DestinationPlan, Destinati
   return planSwitch(ops, {
     wanted: 'disabled',
     step: 'Disable the destination: Stripe sends nothing more.',
-    warnings: ['Events of that time are lost to the bus, the archive and the audit. `npm run ops -- pause` stops the work without losing any.'],
+    warnings: [
+      'Events of that time are lost to the bus, the archive and the audit. `npm run ops -- pause` stops the work without losing any.',
+    ],
   });
 }
 
@@ -92,9 +113,14 @@ export async function planUpdate(ops: Ops): Promise<Change<DestinationPlan, Dest
       ...(destination.superfluous.length > 0 ? [`Take out ${destination.superfluous.join(', ')}.`] : []),
     ],
     warnings: [],
-    found: destination.missing.length > 0 ? [`Stripe does not send ${destination.missing.length} of the types that the workers handle.`] : [],
+    found:
+      destination.missing.length > 0
+        ? [`Stripe does not send ${destination.missing.length} of the types that the workers handle.`]
+        : [],
     async act() {
-      const updated = await stripe.v2.core.eventDestinations.update(destination.id, { enabled_events: [...routedEventTypes] });
+      const updated = await stripe.v2.core.eventDestinations.update(destination.id, {
+        enabled_events: [...routedEventTypes],
+      });
       return { data: { destination: viewOf(updated) }, found: [] };
     },
   };
@@ -112,7 +138,9 @@ async function planSwitch(
     warnings,
     async act() {
       const { eventDestinations } = stripe.v2.core;
-      const switched = await (wanted === 'enabled' ? eventDestinations.enable(destination.id) : eventDestinations.disable(destination.id));
+      const switched = await (wanted === 'enabled'
+        ? eventDestinations.enable(destination.id)
+        : eventDestinations.disable(destination.id));
       return { data: { destination: viewOf(switched) }, found: [] };
     },
   };

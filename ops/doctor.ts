@@ -26,9 +26,15 @@ export interface DoctorOptions {
 }
 
 /** Both ends and what lies between, before go-live and whenever something is odd. Changes nothing; `ping` sends one event. */
-export async function doctor(ops: Ops, { hours, ping, ownerUrl, databaseCaFile, localVersion }: DoctorOptions): Promise<Report<Diagnosis>> {
+export async function doctor(
+  ops: Ops,
+  { hours, ping, ownerUrl, databaseCaFile, localVersion }: DoctorOptions,
+): Promise<Report<Diagnosis>> {
   const { outputs } = await ops.stack();
-  const [{ Account }, region] = await Promise.all([ops.aws.sts.send(new GetCallerIdentityCommand({})), ops.aws.sts.config.region()]);
+  const [{ Account }, region] = await Promise.all([
+    ops.aws.sts.send(new GetCallerIdentityCommand({})),
+    ops.aws.sts.config.region(),
+  ]);
   const here = () =>
     localCodeVersion({
       stripeEventSourceName: outputs.StripeEventSourceName,

@@ -29,7 +29,12 @@ function explainAws(error: Error): Refusal | undefined {
     case 'ExpiredToken':
     case 'ExpiredTokenException':
     case 'RequestExpired':
-      return new Refusal('credentials_expired', 'The AWS credentials have expired.', 'Sign in again: `aws sso login`.', cause);
+      return new Refusal(
+        'credentials_expired',
+        'The AWS credentials have expired.',
+        'Sign in again: `aws sso login`.',
+        cause,
+      );
     case 'InvalidClientTokenId':
     case 'UnrecognizedClientException':
     case 'SignatureDoesNotMatch':
@@ -73,10 +78,20 @@ function explainStripe(error: Error): Refusal | undefined {
     );
   }
   if (type === 'StripeConnectionError') {
-    return new Refusal('stripe_unreachable', `Stripe cannot be reached (${firstLine(error.message)}).`, 'Check the network (and STRIPE_API_BASE, if you set it).', { cause: error });
+    return new Refusal(
+      'stripe_unreachable',
+      `Stripe cannot be reached (${firstLine(error.message)}).`,
+      'Check the network (and STRIPE_API_BASE, if you set it).',
+      { cause: error },
+    );
   }
   if (typeof type === 'string' && type.startsWith('Stripe')) {
-    return new Refusal('stripe_refused', `Stripe refused: ${firstLine(error.message)}`, 'Correct the request; Stripe changed nothing.', { cause: error });
+    return new Refusal(
+      'stripe_refused',
+      `Stripe refused: ${firstLine(error.message)}`,
+      'Correct the request; Stripe changed nothing.',
+      { cause: error },
+    );
   }
   return undefined;
 }
@@ -92,12 +107,22 @@ function explainNetwork(error: Error): Refusal | undefined {
   );
 }
 
-const networkCodes = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'ECONNRESET', 'EHOSTUNREACH', 'ENETUNREACH'];
+const networkCodes = [
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+];
 
 /** Node reports several attempts to connect as one AggregateError with an empty message. */
 function networkCode(error: Error): string | undefined {
   const errors = [error, ...((error as AggregateError).errors ?? []), error.cause];
-  return errors.map((each) => (each as { code?: string } | undefined)?.code).find((code) => code !== undefined && networkCodes.includes(code));
+  return errors
+    .map((each) => (each as { code?: string } | undefined)?.code)
+    .find((code) => code !== undefined && networkCodes.includes(code));
 }
 
 export const firstLine = (text: string): string => text.split('\n', 1)[0]!.trim();
@@ -106,6 +131,7 @@ function fixOf({ code }: PipelineError): string {
   if (code === 'database_unreachable') {
     return 'Check that this machine may reach the database, and for "self-signed" or "certificate" pass its authority with --database-ca.';
   }
-  if (code.startsWith('database_')) return '`npm run ops -- migrate` shows whether migrations are missing; `npm run ops -- doctor` looks at the rest.';
+  if (code.startsWith('database_'))
+    return '`npm run ops -- migrate` shows whether migrations are missing; `npm run ops -- doctor` looks at the rest.';
   return 'Correct it, then run the verb again.';
 }

@@ -1,4 +1,10 @@
-import { ChangeMessageVisibilityBatchCommand, type Message, type MessageAttributeValue, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import {
+  ChangeMessageVisibilityBatchCommand,
+  type Message,
+  type MessageAttributeValue,
+  ReceiveMessageCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
 import { eventRoutes, isRouted } from '../core/event-routes.ts';
 import { type LostQueue, queueNameOf, workQueues } from './queues.ts';
 import type { StackOutputs } from './stack.ts';
@@ -24,7 +30,11 @@ export interface LostMessage {
 /** Where a lost message came from, hence goes back to. */
 export type Destination =
   | { kind: 'queue'; url: string; group: string | null }
-  | { kind: 'bus'; name: string; entry: { Source: string; DetailType: string; Detail: string; Time: Date; Resources: string[] } }
+  | {
+      kind: 'bus';
+      name: string;
+      entry: { Source: string; DetailType: string; Detail: string; Time: Date; Resources: string[] };
+    }
   | { kind: 'function'; name: string; payload: string }
   | { kind: 'nowhere'; why: string };
 
@@ -43,7 +53,12 @@ export function destinationName(destination: Destination): string {
 }
 
 /** One page of a queue, hidden from everybody else for `hiddenForSeconds`. Empty when there is nothing more to see now. */
-export async function receiveLost(sqs: SQSClient, queue: LostQueue, outputs: StackOutputs, hiddenForSeconds: number): Promise<LostMessage[]> {
+export async function receiveLost(
+  sqs: SQSClient,
+  queue: LostQueue,
+  outputs: StackOutputs,
+  hiddenForSeconds: number,
+): Promise<LostMessage[]> {
   const { Messages = [] } = await sqs.send(
     new ReceiveMessageCommand({
       QueueUrl: queue.url,
@@ -63,7 +78,9 @@ export async function release(sqs: SQSClient, messages: readonly LostMessage[]):
   const byQueue = Map.groupBy(messages, ({ queue }) => queue.url);
   for (const [QueueUrl, ofQueue] of byQueue) {
     for (let start = 0; start < ofQueue.length; start += 10) {
-      const Entries = ofQueue.slice(start, start + 10).map(({ receipt }, index) => ({ Id: String(index), ReceiptHandle: receipt, VisibilityTimeout: 0 }));
+      const Entries = ofQueue
+        .slice(start, start + 10)
+        .map(({ receipt }, index) => ({ Id: String(index), ReceiptHandle: receipt, VisibilityTimeout: 0 }));
       await sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl, Entries }));
     }
   }
@@ -84,7 +101,11 @@ export function readLost(message: Message, queue: LostQueue, outputs: StackOutpu
     since: new Date(Number(message.Attributes?.SentTimestamp ?? 0)).toISOString(),
     body,
     attributes,
-    back_to: backTo(queue, { body, parsed, attributes, eventType: event.event_type, group: message.Attributes?.MessageGroupId ?? null }, outputs),
+    back_to: backTo(
+      queue,
+      { body, parsed, attributes, eventType: event.event_type, group: message.Attributes?.MessageGroupId ?? null },
+      outputs,
+    ),
   };
 }
 
@@ -98,7 +119,11 @@ const text = (attributes: Attributes, name: string): string | null => attributes
  * - Lambda wraps an asynchronous invocation; @see https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
  * - SQS moves a message as it is, once it was received too often.
  */
-function reasonOf(queue: LostQueue, attributes: Attributes, body: Json | undefined): { reason: string; detail: string } {
+function reasonOf(
+  queue: LostQueue,
+  attributes: Attributes,
+  body: Json | undefined,
+): { reason: string; detail: string } {
   if (queue.kind === 'undelivered') {
     const exhausted = text(attributes, 'EXHAUSTED_RETRY_CONDITION');
     const detail = [text(attributes, 'ERROR_MESSAGE'), exhausted && `gave up: ${exhausted}`].filter(Boolean).join('; ');
@@ -112,7 +137,10 @@ function reasonOf(queue: LostQueue, attributes: Attributes, body: Json | undefin
   return { reason: text(attributes, 'reason') ?? 'too_many_attempts', detail: text(attributes, 'detail') ?? '' };
 }
 
-function identityOf(body: Json | undefined, attributes: Attributes): { event_id: string | null; event_type: string | null } {
+function identityOf(
+  body: Json | undefined,
+  attributes: Attributes,
+): { event_id: string | null; event_type: string | null } {
   const inside = objectAt(body, 'detail');
   const string = (value: unknown) => (typeof value === 'string' ? value : null);
   return {
@@ -123,7 +151,13 @@ function identityOf(body: Json | undefined, attributes: Attributes): { event_id:
 
 function backTo(
   queue: LostQueue,
-  lost: { body: string; parsed: Json | undefined; attributes: Attributes; eventType: string | null; group: string | null },
+  lost: {
+    body: string;
+    parsed: Json | undefined;
+    attributes: Attributes;
+    eventType: string | null;
+    group: string | null;
+  },
   outputs: StackOutputs,
 ): Destination {
   switch (queue.owner) {
@@ -139,14 +173,16 @@ function backTo(
     default: {
       // The rule's target is the work queue of this worker; TARGET_ARN says so, and wins should they ever differ.
       const targetArn = text(lost.attributes, 'TARGET_ARN');
-      const target = targetArn && Object.values(workQueues(outputs)).find((url) => queueNameOf(url) === queueNameOf(targetArn));
+      const target =
+        targetArn && Object.values(workQueues(outputs)).find((url) => queueNameOf(url) === queueNameOf(targetArn));
       return { kind: 'queue', url: target || workQueues(outputs)[queue.owner], group: null };
     }
   }
 }
 
 /** The message group that the audit rules use: the event's family. */
-const familyOf = (eventType: string | null): string => (eventType !== null && isRouted(eventType) ? eventRoutes[eventType] : 'other');
+const familyOf = (eventType: string | null): string =>
+  eventType !== null && isRouted(eventType) ? eventRoutes[eventType] : 'other';
 
 function backToAppBus(envelope: Json | undefined, name: string): Destination {
   const { source, 'detail-type': detailType, detail, time, resources } = envelope ?? {};

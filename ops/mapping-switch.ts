@@ -1,8 +1,8 @@
 import { GetEventSourceMappingCommand, UpdateEventSourceMappingCommand } from '@aws-sdk/client-lambda';
+import { oldestMessageAge } from './metrics.ts';
 import type { Ops } from './ops.ts';
 import { mappings, type Pausable, queueDepth, workQueues } from './queues.ts';
 import { Refusal } from './refusal.ts';
-import { oldestMessageAge } from './metrics.ts';
 
 /** One function's intake: its event source mapping and the queue behind it. */
 export interface Intake {
@@ -33,7 +33,15 @@ export async function intakeOf(ops: Ops, worker: Pausable): Promise<Intake> {
   // An empty queue's clock starts now, whatever CloudWatch's last number was.
   const age = waiting + in_flight === 0 ? 0 : (oldest_s ?? 0);
   const safeUntil = new Date(ops.now().getTime() + (retention_s - age) * 1000);
-  return { worker, mapping, state: State ?? 'Unknown', waiting, in_flight, oldest_s, safe_until: safeUntil.toISOString() };
+  return {
+    worker,
+    mapping,
+    state: State ?? 'Unknown',
+    waiting,
+    in_flight,
+    oldest_s,
+    safe_until: safeUntil.toISOString(),
+  };
 }
 
 export const isOn = ({ state }: Pick<Intake, 'state'>): boolean => state === 'Enabled' || state === 'Enabling';
@@ -42,7 +50,11 @@ export const isOn = ({ state }: Pick<Intake, 'state'>): boolean => state === 'En
  * Turns a function's intake on or off and waits until Lambda says it is.
  * @throws {Refusal} when it is not within two minutes; the change itself was accepted then.
  */
-export async function switchIntake(ops: Ops, { worker, mapping }: Pick<Intake, 'worker' | 'mapping'>, on: boolean): Promise<void> {
+export async function switchIntake(
+  ops: Ops,
+  { worker, mapping }: Pick<Intake, 'worker' | 'mapping'>,
+  on: boolean,
+): Promise<void> {
   const wanted = on ? 'Enabled' : 'Disabled';
   await ops.aws.lambda.send(new UpdateEventSourceMappingCommand({ UUID: mapping, Enabled: on }));
   const giveUpAt = ops.now().getTime() + SWITCH_TIMEOUT_MS;
@@ -50,7 +62,11 @@ export async function switchIntake(ops: Ops, { worker, mapping }: Pick<Intake, '
     const { State } = await ops.aws.lambda.send(new GetEventSourceMappingCommand({ UUID: mapping }));
     if (State === wanted) return;
     if (ops.now().getTime() > giveUpAt) {
-      throw new Refusal('mapping_slow', `The mapping of ${worker} is still "${State}" after two minutes.`, `Look at it in the Lambda console (${mapping}), then run the verb again.`);
+      throw new Refusal(
+        'mapping_slow',
+        `The mapping of ${worker} is still "${State}" after two minutes.`,
+        `Look at it in the Lambda console (${mapping}), then run the verb again.`,
+      );
     }
     await ops.sleep(1000);
   }

@@ -20,10 +20,18 @@ export interface Question {
 }
 
 /** A metric of our own code, of this environment. @see core/metrics.ts */
-export function ours(ops: Ops, metric: MetricName, statistic: Question['statistic'], period_s: number, traffic: Traffic = 'live'): Question {
+export function ours(
+  ops: Ops,
+  metric: MetricName,
+  statistic: Question['statistic'],
+  period_s: number,
+  traffic: Traffic = 'live',
+): Question {
   const known = { environment: ops.environment, traffic };
   // Amounts carry a currency, and have no sum: they are the dashboard's.
-  const dimensions = Object.fromEntries(metrics[metric].dimensions.map((name) => [name, known[name as keyof typeof known]]));
+  const dimensions = Object.fromEntries(
+    metrics[metric].dimensions.map((name) => [name, known[name as keyof typeof known]]),
+  );
   const namespace = pipelineNames({ appName: ops.appName, environment: ops.environment }).metrics;
   return { namespace, metric, dimensions, statistic, period_s };
 }
@@ -33,7 +41,14 @@ export async function askCloudWatch(ops: Ops, questions: readonly Question[], se
   const until = ops.now();
   const queries = questions.map(({ namespace, metric, dimensions, statistic, period_s }, index): MetricDataQuery => {
     const Dimensions = Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value }));
-    return { Id: `q${index}`, MetricStat: { Metric: { Namespace: namespace, MetricName: metric, Dimensions }, Stat: statistic, Period: period_s } };
+    return {
+      Id: `q${index}`,
+      MetricStat: {
+        Metric: { Namespace: namespace, MetricName: metric, Dimensions },
+        Stat: statistic,
+        Period: period_s,
+      },
+    };
   });
   const answers: Datapoint[][] = questions.map(() => []);
   let NextToken: string | undefined;

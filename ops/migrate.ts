@@ -24,7 +24,10 @@ const TRANSACTION_POOLER_PORT = 6543;
  *
  * Needs the owner of the schema (Supabase: `postgres`) over a session connection; never the handlers' role.
  */
-export async function planMigrate(databaseUrl: string | undefined, ca: string | null): Promise<Change<MigratePlan, MigrateResult>> {
+export async function planMigrate(
+  databaseUrl: string | undefined,
+  ca: string | null,
+): Promise<Change<MigratePlan, MigrateResult>> {
   if (!databaseUrl) {
     throw new Refusal(
       'no_database_url',
@@ -34,15 +37,26 @@ export async function planMigrate(databaseUrl: string | undefined, ca: string | 
   }
   const options = connectionOptions(databaseUrl, ca);
   if (options.port === TRANSACTION_POOLER_PORT) {
-    throw new Refusal('transaction_pooler', 'Port 6543 is the transaction pooler, on which a migration cannot keep its lock.', 'Use the session connection: the same host with port 5432.');
+    throw new Refusal(
+      'transaction_pooler',
+      'Port 6543 is the transaction pooler, on which a migration cannot keep its lock.',
+      'Use the session connection: the same host with port 5432.',
+    );
   }
   const { applied, pending, unknown } = await withClient(options, migrationStatus);
   return {
-    plan: { database: `${options.host}:${options.port}/${options.database}`, applied, pending: pending.map(fileOf), unknown },
+    plan: {
+      database: `${options.host}:${options.port}/${options.database}`,
+      applied,
+      pending: pending.map(fileOf),
+      unknown,
+    },
     steps: pending.map((migration) => `Apply ${fileOf(migration)}.`),
     warnings:
       unknown.length > 0
-        ? [`The database has ${unknown.join(', ')}, which this checkout lacks: it is ahead, or another branch was pushed. Look before you apply.`]
+        ? [
+            `The database has ${unknown.join(', ')}, which this checkout lacks: it is ahead, or another branch was pushed. Look before you apply.`,
+          ]
         : [],
     found: pending.length > 0 ? [`${pending.length} migrations are not applied.`] : [],
     async act() {

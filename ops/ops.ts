@@ -1,5 +1,5 @@
-import type Stripe from 'stripe';
 import type pg from 'pg';
+import type Stripe from 'stripe';
 import { connectPool } from '../adapters/postgres.ts';
 import { stripeClient } from '../adapters/stripe.ts';
 import type { Environment } from '../lib/names.ts';
@@ -85,7 +85,9 @@ export function wrongMode(key: string, environment: Environment): Refusal | unde
   if (mode === wanted) return undefined;
   return new Refusal(
     'stripe_key_mode',
-    mode ? `The Stripe key is a ${mode}-mode key; "${environment}" wants ${wanted} mode.` : 'That is not a Stripe secret key (sk_… or rk_…).',
+    mode
+      ? `The Stripe key is a ${mode}-mode key; "${environment}" wants ${wanted} mode.`
+      : 'That is not a Stripe secret key (sk_… or rk_…).',
     `Use a key that begins with sk_${wanted}_ or rk_${wanted}_, or another --env.`,
   );
 }

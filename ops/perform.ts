@@ -1,12 +1,12 @@
-import { connectAws } from './aws.ts';
+import { readFileSync } from 'node:fs';
 import { type Environment, environments } from '../lib/names.ts';
+import { connectAws } from './aws.ts';
 import { explain } from './explain.ts';
 import { createOps, type Ops } from './ops.ts';
 import { type Paint, paint } from './print/paint.ts';
 import { Refusal } from './refusal.ts';
 import type { Change, Report } from './report.ts';
 import type { Terminal } from './terminal.ts';
-import { readFileSync } from 'node:fs';
 
 /** 0 done, 1 found something wrong, 2 wrong usage (or nothing could be looked at). */
 export type ExitCode = 0 | 1 | 2;
@@ -82,23 +82,56 @@ export class Performance {
       const found = change.found ?? [];
       if (!json) terminal.out(this.planned(change, print.plan));
       if (!apply || change.steps.length === 0) {
-        if (json) this.json({ plan: change.plan, steps: change.steps, warnings: change.warnings, applied: false, result: null, found });
-        else terminal.out(change.steps.length === 0 ? this.paint.dim('Nothing to do.') : this.paint.bold('Nothing was changed. Add --apply to do it.'));
+        if (json)
+          this.json({
+            plan: change.plan,
+            steps: change.steps,
+            warnings: change.warnings,
+            applied: false,
+            result: null,
+            found,
+          });
+        else
+          terminal.out(
+            change.steps.length === 0
+              ? this.paint.dim('Nothing to do.')
+              : this.paint.bold('Nothing was changed. Add --apply to do it.'),
+          );
         return found.length > 0 ? 1 : 0;
       }
       await this.confirmed();
       const report = await change.act();
-      if (json) this.json({ plan: change.plan, steps: change.steps, warnings: change.warnings, applied: true, result: report.data, found: report.found });
-      else terminal.out([print.result(report.data, this.paint), ...report.found.map((line) => this.paint.wrong(line))].filter(Boolean).join('\n'));
+      if (json)
+        this.json({
+          plan: change.plan,
+          steps: change.steps,
+          warnings: change.warnings,
+          applied: true,
+          result: report.data,
+          found: report.found,
+        });
+      else
+        terminal.out(
+          [print.result(report.data, this.paint), ...report.found.map((line) => this.paint.wrong(line))]
+            .filter(Boolean)
+            .join('\n'),
+        );
       return report.found.length > 0 ? 1 : 0;
     });
   }
 
-  private planned<Plan, Result>({ plan, steps, warnings }: Change<Plan, Result>, print: (plan: Plan, paint: Paint) => string): string {
+  private planned<Plan, Result>(
+    { plan, steps, warnings }: Change<Plan, Result>,
+    print: (plan: Plan, paint: Paint) => string,
+  ): string {
     return [
       print(plan, this.paint),
-      ...(steps.length > 0 ? ['', this.paint.bold('Plan'), ...steps.map((step, index) => `  ${index + 1}. ${step}`)] : []),
-      ...(steps.length > 0 && warnings.length > 0 ? ['', this.paint.bold('Know before'), ...warnings.map((line) => `  - ${line}`)] : []),
+      ...(steps.length > 0
+        ? ['', this.paint.bold('Plan'), ...steps.map((step, index) => `  ${index + 1}. ${step}`)]
+        : []),
+      ...(steps.length > 0 && warnings.length > 0
+        ? ['', this.paint.bold('Know before'), ...warnings.map((line) => `  - ${line}`)]
+        : []),
       '',
     ].join('\n');
   }
@@ -109,10 +142,18 @@ export class Performance {
     if (env !== 'prod' || yes) return;
     const { terminal } = this.world;
     if (!terminal.interactive || json) {
-      throw new Refusal('confirmation_needed', 'This changes prod, and nobody can be asked here.', 'Look at the plan, then add --yes.');
+      throw new Refusal(
+        'confirmation_needed',
+        'This changes prod, and nobody can be asked here.',
+        'Look at the plan, then add --yes.',
+      );
     }
     if ((await terminal.ask('This changes prod. Type "prod" to go on:')).trim() !== 'prod') {
-      throw new Refusal('not_confirmed', 'Not confirmed; nothing was changed.', 'Type the name of the environment when asked, or add --yes.');
+      throw new Refusal(
+        'not_confirmed',
+        'Not confirmed; nothing was changed.',
+        'Type the name of the environment when asked, or add --yes.',
+      );
     }
   }
 
@@ -139,13 +180,22 @@ export class Performance {
 function environmentOf(name: string): Environment {
   const known = environments.find((environment) => environment === name);
   if (known) return known;
-  throw new Refusal('unknown_environment', `There is no environment "${name}".`, `Use --env ${environments.join(', --env ')}.`);
+  throw new Refusal(
+    'unknown_environment',
+    `There is no environment "${name}".`,
+    `Use --env ${environments.join(', --env ')}.`,
+  );
 }
 
 function readCa(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new Refusal('database_ca', `The certificate ${file} cannot be read.`, 'Give the path of a PEM file; Supabase offers it under Database settings.', { cause });
+    throw new Refusal(
+      'database_ca',
+      `The certificate ${file} cannot be read.`,
+      'Give the path of a PEM file; Supabase offers it under Database settings.',
+      { cause },
+    );
   }
 }

@@ -1,4 +1,8 @@
-import { GetSecretValueCommand, PutSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import {
+  GetSecretValueCommand,
+  PutSecretValueCommand,
+  type SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
 
 /** What the functions read from Secrets Manager; an empty string until set. */
 export const secretNames = ['DATABASE_URL', 'STRIPE_SECRET_KEY', 'API_KEY'] as const;
@@ -8,13 +12,21 @@ export type PipelineSecret = Record<SecretName, string>;
 /** The secret's values, kept in this process only: no verb prints one. */
 export async function readSecret(secrets: SecretsManagerClient, arn: string): Promise<PipelineSecret> {
   const held = await readWhole(secrets, arn);
-  return Object.fromEntries(secretNames.map((name) => [name, typeof held[name] === 'string' ? held[name] : ''])) as PipelineSecret;
+  return Object.fromEntries(
+    secretNames.map((name) => [name, typeof held[name] === 'string' ? held[name] : '']),
+  ) as PipelineSecret;
 }
 
 /** Changes the named values and keeps every other field of the secret as it is. */
-export async function writeSecret(secrets: SecretsManagerClient, arn: string, values: Partial<PipelineSecret>): Promise<void> {
+export async function writeSecret(
+  secrets: SecretsManagerClient,
+  arn: string,
+  values: Partial<PipelineSecret>,
+): Promise<void> {
   const held = await readWhole(secrets, arn);
-  await secrets.send(new PutSecretValueCommand({ SecretId: arn, SecretString: JSON.stringify({ ...held, ...values }) }));
+  await secrets.send(
+    new PutSecretValueCommand({ SecretId: arn, SecretString: JSON.stringify({ ...held, ...values }) }),
+  );
 }
 
 async function readWhole(secrets: SecretsManagerClient, arn: string): Promise<Record<string, unknown>> {
@@ -22,6 +34,9 @@ async function readWhole(secrets: SecretsManagerClient, arn: string): Promise<Re
   try {
     return JSON.parse(SecretString ?? '{}') as Record<string, unknown>;
   } catch (cause) {
-    throw new Error(`The secret ${arn} is not JSON. Put {"DATABASE_URL":"","STRIPE_SECRET_KEY":"","API_KEY":""} there, then \`secrets set\`.`, { cause });
+    throw new Error(
+      `The secret ${arn} is not JSON. Put {"DATABASE_URL":"","STRIPE_SECRET_KEY":"","API_KEY":""} there, then \`secrets set\`.`,
+      { cause },
+    );
   }
 }

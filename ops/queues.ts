@@ -43,7 +43,12 @@ export const mappings = (outputs: StackOutputs): Record<Pausable, string> => ({
 
 /** Every queue where something lies that was lost on its way. */
 export function lostQueues(outputs: StackOutputs): LostQueue[] {
-  const queue = (owner: LossOwner, kind: LossKind, url: string): LostQueue => ({ name: `${owner}-${kind}`, owner, kind, url });
+  const queue = (owner: LossOwner, kind: LossKind, url: string): LostQueue => ({
+    name: `${owner}-${kind}`,
+    owner,
+    kind,
+    url,
+  });
   return [
     queue('payments', 'undelivered', outputs.PaymentsUndeliveredQueueUrl),
     queue('billing', 'undelivered', outputs.BillingUndeliveredQueueUrl),
@@ -61,7 +66,12 @@ export async function queueDepth(sqs: SQSClient, url: string): Promise<QueueDept
   const { Attributes } = await sqs.send(
     new GetQueueAttributesCommand({
       QueueUrl: url,
-      AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible', 'ApproximateNumberOfMessagesDelayed', 'MessageRetentionPeriod'],
+      AttributeNames: [
+        'ApproximateNumberOfMessages',
+        'ApproximateNumberOfMessagesNotVisible',
+        'ApproximateNumberOfMessagesDelayed',
+        'MessageRetentionPeriod',
+      ],
     }),
   );
   const number = (name: keyof NonNullable<typeof Attributes>) => Number(Attributes?.[name] ?? 0);
@@ -73,4 +83,5 @@ export async function queueDepth(sqs: SQSClient, url: string): Promise<QueueDept
 }
 
 /** `…/huntaze-stripe-billing-dev` and `arn:…:huntaze-stripe-billing-dev` alike. */
-export const queueNameOf = (urlOrArn: string): string => urlOrArn.slice(Math.max(urlOrArn.lastIndexOf('/'), urlOrArn.lastIndexOf(':')) + 1);
+export const queueNameOf = (urlOrArn: string): string =>
+  urlOrArn.slice(Math.max(urlOrArn.lastIndexOf('/'), urlOrArn.lastIndexOf(':')) + 1);

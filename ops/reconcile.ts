@@ -51,16 +51,26 @@ export async function planReconcile(ops: Ops): Promise<Change<ReconcilePlan, Rec
       drifted: found.drifted,
       unreadable: found.unreadable,
     },
-    steps: workers.map((worker) => `Queue ${envelopes[worker].length} for the ${worker} worker, which asks Stripe or applies the missed event.`),
-    warnings: found.unreadable.map(({ subscription_id, problem }) => `${subscription_id} cannot be compared: ${problem}`),
+    steps: workers.map(
+      (worker) =>
+        `Queue ${envelopes[worker].length} for the ${worker} worker, which asks Stripe or applies the missed event.`,
+    ),
+    warnings: found.unreadable.map(
+      ({ subscription_id, problem }) => `${subscription_id} cannot be compared: ${problem}`,
+    ),
     found: [
-      ...(found.missedEvents.length > 0 ? [`We lack ${found.missedEvents.length} of the events that Stripe lists.`] : []),
+      ...(found.missedEvents.length > 0
+        ? [`We lack ${found.missedEvents.length} of the events that Stripe lists.`]
+        : []),
       ...(found.drifted.length > 0 ? [`${found.drifted.length} of our rows differ from Stripe.`] : []),
       ...(found.unreadable.length > 0 ? [`${found.unreadable.length} subscriptions cannot be compared.`] : []),
     ],
     async act() {
       for (const worker of workers) await send(urls[worker], envelopes[worker]);
-      return { data: { queued: { payments: envelopes.payments.length, billing: envelopes.billing.length } }, found: [] };
+      return {
+        data: { queued: { payments: envelopes.payments.length, billing: envelopes.billing.length } },
+        found: [],
+      };
     },
   };
 }

@@ -52,7 +52,11 @@ export interface RedriveResult {
 const HIDDEN_S = 300;
 
 /** What lies in the queues for the lost, grouped by reason. Looks at up to `limit` messages of each queue and leaves them there. */
-export async function lookAtLost(ops: Ops, filter: LostFilter, limit: number): Promise<{ plan: RedrivePlan; messages: LostMessage[] }> {
+export async function lookAtLost(
+  ops: Ops,
+  filter: LostFilter,
+  limit: number,
+): Promise<{ plan: RedrivePlan; messages: LostMessage[] }> {
   const { outputs } = await ops.stack();
   const chosen = chosenQueues(lostQueues(outputs), filter);
   const depths = await Promise.all(chosen.map(({ url }) => queueDepth(ops.aws.sqs, url)));
@@ -80,12 +84,21 @@ export async function planRedrive(
   const verb = discardTo === undefined ? 'Send back' : `Save to ${discardTo} and delete`;
   return {
     plan,
-    steps: plan.groups.map((group) => `${verb} ${group.count} of ${group.queue} (${group.reason})${discardTo === undefined ? ` to ${group.back_to}` : ''}.`),
+    steps: plan.groups.map(
+      (group) =>
+        `${verb} ${group.count} of ${group.queue} (${group.reason})${discardTo === undefined ? ` to ${group.back_to}` : ''}.`,
+    ),
     warnings: unseen.map(
-      ({ name, waiting, looked_at }) => `${name} holds about ${waiting} messages, of which ${looked_at} were looked at (--limit); the others stay for a second run.`,
+      ({ name, waiting, looked_at }) =>
+        `${name} holds about ${waiting} messages, of which ${looked_at} were looked at (--limit); the others stay for a second run.`,
     ),
     found: plan.groups.map(({ queue, reason, count }) => `${count} in ${queue}: ${reason}.`),
-    act: () => act(ops, filter, { limit, discardTo, expected: messages.length }),
+    act: () =>
+      act(
+        ops,
+        { ...filter, queues: [...new Set(plan.groups.map(({ queue }) => queue))] },
+        { limit, discardTo, expected: messages.length },
+      ),
   };
 }
 
@@ -145,12 +158,16 @@ async function sendBack({ aws }: Ops, { back_to, body, attributes }: LostMessage
       );
       return;
     case 'bus': {
-      const { FailedEntryCount, Entries } = await aws.eventbridge.send(new PutEventsCommand({ Entries: [{ ...back_to.entry, EventBusName: back_to.name }] }));
+      const { FailedEntryCount, Entries } = await aws.eventbridge.send(
+        new PutEventsCommand({ Entries: [{ ...back_to.entry, EventBusName: back_to.name }] }),
+      );
       if (FailedEntryCount) throw new Error(`${Entries?.[0]?.ErrorCode}: ${Entries?.[0]?.ErrorMessage}`);
       return;
     }
     case 'function':
-      await aws.lambda.send(new InvokeCommand({ FunctionName: back_to.name, InvocationType: 'Event', Payload: back_to.payload }));
+      await aws.lambda.send(
+        new InvokeCommand({ FunctionName: back_to.name, InvocationType: 'Event', Payload: back_to.payload }),
+      );
       return;
     case 'nowhere':
       throw new Error(`there is no place to send it to, because ${back_to.why}; --discard saves it to a file`);
@@ -164,7 +181,12 @@ function openSave(path: string) {
     // `x`: never over an earlier save.
     file = openSync(path, 'ax', 0o600);
   } catch (cause) {
-    throw new Refusal('discard_file', `Cannot create ${path}: ${(cause as Error).message}`, 'Give another path with --file.', { cause });
+    throw new Refusal(
+      'discard_file',
+      `Cannot create ${path}: ${(cause as Error).message}`,
+      'Give another path with --file.',
+      { cause },
+    );
   }
   return {
     write({ queue, receipt: _receipt, ...message }: LostMessage) {
@@ -188,7 +210,12 @@ async function look(ops: Ops, queue: LostQueue, limit: number): Promise<LostMess
 }
 
 /** Goes through a queue once: ends when it shows nothing more, shows something again, or `limit` is reached. */
-async function eachPage(ops: Ops, queue: LostQueue, limit: number, take: (page: LostMessage[]) => Promise<void>): Promise<void> {
+async function eachPage(
+  ops: Ops,
+  queue: LostQueue,
+  limit: number,
+  take: (page: LostMessage[]) => Promise<void>,
+): Promise<void> {
   const { outputs } = await ops.stack();
   const met = new Set<string>();
   while (met.size < limit) {
@@ -205,7 +232,11 @@ async function eachPage(ops: Ops, queue: LostQueue, limit: number, take: (page: 
 function chosenQueues(queues: LostQueue[], { queues: names }: LostFilter): LostQueue[] {
   const unknown = names.filter((name) => !queues.some((queue) => queue.name === name));
   if (unknown.length > 0) {
-    throw new Refusal('unknown_queue', `There is no queue ${unknown.join(', ')}.`, `Choose among ${queues.map(({ name }) => name).join(', ')}.`);
+    throw new Refusal(
+      'unknown_queue',
+      `There is no queue ${unknown.join(', ')}.`,
+      `Choose among ${queues.map(({ name }) => name).join(', ')}.`,
+    );
   }
   return names.length === 0 ? queues : queues.filter(({ name }) => names.includes(name));
 }

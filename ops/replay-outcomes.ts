@@ -10,23 +10,35 @@ export interface ReplayOutcomes {
 }
 
 /** Counts the line `event settled` of every event whose replay belongs to `runName`. */
-export async function replayOutcomes(logs: CloudWatchLogsClient, logGroups: readonly string[], runName: string, since: Date): Promise<ReplayOutcomes> {
+export async function replayOutcomes(
+  logs: CloudWatchLogsClient,
+  logGroups: readonly string[],
+  runName: string,
+  since: Date,
+): Promise<ReplayOutcomes> {
   const outcomes: ReplayOutcomes = { settled: 0, by_outcome: {}, by_type: {}, parked_because: {} };
   const pages = logGroups.map((logGroupName) =>
     paginateFilterLogEvents(
       { client: logs },
-      { logGroupName, startTime: since.getTime(), filterPattern: `{ $.message = "event settled" && $.replay_name = "${runName}-*" }` },
+      {
+        logGroupName,
+        startTime: since.getTime(),
+        filterPattern: `{ $.message = "event settled" && $.replay_name = "${runName}-*" }`,
+      },
     ),
   );
   for (const group of pages) {
-    for await (const { events = [] } of group) for (const { message } of events) count(outcomes, lineIn(message), runName);
+    for await (const { events = [] } of group)
+      for (const { message } of events) count(outcomes, lineIn(message), runName);
   }
   return outcomes;
 }
 
 /** Where functions log, as Lambda has it. */
 export async function logGroupsOf(lambda: LambdaClient, functionNames: readonly string[]): Promise<string[]> {
-  const found = await Promise.all(functionNames.map((FunctionName) => lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))));
+  const found = await Promise.all(
+    functionNames.map((FunctionName) => lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))),
+  );
   return found.map(({ LoggingConfig, FunctionName }) => LoggingConfig?.LogGroup ?? `/aws/lambda/${FunctionName}`);
 }
 
@@ -46,7 +58,8 @@ function count(outcomes: ReplayOutcomes, line: SettledLine, runName: string): vo
   outcomes.by_outcome[outcome] = (outcomes.by_outcome[outcome] ?? 0) + 1;
   const ofType = (outcomes.by_type[type] ??= {});
   ofType[outcome] = (ofType[outcome] ?? 0) + 1;
-  if (outcome === 'parked') outcomes.parked_because[String(line.reason)] = (outcomes.parked_because[String(line.reason)] ?? 0) + 1;
+  if (outcome === 'parked')
+    outcomes.parked_because[String(line.reason)] = (outcomes.parked_because[String(line.reason)] ?? 0) + 1;
 }
 
 function lineIn(message: string | undefined): SettledLine {

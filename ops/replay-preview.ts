@@ -33,7 +33,17 @@ export interface PlanStateChange {
 }
 
 /** What a plan state is made of; the other columns of a row follow from these or tell where it came from. */
-const stateFields = ['status', 'plan_id', 'tier', 'price_id', 'current_period_end', 'cancel_at_period_end', 'cancel_at', 'ended_at', 'user_id'] as const;
+const stateFields = [
+  'status',
+  'plan_id',
+  'tier',
+  'price_id',
+  'current_period_end',
+  'cancel_at_period_end',
+  'cancel_at',
+  'ended_at',
+  'user_id',
+] as const;
 
 /** Customers tried side by side: as many as the pool has connections. */
 const AT_ONCE = 4;
@@ -55,7 +65,15 @@ export interface PreviewParts {
  * One transaction per customer, rolled back: the lock on a customer is held for milliseconds, so live events hardly wait.
  */
 export async function previewReplay(parts: PreviewParts, batches: AsyncIterable<AuditedEnvelope[]>): Promise<Preview> {
-  const preview: Preview = { events: 0, by_type: {}, by_outcome: {}, parked_because: {}, changes: [], plan_events: {}, not_tried: 0 };
+  const preview: Preview = {
+    events: 0,
+    by_type: {},
+    by_outcome: {},
+    parked_because: {},
+    changes: [],
+    plan_events: {},
+    not_tried: 0,
+  };
   const groups = new Map<string, AuditedEnvelope[]>();
   for await (const batch of batches) {
     for (const envelope of batch) {
@@ -82,7 +100,12 @@ export async function previewReplay(parts: PreviewParts, batches: AsyncIterable<
 }
 
 /** Every event of one customer, in one transaction that is rolled back. */
-async function tryCustomer(parts: PreviewParts, preview: Preview, customer: string, envelopes: AuditedEnvelope[]): Promise<void> {
+async function tryCustomer(
+  parts: PreviewParts,
+  preview: Preview,
+  customer: string,
+  envelopes: AuditedEnvelope[],
+): Promise<void> {
   const client = await parts.database.connect();
   try {
     await client.query('begin');
@@ -96,7 +119,13 @@ async function tryCustomer(parts: PreviewParts, preview: Preview, customer: stri
   }
 }
 
-async function tryEvent(parts: PreviewParts, preview: Preview, client: pg.PoolClient, store: PlanStore, { line }: AuditedEnvelope): Promise<void> {
+async function tryEvent(
+  parts: PreviewParts,
+  preview: Preview,
+  client: pg.PoolClient,
+  store: PlanStore,
+  { line }: AuditedEnvelope,
+): Promise<void> {
   const count = (outcome: keyof Preview['by_outcome']) => {
     preview.by_outcome[outcome] = (preview.by_outcome[outcome] ?? 0) + 1;
   };
@@ -112,7 +141,8 @@ async function tryEvent(parts: PreviewParts, preview: Preview, client: pg.PoolCl
     },
     once: async (_key, work) => ({ answer: await work(), again: false }),
     async publish(planEvents: readonly PlanEvent[]) {
-      for (const { event_type } of planEvents) preview.plan_events[event_type] = (preview.plan_events[event_type] ?? 0) + 1;
+      for (const { event_type } of planEvents)
+        preview.plan_events[event_type] = (preview.plan_events[event_type] ?? 0) + 1;
     },
     now: Date.now,
   };
@@ -139,13 +169,25 @@ async function held(store: PlanStore, customer: string): Promise<Map<string, Hel
   return new Map(held.map((row) => [row.subscription_id, row]));
 }
 
-function changesBetween(before: Map<string, HeldSubscription>, after: Map<string, HeldSubscription>): PlanStateChange[] {
+function changesBetween(
+  before: Map<string, HeldSubscription>,
+  after: Map<string, HeldSubscription>,
+): PlanStateChange[] {
   return [...after.values()].flatMap((row) => {
     const old = before.get(row.subscription_id);
     const fields = stateFields
       .map((field) => ({ field, now: old?.[field] ?? null, then: row[field] ?? null }))
       .filter(({ now, then }) => now !== then);
-    return fields.length === 0 ? [] : [{ subscription_id: row.subscription_id, customer_id: row.customer_id, user_id: row.user_id ?? old?.user_id ?? null, fields }];
+    return fields.length === 0
+      ? []
+      : [
+          {
+            subscription_id: row.subscription_id,
+            customer_id: row.customer_id,
+            user_id: row.user_id ?? old?.user_id ?? null,
+            fields,
+          },
+        ];
   });
 }
 

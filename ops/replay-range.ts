@@ -26,9 +26,24 @@ export const SETTLED_AFTER_MS = 10 * 60_000;
 export const MOST_AT_ONCE = 10;
 
 /** @throws {Refusal} when the range is empty, reaches into the last ten minutes, or begins before the archive. */
-export function checkRange({ from, to }: ReplayRange, archive: { createdAt: Date; retentionDays: number }, now: Date, allowRecent: boolean): void {
-  if (from >= to) throw new Refusal('empty_range', `--from (${from.toISOString()}) is not before --to (${to.toISOString()}).`, 'Swap them.');
-  if (from > now) throw new Refusal('future_range', `--from (${from.toISOString()}) is in the future.`, 'Times without a zone are your local time; add Z for UTC.');
+export function checkRange(
+  { from, to }: ReplayRange,
+  archive: { createdAt: Date; retentionDays: number },
+  now: Date,
+  allowRecent: boolean,
+): void {
+  if (from >= to)
+    throw new Refusal(
+      'empty_range',
+      `--from (${from.toISOString()}) is not before --to (${to.toISOString()}).`,
+      'Swap them.',
+    );
+  if (from > now)
+    throw new Refusal(
+      'future_range',
+      `--from (${from.toISOString()}) is in the future.`,
+      'Times without a zone are your local time; add Z for UTC.',
+    );
   const settled = new Date(now.getTime() - SETTLED_AFTER_MS);
   if (to > settled && !allowRecent) {
     throw new Refusal(
@@ -37,10 +52,15 @@ export function checkRange({ from, to }: ReplayRange, archive: { createdAt: Date
       `Use --to ${toSecond(settled)} or earlier, or wait; --allow-recent takes what is there.`,
     );
   }
-  const oldest = archive.retentionDays > 0 ? new Date(now.getTime() - archive.retentionDays * 86_400_000) : archive.createdAt;
+  const oldest =
+    archive.retentionDays > 0 ? new Date(now.getTime() - archive.retentionDays * 86_400_000) : archive.createdAt;
   const first = oldest > archive.createdAt ? oldest : archive.createdAt;
   if (to <= first) {
-    throw new Refusal('before_archive', `The archive holds nothing before ${first.toISOString()}.`, 'What is older is in the audit bucket only; `ops reconcile` heals plan states from Stripe.');
+    throw new Refusal(
+      'before_archive',
+      `The archive holds nothing before ${first.toISOString()}.`,
+      'What is older is in the audit bucket only; `ops reconcile` heals plan states from Stripe.',
+    );
   }
 }
 

@@ -1,9 +1,14 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { CancelReplayCommand, DescribeReplayCommand, ListReplaysCommand, StartReplayCommand } from '@aws-sdk/client-eventbridge';
+import {
+  CancelReplayCommand,
+  DescribeReplayCommand,
+  ListReplaysCommand,
+  StartReplayCommand,
+} from '@aws-sdk/client-eventbridge';
 import type { Ops } from './ops.ts';
-import { MOST_AT_ONCE, type Piece } from './replay-range.ts';
 import { Refusal } from './refusal.ts';
+import { MOST_AT_ONCE, type Piece } from './replay-range.ts';
 
 /** A replay under way, as its file keeps it: enough to go on after a crash, a closed laptop or a cancel. */
 export interface ReplayRun {
@@ -35,7 +40,11 @@ export function loadRun(file: string): ReplayRun | undefined {
     return JSON.parse(readFileSync(file, 'utf8')) as ReplayRun;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new Refusal('state_file', `The state file ${file} cannot be read: ${(error as Error).message}`, 'Delete it to begin anew: what was replayed already is replayed again, which changes nothing.');
+    throw new Refusal(
+      'state_file',
+      `The state file ${file} cannot be read: ${(error as Error).message}`,
+      'Delete it to begin anew: what was replayed already is replayed again, which changes nothing.',
+    );
   }
 }
 
@@ -52,7 +61,11 @@ export const isOpen = ({ pieces }: ReplayRun): boolean => pieces.some(({ state }
  * Starts the pieces that are to do, `atOnce` side by side and never more than the account may run, and waits for them.
  * @returns `finished` when no piece is left, `left` when the person went and the replays run on, `cancelled` when they were stopped.
  */
-export async function runPieces(ops: Ops, run: ReplayRun, { file, atOnce, patience }: { file: string; atOnce: number; patience: Patience }): Promise<'finished' | 'left' | 'cancelled'> {
+export async function runPieces(
+  ops: Ops,
+  run: ReplayRun,
+  { file, atOnce, patience }: { file: string; atOnce: number; patience: Patience },
+): Promise<'finished' | 'left' | 'cancelled'> {
   for (const piece of run.pieces) if (piece.state === 'failed' || piece.state === 'cancelled') rename(piece);
   for (;;) {
     for (const piece of run.pieces.filter(({ state }) => state === 'running')) await look(ops, piece);
@@ -141,7 +154,8 @@ async function shareDone({ aws }: Ops, run: ReplayRun): Promise<number> {
     const length = Date.parse(to) - Date.parse(from);
     if (state === 'running') {
       const { EventLastReplayedTime } = await aws.eventbridge.send(new DescribeReplayCommand({ ReplayName: name }));
-      if (EventLastReplayedTime) done += Math.min(length, Math.max(0, EventLastReplayedTime.getTime() - Date.parse(from)));
+      if (EventLastReplayedTime)
+        done += Math.min(length, Math.max(0, EventLastReplayedTime.getTime() - Date.parse(from)));
     } else if (state !== 'todo') done += length;
   }
   return done / (Date.parse(run.to) - Date.parse(run.from));

@@ -5,11 +5,11 @@ import { auditedEvents } from './audited-events.ts';
 import type { Ops } from './ops.ts';
 import { readPlans } from './plans.ts';
 import { queueDepth, workQueues } from './queues.ts';
+import { Refusal } from './refusal.ts';
 import { logGroupsOf, type ReplayOutcomes, replayOutcomes } from './replay-outcomes.ts';
 import { type Preview, previewReplay } from './replay-preview.ts';
 import { checkRange, cutIntoPieces, MOST_AT_ONCE, type Piece, type ReplayRange } from './replay-range.ts';
 import { isOpen, loadRun, type Patience, type ReplayRun, runPieces, saveRun } from './replay-run.ts';
-import { Refusal } from './refusal.ts';
 import type { Change } from './report.ts';
 
 export interface ReplayOptions extends ReplayRange {
@@ -51,11 +51,25 @@ const stateFolder = join(import.meta.dirname, '../.local/replays');
 const DRAIN_POLL_MS = 3000;
 
 /** Replays a range of the archive to the workers' rules; before that, shows what it would change. */
-export async function planReplay(ops: Ops, options: ReplayOptions, patience: Patience): Promise<Change<ReplayPlan, ReplayResult>> {
+export async function planReplay(
+  ops: Ops,
+  options: ReplayOptions,
+  patience: Patience,
+): Promise<Change<ReplayPlan, ReplayResult>> {
   const { outputs } = await ops.stack();
   const archive = await ops.aws.eventbridge.send(new DescribeArchiveCommand({ ArchiveName: outputs.ArchiveName }));
-  checkRange(options, { createdAt: archive.CreationTime ?? new Date(0), retentionDays: archive.RetentionDays ?? 0 }, ops.now(), options.allowRecent);
-  if (options.atOnce > MOST_AT_ONCE) throw new Refusal('too_many_at_once', `At most ${MOST_AT_ONCE} replays run at once in an account and region.`, `Use --at-once ${MOST_AT_ONCE} or less.`);
+  checkRange(
+    options,
+    { createdAt: archive.CreationTime ?? new Date(0), retentionDays: archive.RetentionDays ?? 0 },
+    ops.now(),
+    options.allowRecent,
+  );
+  if (options.atOnce > MOST_AT_ONCE)
+    throw new Refusal(
+      'too_many_at_once',
+      `At most ${MOST_AT_ONCE} replays run at once in an account and region.`,
+      `Use --at-once ${MOST_AT_ONCE} or less.`,
+    );
 
   const file = options.stateFile ?? defaultFile(ops, options);
   const known = options.fresh ? undefined : loadRun(file);
@@ -64,13 +78,25 @@ export async function planReplay(ops: Ops, options: ReplayOptions, patience: Pat
   const preview = options.previewLimit > 0 ? await look(ops, options) : null;
   const todo = run.pieces.filter(({ state }) => state !== 'completed');
   return {
-    plan: { from: run.from, to: run.to, rules: options.rules, preview, pieces: run.pieces, resumes: resumed?.run ?? null, state_file: file },
+    plan: {
+      from: run.from,
+      to: run.to,
+      rules: options.rules,
+      preview,
+      pieces: run.pieces,
+      resumes: resumed?.run ?? null,
+      state_file: file,
+    },
     steps:
       preview?.events === 0
         ? []
-        : [`${resumed ? `Go on with the replay ${run.run}` : 'Replay'} from ${run.from} to ${run.to} to ${options.rules.join(' and ')}, in ${todo.length} ${todo.length === 1 ? 'piece' : 'pieces'}, at most ${options.atOnce} at once.`],
+        : [
+            `${resumed ? `Go on with the replay ${run.run}` : 'Replay'} from ${run.from} to ${run.to} to ${options.rules.join(' and ')}, in ${todo.length} ${todo.length === 1 ? 'piece' : 'pieces'}, at most ${options.atOnce} at once.`,
+          ],
     warnings: [
-      ...(preview && preview.not_tried > 0 ? [`${preview.not_tried} events were counted but not tried (--preview-limit).`] : []),
+      ...(preview && preview.not_tried > 0
+        ? [`${preview.not_tried} events were counted but not tried (--preview-limit).`]
+        : []),
       'EventBridge replays unordered; the order rule of the database makes the end state right all the same.',
       'Live events go on and share the workers with the replay.',
     ],
@@ -79,7 +105,10 @@ export async function planReplay(ops: Ops, options: ReplayOptions, patience: Pat
       const ended = await runPieces(ops, run, { file, atOnce: options.atOnce, patience });
       const drained = ended === 'finished' ? await drain(ops, options.rules, patience) : false;
       const functions = { payments: outputs.PaymentsFunctionName, billing: outputs.BillingFunctionName };
-      const groups = await logGroupsOf(ops.aws.lambda, options.rules.map((worker) => functions[worker]));
+      const groups = await logGroupsOf(
+        ops.aws.lambda,
+        options.rules.map((worker) => functions[worker]),
+      );
       const outcomes = await replayOutcomes(ops.aws.logs, groups, run.run, new Date(run.started_at));
       return {
         data: { run: run.run, ended, pieces: run.pieces, outcomes, state_file: file },
@@ -150,13 +179,24 @@ async function drain(ops: Ops, rules: readonly Worker[], patience: Patience): Pr
   return true;
 }
 
-function findings(ended: ReplayResult['ended'], drained: boolean, pieces: readonly Piece[], outcomes: ReplayOutcomes): string[] {
+function findings(
+  ended: ReplayResult['ended'],
+  drained: boolean,
+  pieces: readonly Piece[],
+  outcomes: ReplayOutcomes,
+): string[] {
   const parked = outcomes.by_outcome['parked'] ?? 0;
   return [
-    ...pieces.flatMap(({ name, state, why }) => (state === 'failed' ? [`${name} failed: ${why}. Run the same command again: it takes up only what is not done.`] : [])),
+    ...pieces.flatMap(({ name, state, why }) =>
+      state === 'failed'
+        ? [`${name} failed: ${why}. Run the same command again: it takes up only what is not done.`]
+        : [],
+    ),
     ...(ended === 'cancelled' ? ['Cancelled. Run the same command again to go on with what is left.'] : []),
     ...(ended === 'left' ? ['The replays run on without us. Run the same command again to look at them.'] : []),
-    ...(ended === 'finished' && !drained ? ['Everything is replayed, but the workers are not done with it: the outcomes are those so far.'] : []),
+    ...(ended === 'finished' && !drained
+      ? ['Everything is replayed, but the workers are not done with it: the outcomes are those so far.']
+      : []),
     ...(parked > 0 ? [`${parked} were parked: \`ops redrive\` shows why.`] : []),
   ];
 }

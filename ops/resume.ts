@@ -14,7 +14,10 @@ export async function planResume(ops: Ops, chosen: readonly Pausable[]): Promise
   const waiting = toStart.reduce((total, intake) => total + intake.waiting, 0);
   return {
     plan: { workers },
-    steps: toStart.map(({ worker, waiting }) => `Enable the event source mapping of ${worker}; ${waiting} ${waiting === 1 ? 'message waits' : 'messages wait'} in its queue.`),
+    steps: toStart.map(
+      ({ worker, waiting }) =>
+        `Enable the event source mapping of ${worker}; ${waiting} ${waiting === 1 ? 'message waits' : 'messages wait'} in its queue.`,
+    ),
     warnings: waiting === 0 ? [] : ['What waited counts as late: expect the SLO to show it.'],
     async act() {
       for (const intake of toStart) {

@@ -1,8 +1,8 @@
 import { planDisable } from './destination.ts';
+import type { Intake } from './mapping-switch.ts';
 import type { Ops } from './ops.ts';
 import { planPause } from './pause.ts';
 import type { Change } from './report.ts';
-import type { Intake } from './mapping-switch.ts';
 
 export interface RollbackPlan {
   workers: Intake[];
@@ -15,16 +15,27 @@ export interface RollbackPlan {
  * The guided stop when a release went wrong: the workers stop, everything is still collected (queues, archive, audit), and the
  * way back is said. Stripe's destination is disabled only when asked for, because what Stripe does not send is lost.
  */
-export async function planRollback(ops: Ops, { disableDestination }: { disableDestination: boolean }): Promise<Change<RollbackPlan, RollbackPlan>> {
+export async function planRollback(
+  ops: Ops,
+  { disableDestination }: { disableDestination: boolean },
+): Promise<Change<RollbackPlan, RollbackPlan>> {
   // The audit goes on: it interprets nothing, and it is the record of what a bad release did.
   const pause = await planPause(ops, ['payments', 'billing']);
   const disable = disableDestination ? await planDisable(ops) : undefined;
   const wayBack = wayBackFrom(ops, disableDestination);
-  const plan = (workers: Intake[]): RollbackPlan => ({ workers, disables_destination: disableDestination, way_back: wayBack });
+  const plan = (workers: Intake[]): RollbackPlan => ({
+    workers,
+    disables_destination: disableDestination,
+    way_back: wayBack,
+  });
   return {
     plan: plan(pause.plan.workers),
     steps: [...pause.steps, ...(disable?.steps ?? [])],
-    warnings: [...pause.warnings, 'The scheduled comparison only queues what it finds: it waits with the rest.', ...(disable?.warnings ?? [])],
+    warnings: [
+      ...pause.warnings,
+      'The scheduled comparison only queues what it finds: it waits with the rest.',
+      ...(disable?.warnings ?? []),
+    ],
     async act() {
       const paused = await pause.act();
       if (disable && disable.steps.length > 0) await disable.act();

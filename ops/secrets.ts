@@ -32,7 +32,11 @@ export async function planSecrets(
 ): Promise<Change<{ values: SecretLine[] }, { values: SecretLine[] }>> {
   const names = secretNames.filter((name) => given[name]);
   if (names.length === 0) {
-    throw new Refusal('no_values', 'There is nothing to set.', `Set one or more of ${secretNames.join(', ')} in the environment, or answer the questions on a terminal.`);
+    throw new Refusal(
+      'no_values',
+      'There is nothing to set.',
+      `Set one or more of ${secretNames.join(', ')} in the environment, or answer the questions on a terminal.`,
+    );
   }
   const values = names.map((name) => lineOf(name, given[name]!, ops.environment));
   const wrong = values.find(({ problem }) => problem !== null);
@@ -42,8 +46,13 @@ export async function planSecrets(
   const changed = names.filter((name) => held[name] !== given[name]);
   return {
     plan: { values },
-    steps: changed.map((name) => `${held[name] ? 'Replace' : 'Set'} ${name} in the secret (${lineOf(name, given[name]!, ops.environment).shown}).`),
-    warnings: ['Functions that are warm go on with the old values for a few minutes; a value that fails to connect is read again.'],
+    steps: changed.map(
+      (name) =>
+        `${held[name] ? 'Replace' : 'Set'} ${name} in the secret (${lineOf(name, given[name]!, ops.environment).shown}).`,
+    ),
+    warnings: [
+      'Functions that are warm go on with the old values for a few minutes; a value that fails to connect is read again.',
+    ],
     async act() {
       const picked = Object.fromEntries(changed.map((name) => [name, given[name]!])) as Partial<PipelineSecret>;
       await writeSecret(ops.aws.secrets, outputs.SecretArn, picked);
@@ -70,7 +79,8 @@ function databaseProblem(value: string): string | null {
   const { protocol, username } = new URL(value);
   if (!['postgres:', 'postgresql:'].includes(protocol)) return `begins with ${protocol}//, wanted: postgres://`;
   // Supabase's pooler wants the project behind the user's name: stripe_writer.abcdefgh
-  if (!/^stripe_writer(\.|$)/.test(username)) return `connects as "${username}"; the handlers must be stripe_writer, which may do nothing but apply events`;
+  if (!/^stripe_writer(\.|$)/.test(username))
+    return `connects as "${username}"; the handlers must be stripe_writer, which may do nothing but apply events`;
   return null;
 }
 

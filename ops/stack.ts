@@ -65,7 +65,9 @@ export async function findStack(cloudformation: CloudFormationClient, name: stri
       'Deploy it (`npx cdk deploy`), or name another with --env, --region or --app.',
     );
   }
-  const outputs = Object.fromEntries((found.Outputs ?? []).map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]));
+  const outputs = Object.fromEntries(
+    (found.Outputs ?? []).map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]),
+  );
   const missing = promisedOutputs.filter((key) => !outputs[key]);
   if (missing.length > 0) {
     throw new Refusal(
@@ -88,7 +90,8 @@ async function describe(cloudformation: CloudFormationClient, name: string) {
     return Stacks?.[0];
   } catch (error) {
     // CloudFormation's own way to say that a stack is not there.
-    if ((error as Error).name === 'ValidationError' && /does not exist/.test((error as Error).message)) return undefined;
+    if ((error as Error).name === 'ValidationError' && /does not exist/.test((error as Error).message))
+      return undefined;
     throw error;
   }
 }

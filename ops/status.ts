@@ -24,7 +24,13 @@ export interface Status {
     payment_failure_rate: number | null;
   };
   slo: { target: number; within_ms: number; last_hour: SliWindow; last_30_days: SliWindow };
-  queues: { name: string; kind: 'work' | 'undelivered' | 'failed'; waiting: number; in_flight: number; oldest_s: number | null }[];
+  queues: {
+    name: string;
+    kind: 'work' | 'undelivered' | 'failed';
+    waiting: number;
+    in_flight: number;
+    oldest_s: number | null;
+  }[];
   workers: { name: string; state: string }[];
   last_event_at: string | null;
   alarms: string[];
@@ -67,11 +73,21 @@ export async function status(ops: Ops): Promise<Report<Status>> {
       ],
       HOUR,
     ),
-    askCloudWatch(ops, [ours(ops, 'CommittedInTime', 'Sum', DAY), ours(ops, 'CommittedInTime', 'SampleCount', DAY)], 30 * DAY),
+    askCloudWatch(
+      ops,
+      [ours(ops, 'CommittedInTime', 'Sum', DAY), ours(ops, 'CommittedInTime', 'SampleCount', DAY)],
+      30 * DAY,
+    ),
     askCloudWatch(
       ops,
       [
-        { namespace: 'AWS/Events', metric: 'Events', dimensions: { EventSourceName: outputs.StripeEventSourceName }, statistic: 'Sum', period_s: 300 },
+        {
+          namespace: 'AWS/Events',
+          metric: 'Events',
+          dimensions: { EventSourceName: outputs.StripeEventSourceName },
+          statistic: 'Sum',
+          period_s: 300,
+        },
         ...outcomeMetrics.map(([, metric]) => ours(ops, metric, 'Sum', 300)),
         ...lost.map(({ url }) => oldestMessage(url)),
       ],
@@ -82,8 +98,12 @@ export async function status(ops: Ops): Promise<Report<Status>> {
     ringingAlarms(ops),
   ]);
 
-  const events = Object.fromEntries(outcomeMetrics.map(([outcome], index) => [outcome, sum(hour[index]!)])) as Status['last_hour']['events'];
-  const [deferred, succeeded, attempts, failedPayments, payments, inTime, timed] = hour.slice(outcomeMetrics.length).map(sum) as [number, number, number, number, number, number, number];
+  const events = Object.fromEntries(
+    outcomeMetrics.map(([outcome], index) => [outcome, sum(hour[index]!)]),
+  ) as Status['last_hour']['events'];
+  const [deferred, succeeded, attempts, failedPayments, payments, inTime, timed] = hour
+    .slice(outcomeMetrics.length)
+    .map(sum) as [number, number, number, number, number, number, number];
   const lostAges = recent.slice(1 + outcomeMetrics.length);
   const data: Omit<Status, 'health' | 'reasons'> = {
     at: ops.now().toISOString(),
@@ -100,10 +120,22 @@ export async function status(ops: Ops): Promise<Report<Status>> {
       last_30_days: { achieved: share(sum(month[0]!), sum(month[1]!)), events: sum(month[1]!) },
     },
     queues: [
-      ...intakes.map(({ worker, waiting, in_flight, oldest_s }) => ({ name: worker, kind: 'work' as const, waiting, in_flight, oldest_s: waiting + in_flight === 0 ? null : oldest_s })),
+      ...intakes.map(({ worker, waiting, in_flight, oldest_s }) => ({
+        name: worker,
+        kind: 'work' as const,
+        waiting,
+        in_flight,
+        oldest_s: waiting + in_flight === 0 ? null : oldest_s,
+      })),
       ...lost.map(({ name, kind }, index) => {
         const { waiting, in_flight } = lostDepths[index]!;
-        return { name, kind, waiting, in_flight, oldest_s: waiting + in_flight === 0 ? null : (lostAges[index]![0]?.value ?? null) };
+        return {
+          name,
+          kind,
+          waiting,
+          in_flight,
+          oldest_s: waiting + in_flight === 0 ? null : (lostAges[index]![0]?.value ?? null),
+        };
       }),
     ],
     workers: intakes.map((intake) => ({ name: intake.worker, state: isOn(intake) ? 'running' : 'paused' })),
@@ -124,33 +156,53 @@ export function judge(status: Omit<Status, 'health' | 'reasons'>): { health: Hea
   const settled = Object.values(last_hour.events).reduce((total, count) => total + count, 0);
   const rate = (name: string, value: number | null, degraded: number, critical: number) => {
     if (value === null || settled + last_hour.deferred_attempts < ENOUGH || value <= degraded) return;
-    verdicts.push({ word: value > critical ? 'critical' : 'degraded', reason: `${percent(value)} of ${name} failed in the last hour.` });
+    verdicts.push({
+      word: value > critical ? 'critical' : 'degraded',
+      reason: `${percent(value)} of ${name} failed in the last hour.`,
+    });
   };
   rate('attempts to settle an event', last_hour.processing_failure_rate, 0.05, 0.15);
   rate('payments', last_hour.payment_failure_rate, 0.1, 0.25);
   for (const { name, kind, waiting, in_flight } of queues) {
     if (kind !== 'work' && waiting + in_flight > 0) {
       const why = kind === 'failed' ? 'our code gave up on them' : 'our code never saw them';
-      verdicts.push({ word: 'degraded', reason: `${count(waiting + in_flight, 'message')} in ${name}: ${why}. \`ops redrive\` shows why.` });
+      verdicts.push({
+        word: 'degraded',
+        reason: `${count(waiting + in_flight, 'message')} in ${name}: ${why}. \`ops redrive\` shows why.`,
+      });
     }
   }
   for (const alarm of alarms) verdicts.push({ word: 'degraded', reason: `The alarm ${alarm} rings.` });
-  for (const { name, state } of workers) if (state === 'paused') verdicts.push({ word: 'paused', reason: `${name} is paused: its queue keeps what arrives. \`ops resume\` starts it.` });
+  for (const { name, state } of workers)
+    if (state === 'paused')
+      verdicts.push({
+        word: 'paused',
+        reason: `${name} is paused: its queue keeps what arrives. \`ops resume\` starts it.`,
+      });
   const order: HealthWord[] = ['critical', 'degraded', 'paused'];
   verdicts.sort((a, b) => order.indexOf(a.word) - order.indexOf(b.word));
   if (verdicts.length > 0) return { health: verdicts[0]!.word, reasons: verdicts.map(({ reason }) => reason) };
-  if (status.last_event_at === null) return { health: 'unknown', reasons: ['No event in the last 24 hours to judge by.'] };
+  if (status.last_event_at === null)
+    return { health: 'unknown', reasons: ['No event in the last 24 hours to judge by.'] };
   return { health: 'healthy', reasons: [] };
 }
 
 /** Alarms of this stack that ring now, found through the stack's own resources. */
 async function ringingAlarms({ aws, stackName }: Ops): Promise<string[]> {
-  const { StackResources = [] } = await aws.cloudformation.send(new DescribeStackResourcesCommand({ StackName: stackName }));
-  const names = StackResources.filter(({ ResourceType }) => ResourceType?.endsWith('Alarm')).flatMap(({ PhysicalResourceId }) => PhysicalResourceId ?? []);
+  const { StackResources = [] } = await aws.cloudformation.send(
+    new DescribeStackResourcesCommand({ StackName: stackName }),
+  );
+  const names = StackResources.filter(({ ResourceType }) => ResourceType?.endsWith('Alarm')).flatMap(
+    ({ PhysicalResourceId }) => PhysicalResourceId ?? [],
+  );
   const ringing: string[] = [];
   for (let start = 0; start < names.length; start += 100) {
     const { MetricAlarms = [], CompositeAlarms = [] } = await aws.cloudwatch.send(
-      new DescribeAlarmsCommand({ AlarmNames: names.slice(start, start + 100), AlarmTypes: ['MetricAlarm', 'CompositeAlarm'], StateValue: 'ALARM' }),
+      new DescribeAlarmsCommand({
+        AlarmNames: names.slice(start, start + 100),
+        AlarmTypes: ['MetricAlarm', 'CompositeAlarm'],
+        StateValue: 'ALARM',
+      }),
     );
     ringing.push(...[...MetricAlarms, ...CompositeAlarms].flatMap(({ AlarmName }) => AlarmName ?? []));
   }
@@ -158,7 +210,11 @@ async function ringingAlarms({ aws, stackName }: Ops): Promise<string[]> {
 }
 
 function latest(series: readonly Datapoint[][]): string | null {
-  const times = series.flat().filter(({ value }) => value > 0).map(({ at }) => at.toISOString()).sort();
+  const times = series
+    .flat()
+    .filter(({ value }) => value > 0)
+    .map(({ at }) => at.toISOString())
+    .sort();
   return times.at(-1) ?? null;
 }
 

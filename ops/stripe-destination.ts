@@ -56,7 +56,9 @@ export async function listDestinations(stripe: Stripe): Promise<EventDestination
 /** The destination behind the stack's bus. @throws {Refusal} when the Stripe account of the key has none such. */
 export async function destinationOf(stripe: Stripe, sourceName: string): Promise<EventDestination> {
   const destinations = await listDestinations(stripe);
-  const mine = destinations.find(({ amazon_eventbridge }) => sourceNameOf(amazon_eventbridge?.aws_event_source_arn) === sourceName);
+  const mine = destinations.find(
+    ({ amazon_eventbridge }) => sourceNameOf(amazon_eventbridge?.aws_event_source_arn) === sourceName,
+  );
   if (mine) return mine;
   throw new Refusal(
     'no_destination',

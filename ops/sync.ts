@@ -1,3 +1,4 @@
+import type Stripe from 'stripe';
 import { planStore } from '../adapters/plan-store.ts';
 import { envelopeSender } from '../adapters/queues.ts';
 import { type Difference, differencesOf } from '../core/drift.ts';
@@ -7,7 +8,6 @@ import type { Ops } from './ops.ts';
 import { readPlans } from './plans.ts';
 import { Refusal } from './refusal.ts';
 import type { Change } from './report.ts';
-import type Stripe from 'stripe';
 
 /** Whom to compare: exactly one of them. */
 export type SyncTarget = { user: string } | { customer: string } | { subscription: string };
@@ -56,20 +56,41 @@ export async function planSync(ops: Ops, target: SyncTarget): Promise<Change<Syn
         ...('user' in target && { user_ids: [target.user] }),
       });
       if ('user' in target && held.length === 0) {
-        throw new Refusal('unknown_user', `We hold no subscription of user ${target.user}.`, 'Name the Stripe customer instead: --customer cus_…');
+        throw new Refusal(
+          'unknown_user',
+          `We hold no subscription of user ${target.user}.`,
+          'Name the Stripe customer instead: --customer cus_…',
+        );
       }
-      const theirs = await subscriptionsOf(stripe, [...new Set([...subscriptionIds, ...held.map(({ subscription_id }) => subscription_id)])], target);
-      const plan: SyncPlan = { subscriptions: [], unknown_to_stripe: held.map(({ subscription_id }) => subscription_id).filter((id) => !theirs.has(id)) };
+      const theirs = await subscriptionsOf(
+        stripe,
+        [...new Set([...subscriptionIds, ...held.map(({ subscription_id }) => subscription_id)])],
+        target,
+      );
+      const plan: SyncPlan = {
+        subscriptions: [],
+        unknown_to_stripe: held.map(({ subscription_id }) => subscription_id).filter((id) => !theirs.has(id)),
+      };
       const drifted: Stripe.Subscription[] = [];
       for (const subscription of theirs.values()) {
         const row = held.find(({ subscription_id }) => subscription_id === subscription.id) ?? null;
         const { customer_id, snapshot } = readSubscription(subscription, catalogue);
         const differences = differencesOf(row, snapshot);
         if (differences.length > 0) drifted.push(subscription);
-        plan.subscriptions.push({ subscription_id: subscription.id, customer_id, user_id: row?.user_id ?? null, as_of: row?.as_of ?? null, differences });
+        plan.subscriptions.push({
+          subscription_id: subscription.id,
+          customer_id,
+          user_id: row?.user_id ?? null,
+          as_of: row?.as_of ?? null,
+          differences,
+        });
       }
       if (theirs.size === 0 && held.length === 0) {
-        throw new Refusal('nothing_there', `Neither Stripe nor our rows know a subscription of ${Object.values(target)[0]}.`, 'Check the id, and that the Stripe key is of the right account and mode.');
+        throw new Refusal(
+          'nothing_there',
+          `Neither Stripe nor our rows know a subscription of ${Object.values(target)[0]}.`,
+          'Check the id, and that the Stripe key is of the right account and mode.',
+        );
       }
       return { plan, drifted };
     } finally {
@@ -81,13 +102,26 @@ export async function planSync(ops: Ops, target: SyncTarget): Promise<Change<Syn
   return {
     plan,
     steps: drifted.map(({ id }) => `Have the billing worker ask Stripe for ${id} and apply the answer.`),
-    warnings: plan.unknown_to_stripe.map((id) => `Stripe does not know ${id}, which we hold: check that the key is of the right account. It is left as it is.`),
+    warnings: plan.unknown_to_stripe.map(
+      (id) =>
+        `Stripe does not know ${id}, which we hold: check that the key is of the right account. It is left as it is.`,
+    ),
     found: plan.subscriptions
       .filter(({ differences }) => differences.length > 0)
-      .map(({ subscription_id, differences }) => `${subscription_id} differs from Stripe in ${differences.map(({ field }) => field).join(', ')}.`),
+      .map(
+        ({ subscription_id, differences }) =>
+          `${subscription_id} differs from Stripe in ${differences.map(({ field }) => field).join(', ')}.`,
+      ),
     async act() {
-      const parts = { source: outputs.StripeEventSourceName, runId: `sync-${ops.now().getTime()}`, now: Math.floor(ops.now().getTime() / 1000) };
-      await envelopeSender(ops.aws.sqs)(outputs.BillingQueueUrl, drifted.map((subscription) => questionFor(parts, subscription)));
+      const parts = {
+        source: outputs.StripeEventSourceName,
+        runId: `sync-${ops.now().getTime()}`,
+        now: Math.floor(ops.now().getTime() / 1000),
+      };
+      await envelopeSender(ops.aws.sqs)(
+        outputs.BillingQueueUrl,
+        drifted.map((subscription) => questionFor(parts, subscription)),
+      );
       ops.say(`Queued ${drifted.length} for the billing worker; waiting for it.`);
       const giveUpAt = ops.now().getTime() + WAIT_FOR_WORKER_MS;
       let left = drifted.map(({ id }) => id);
@@ -95,18 +129,33 @@ export async function planSync(ops: Ops, target: SyncTarget): Promise<Change<Syn
         await ops.sleep(1000);
         left = (await compare()).drifted.map(({ id }) => id);
       }
-      const data: SyncResult = { healed: drifted.map(({ id }) => id).filter((id) => !left.includes(id)), still_different: left };
-      const found = left.map((id) => `${id} still differs: is the billing worker paused, or the event in its failed queue? \`ops status\` tells.`);
+      const data: SyncResult = {
+        healed: drifted.map(({ id }) => id).filter((id) => !left.includes(id)),
+        still_different: left,
+      };
+      const found = left.map(
+        (id) =>
+          `${id} still differs: is the billing worker paused, or the event in its failed queue? \`ops status\` tells.`,
+      );
       return { data, found };
     },
   };
 }
 
 /** Stripe's own word on each subscription; those it does not know are left out. */
-async function subscriptionsOf(stripe: Stripe, ids: readonly string[], target: SyncTarget): Promise<Map<string, Stripe.Subscription>> {
+async function subscriptionsOf(
+  stripe: Stripe,
+  ids: readonly string[],
+  target: SyncTarget,
+): Promise<Map<string, Stripe.Subscription>> {
   const found = new Map<string, Stripe.Subscription>();
   if ('customer' in target) {
-    for await (const subscription of stripe.subscriptions.list({ customer: target.customer, status: 'all', limit: 100 })) found.set(subscription.id, subscription);
+    for await (const subscription of stripe.subscriptions.list({
+      customer: target.customer,
+      status: 'all',
+      limit: 100,
+    }))
+      found.set(subscription.id, subscription);
   }
   for (const id of ids.filter((id) => !found.has(id))) {
     try {

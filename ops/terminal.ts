@@ -33,7 +33,12 @@ export function processTerminal(): Terminal {
 
 /** A bar, and a question on Ctrl-C. */
 function personsPatience(): Patience & { done(): void } {
-  const bar = new SingleBar({ format: '{bar} {percentage} % | {what}', hideCursor: true, stream: process.stderr, clearOnComplete: false });
+  const bar = new SingleBar({
+    format: '{bar} {percentage} % | {what}',
+    hideCursor: true,
+    stream: process.stderr,
+    clearOnComplete: false,
+  });
   let shown = false;
   const interruption = onInterrupt();
   return {
@@ -57,7 +62,9 @@ function personsPatience(): Patience & { done(): void } {
         },
         { output: process.stderr },
       ).catch(() => 'leave' as const);
-      const sure = choice !== 'cancel' || (await confirm({ message: 'Cancel them?', default: false }, { output: process.stderr }).catch(() => false));
+      const sure =
+        choice !== 'cancel' ||
+        (await confirm({ message: 'Cancel them?', default: false }, { output: process.stderr }).catch(() => false));
       return sure ? choice : 'go on';
     },
     done() {

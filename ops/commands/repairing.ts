@@ -10,11 +10,30 @@ import type { SyncTarget } from '../sync.ts';
 export function repairing(program: Command, perform: Perform): void {
   program.commandsGroup('Repairing:');
 
-  perform<{ from: Date; to: Date; rules: Worker[]; allowRecent: boolean; pieceHours: number; atOnce: number; preview: boolean; previewLimit: number; stateFile?: string; fresh: boolean }>(
+  perform<{
+    from: Date;
+    to: Date;
+    rules: Worker[];
+    allowRecent: boolean;
+    pieceHours: number;
+    atOnce: number;
+    preview: boolean;
+    previewLimit: number;
+    stateFile?: string;
+    fresh: boolean;
+  }>(
     changing(program.command('replay'))
       .description('send a range of the archive to the workers again; shows before what that would change')
-      .requiredOption('--from <time>', 'first moment: 2026-11-21T10:00:00Z, or 6h ago', timeFrom(() => new Date()))
-      .requiredOption('--to <time>', 'last moment, at least ten minutes ago', timeFrom(() => new Date()))
+      .requiredOption(
+        '--from <time>',
+        'first moment: 2026-11-21T10:00:00Z, or 6h ago',
+        timeFrom(() => new Date()),
+      )
+      .requiredOption(
+        '--to <time>',
+        'last moment, at least ten minutes ago',
+        timeFrom(() => new Date()),
+      )
       .option('--rules <workers>', `to whom: ${workers.join(',')}`, rulesFrom, [...workers])
       .option('--allow-recent', 'take what is archived of the last ten minutes', false)
       .option('--piece-hours <hours>', 'cut a long range into pieces of so many hours', wholeNumber(1, 744), 24)
@@ -29,7 +48,12 @@ export function repairing(program: Command, perform: Perform): void {
       const patience = performance.world.terminal.patience();
       try {
         return await performance.change(
-          () => planReplay(performance.ops(), { ...options, previewLimit: preview ? previewLimit : 0, ...(stateFile && { stateFile }) }, patience),
+          () =>
+            planReplay(
+              performance.ops(),
+              { ...options, previewLimit: preview ? previewLimit : 0, ...(stateFile && { stateFile }) },
+              patience,
+            ),
           { plan: printReplayPlan, result: printReplayResult },
         );
       } finally {
@@ -47,16 +71,24 @@ export function repairing(program: Command, perform: Perform): void {
     'sync',
     async (performance, options) => {
       const { planSync } = await import('../sync.ts');
-      return performance.change(async () => planSync(performance.ops(), targetOf(options)), { plan: printSyncPlan, result: printSyncResult });
+      return performance.change(async () => planSync(performance.ops(), targetOf(options)), {
+        plan: printSyncPlan,
+        result: printSyncResult,
+      });
     },
   );
 
   perform(
-    changing(program.command('reconcile')).description('all of Stripe against all of our rows, as the schedule does; queues what is missing with --apply'),
+    changing(program.command('reconcile')).description(
+      'all of Stripe against all of our rows, as the schedule does; queues what is missing with --apply',
+    ),
     'reconcile',
     async (performance) => {
       const { planReconcile } = await import('../reconcile.ts');
-      return performance.change(() => planReconcile(performance.ops()), { plan: printReconcilePlan, result: printReconcileResult });
+      return performance.change(() => planReconcile(performance.ops()), {
+        plan: printReconcilePlan,
+        result: printReconcileResult,
+      });
     },
   );
 }
@@ -64,14 +96,38 @@ export function repairing(program: Command, perform: Perform): void {
 function rulesFrom(text: string): Worker[] {
   const names = text.split(',').map((name) => name.trim());
   const unknown = names.filter((name) => !(workers as readonly string[]).includes(name));
-  if (unknown.length > 0) throw new InvalidArgumentError(`"${unknown.join(', ')}": wanted one or more of ${workers.join(',')}. (The audit keeps events once; replaying into it would keep them twice.)`);
+  if (unknown.length > 0)
+    throw new InvalidArgumentError(
+      `"${unknown.join(', ')}": wanted one or more of ${workers.join(',')}. (The audit keeps events once; replaying into it would keep them twice.)`,
+    );
   return workers.filter((worker) => names.includes(worker));
 }
 
-function targetOf({ user, customer, subscription }: { user?: string; customer?: string; subscription?: string }): SyncTarget {
-  const given = [user && { user }, customer && { customer }, subscription && { subscription }].filter((target) => !!target) as SyncTarget[];
-  if (given.length !== 1) throw new Refusal('one_target', `sync takes one of --user, --customer, --subscription; got ${given.length === 0 ? 'none' : 'several'}.`, 'Name exactly one.');
-  if (customer !== undefined && !customer.startsWith('cus_')) throw new Refusal('bad_id', `--customer is "${customer}", which is no Stripe customer id.`, 'It begins with cus_.');
-  if (subscription !== undefined && !subscription.startsWith('sub_')) throw new Refusal('bad_id', `--subscription is "${subscription}", which is no Stripe subscription id.`, 'It begins with sub_.');
+function targetOf({
+  user,
+  customer,
+  subscription,
+}: {
+  user?: string;
+  customer?: string;
+  subscription?: string;
+}): SyncTarget {
+  const given = [user && { user }, customer && { customer }, subscription && { subscription }].filter(
+    (target) => !!target,
+  ) as SyncTarget[];
+  if (given.length !== 1)
+    throw new Refusal(
+      'one_target',
+      `sync takes one of --user, --customer, --subscription; got ${given.length === 0 ? 'none' : 'several'}.`,
+      'Name exactly one.',
+    );
+  if (customer !== undefined && !customer.startsWith('cus_'))
+    throw new Refusal('bad_id', `--customer is "${customer}", which is no Stripe customer id.`, 'It begins with cus_.');
+  if (subscription !== undefined && !subscription.startsWith('sub_'))
+    throw new Refusal(
+      'bad_id',
+      `--subscription is "${subscription}", which is no Stripe subscription id.`,
+      'It begins with sub_.',
+    );
   return given[0]!;
 }

@@ -35,19 +35,29 @@ export function somethingWrong(program: Command, perform: Perform): void {
   );
 
   perform(
-    changing(program.command('pause')).addArgument(whichWorkers()).description('stop workers; what arrives waits in their queues, nothing is lost'),
+    changing(program.command('pause'))
+      .addArgument(whichWorkers())
+      .description('stop workers; what arrives waits in their queues, nothing is lost'),
     'pause',
     async (performance, _options, workers) => {
       const { planPause } = await import('../pause.ts');
-      return performance.change(() => planPause(performance.ops(), chosen(workers)), { plan: printIntakes, result: printIntakes });
+      return performance.change(() => planPause(performance.ops(), chosen(workers)), {
+        plan: printIntakes,
+        result: printIntakes,
+      });
     },
   );
   perform(
-    changing(program.command('resume')).addArgument(whichWorkers()).description('let paused workers take up what waited'),
+    changing(program.command('resume'))
+      .addArgument(whichWorkers())
+      .description('let paused workers take up what waited'),
     'resume',
     async (performance, _options, workers) => {
       const { planResume } = await import('../resume.ts');
-      return performance.change(() => planResume(performance.ops(), chosen(workers)), { plan: printIntakes, result: printIntakes });
+      return performance.change(() => planResume(performance.ops(), chosen(workers)), {
+        plan: printIntakes,
+        result: printIntakes,
+      });
     },
   );
   perform<{ disableDestination: boolean }>(
@@ -57,7 +67,10 @@ export function somethingWrong(program: Command, perform: Perform): void {
     'rollback',
     async (performance, { disableDestination }) => {
       const { planRollback } = await import('../rollback.ts');
-      return performance.change(() => planRollback(performance.ops(), { disableDestination }), { plan: printRollback, result: printRollback });
+      return performance.change(() => planRollback(performance.ops(), { disableDestination }), {
+        plan: printRollback,
+        result: printRollback,
+      });
     },
   );
   redrive(program.command('redrive'), perform);
@@ -78,7 +91,12 @@ function redrive(command: Command, perform: Perform): void {
   perform<RedriveFlags>(
     changing(command)
       .description('what is lost and why, grouped by reason; sends it back to where it came from')
-      .option('--queue <name>', 'only this queue, such as billing-failed (may be given several times)', (name: string, names: string[]) => [...names, name], [])
+      .option(
+        '--queue <name>',
+        'only this queue, such as billing-failed (may be given several times)',
+        (name: string, names: string[]) => [...names, name],
+        [],
+      )
       .option('--reason <code>', 'only what is there for this reason')
       .option('--type <event type>', 'only this event type')
       .option('--id <id>', 'only this event (or message) id')
@@ -95,14 +113,26 @@ function redrive(command: Command, perform: Perform): void {
         return performance.look(async () => {
           const { messages } = await lookAtLost(ops, { ...filter, id: peek }, limit);
           const message = messages[0];
-          if (!message) throw new Refusal('not_found', `No lost message has the id ${peek}.`, '`npm run ops -- redrive` names one of each group.');
+          if (!message)
+            throw new Refusal(
+              'not_found',
+              `No lost message has the id ${peek}.`,
+              '`npm run ops -- redrive` names one of each group.',
+            );
           return { data: message, found: [] };
         }, printLost);
       }
-      const discardTo = discard ? (file ?? `discarded-${ops.now().toISOString().slice(0, 19).replace(/[-:]/g, '')}.ndjson`) : undefined;
+      const discardTo = discard
+        ? (file ?? `discarded-${ops.now().toISOString().slice(0, 19).replace(/[-:]/g, '')}.ndjson`)
+        : undefined;
       return performance.change(
         async () => {
-          if (file !== undefined && !discard) throw new Refusal('file_without_discard', '--file says where --discard saves; without --discard it says nothing.', 'Add --discard, or leave --file out.');
+          if (file !== undefined && !discard)
+            throw new Refusal(
+              'file_without_discard',
+              '--file says where --discard saves; without --discard it says nothing.',
+              'Add --discard, or leave --file out.',
+            );
           return planRedrive(ops, filter, { limit, ...(discardTo !== undefined && { discardTo }) });
         },
         { plan: printRedrivePlan, result: printRedriveResult },
@@ -113,4 +143,5 @@ function redrive(command: Command, perform: Perform): void {
 
 const whichWorkers = () => new Argument('[workers...]', 'which; all when none is named').choices([...pausables]);
 
-const chosen = (workers: readonly string[]): readonly Pausable[] => (workers.length === 0 ? pausables : pausables.filter((worker) => workers.includes(worker)));
+const chosen = (workers: readonly string[]): readonly Pausable[] =>
+  workers.length === 0 ? pausables : pausables.filter((worker) => workers.includes(worker));

@@ -10,7 +10,12 @@ const supportedRuntimes = ['nodejs24.x'];
 
 /** AWS's end: stack, rules, functions, mappings, queues. `localVersion`: of the code that lies here. */
 export async function checkAws(ops: Ops, localVersion: () => Promise<string>): Promise<Check[]> {
-  return [...(await checkStack(ops, localVersion)), ...(await checkRules(ops)), ...(await checkFunctions(ops)), ...(await checkQueues(ops))];
+  return [
+    ...(await checkStack(ops, localVersion)),
+    ...(await checkRules(ops)),
+    ...(await checkFunctions(ops)),
+    ...(await checkQueues(ops)),
+  ];
 }
 
 async function checkStack(ops: Ops, localVersion: () => Promise<string>): Promise<Check[]> {
@@ -20,10 +25,18 @@ async function checkStack(ops: Ops, localVersion: () => Promise<string>): Promis
   return [
     settled
       ? ok('aws.stack', `${name} is deployed (${status}).`)
-      : wrong('aws.stack', `${name} is ${status}.`, 'Look at the stack\'s events in CloudFormation; `npx cdk deploy` again once the cause is mended.'),
+      : wrong(
+          'aws.stack',
+          `${name} is ${status}.`,
+          "Look at the stack's events in CloudFormation; `npx cdk deploy` again once the cause is mended.",
+        ),
     here === outputs.CodeVersion
       ? ok('aws.code', `The deployed code is the code here (${here}).`)
-      : wrong('aws.code', `Deployed is ${outputs.CodeVersion}; here lies ${here}.`, '`npx cdk deploy`, or check out what is deployed.'),
+      : wrong(
+          'aws.code',
+          `Deployed is ${outputs.CodeVersion}; here lies ${here}.`,
+          '`npx cdk deploy`, or check out what is deployed.',
+        ),
   ];
 }
 
@@ -37,43 +50,82 @@ async function checkRules(ops: Ops): Promise<Check[]> {
         ops.aws.eventbridge.send(new DescribeRuleCommand(rule)),
         ops.aws.eventbridge.send(new ListTargetsByRuleCommand({ Rule: rule.Name, EventBusName: rule.EventBusName })),
       ]);
-      return { name: rule.Name, on: State === 'ENABLED', targets: Targets.length, guarded: Targets.every(({ DeadLetterConfig }) => DeadLetterConfig?.Arn) };
+      return {
+        name: rule.Name,
+        on: State === 'ENABLED',
+        targets: Targets.length,
+        guarded: Targets.every(({ DeadLetterConfig }) => DeadLetterConfig?.Arn),
+      };
     }),
   );
   const off = rules.filter(({ on }) => !on).map(({ name }) => name);
   const unguarded = rules.filter(({ guarded, targets }) => !guarded || targets === 0).map(({ name }) => name);
   return [
-    off.length === 0 ? ok('aws.rules', `All ${rules.length} rules are enabled.`) : wrong('aws.rules', `Disabled: ${some(off)}. Their events go nowhere.`, '`npx cdk deploy`, or enable them in the EventBridge console.'),
+    off.length === 0
+      ? ok('aws.rules', `All ${rules.length} rules are enabled.`)
+      : wrong(
+          'aws.rules',
+          `Disabled: ${some(off)}. Their events go nowhere.`,
+          '`npx cdk deploy`, or enable them in the EventBridge console.',
+        ),
     unguarded.length === 0
       ? ok('aws.rules.dlq', 'Every rule has a target, and a queue for what it cannot deliver.')
-      : wrong('aws.rules.dlq', `Without a target or a dead-letter queue: ${some(unguarded)}.`, '`npx cdk deploy` puts them back.'),
+      : wrong(
+          'aws.rules.dlq',
+          `Without a target or a dead-letter queue: ${some(unguarded)}.`,
+          '`npx cdk deploy` puts them back.',
+        ),
   ];
 }
 
 async function checkFunctions(ops: Ops): Promise<Check[]> {
   const { outputs } = await ops.stack();
-  const names = [outputs.PaymentsFunctionName, outputs.BillingFunctionName, outputs.AuditFunctionName, outputs.ReconcileFunctionName];
-  const functions = await Promise.all(names.map((FunctionName) => ops.aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))));
-  const old = functions.filter(({ Runtime }) => !supportedRuntimes.includes(Runtime ?? '')).map(({ FunctionName, Runtime }) => `${FunctionName} (${Runtime})`);
+  const names = [
+    outputs.PaymentsFunctionName,
+    outputs.BillingFunctionName,
+    outputs.AuditFunctionName,
+    outputs.ReconcileFunctionName,
+  ];
+  const functions = await Promise.all(
+    names.map((FunctionName) => ops.aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))),
+  );
+  const old = functions
+    .filter(({ Runtime }) => !supportedRuntimes.includes(Runtime ?? ''))
+    .map(({ FunctionName, Runtime }) => `${FunctionName} (${Runtime})`);
   const stuck = functions
     .filter(({ State, LastUpdateStatus }) => (State ?? 'Active') === 'Failed' || LastUpdateStatus === 'Failed')
-    .map(({ FunctionName, StateReason, LastUpdateStatusReason }) => `${FunctionName} (${LastUpdateStatusReason ?? StateReason})`);
+    .map(
+      ({ FunctionName, StateReason, LastUpdateStatusReason }) =>
+        `${FunctionName} (${LastUpdateStatusReason ?? StateReason})`,
+    );
   const intakes = await Promise.all(pausables.map((worker) => intakeOf(ops, worker)));
   const paused = intakes.filter((intake) => !isOn(intake)).map(({ worker }) => worker);
   return [
-    old.length === 0 ? ok('aws.functions.runtime', `All functions run on ${supportedRuntimes.join(', ')}.`) : wrong('aws.functions.runtime', `On another runtime: ${some(old)}.`, '`npx cdk deploy`'),
-    stuck.length === 0 ? ok('aws.functions.state', 'All functions are ready.') : wrong('aws.functions.state', `Not ready: ${some(stuck)}.`, 'Mend what the reason says, then `npx cdk deploy`.'),
-    paused.length === 0 ? ok('aws.mappings', 'All functions take from their queues.') : wrong('aws.mappings', `Paused: ${paused.join(', ')}. What arrives waits.`, '`npm run ops -- resume --apply`'),
+    old.length === 0
+      ? ok('aws.functions.runtime', `All functions run on ${supportedRuntimes.join(', ')}.`)
+      : wrong('aws.functions.runtime', `On another runtime: ${some(old)}.`, '`npx cdk deploy`'),
+    stuck.length === 0
+      ? ok('aws.functions.state', 'All functions are ready.')
+      : wrong('aws.functions.state', `Not ready: ${some(stuck)}.`, 'Mend what the reason says, then `npx cdk deploy`.'),
+    paused.length === 0
+      ? ok('aws.mappings', 'All functions take from their queues.')
+      : wrong('aws.mappings', `Paused: ${paused.join(', ')}. What arrives waits.`, '`npm run ops -- resume --apply`'),
   ];
 }
 
 async function checkQueues(ops: Ops): Promise<Check[]> {
   const { outputs } = await ops.stack();
-  const depths = await Promise.all(lostQueues(outputs).map(async (queue) => ({ ...queue, depth: await queueDepth(ops.aws.sqs, queue.url) })));
+  const depths = await Promise.all(
+    lostQueues(outputs).map(async (queue) => ({ ...queue, depth: await queueDepth(ops.aws.sqs, queue.url) })),
+  );
   const held = depths.filter(({ depth }) => depth.waiting + depth.in_flight > 0);
   return [
     held.length === 0
       ? ok('aws.queues', `All ${depths.length} queues for what is lost are empty.`)
-      : wrong('aws.queues', `Not empty: ${held.map(({ name, depth }) => `${name} (${depth.waiting + depth.in_flight})`).join(', ')}.`, '`npm run ops -- redrive` shows why, and sends them back.'),
+      : wrong(
+          'aws.queues',
+          `Not empty: ${held.map(({ name, depth }) => `${name} (${depth.waiting + depth.in_flight})`).join(', ')}.`,
+          '`npm run ops -- redrive` shows why, and sends them back.',
+        ),
   ];
 }

@@ -12,7 +12,11 @@ export async function checkDatabase(ops: Ops, ownerUrl: string | undefined): Pro
   const filled =
     found.length === 0
       ? ok('secret', 'The secret is filled, and its values look right.')
-      : wrong('secret', found.join('; '), 'Set DATABASE_URL and STRIPE_SECRET_KEY, then `npm run ops -- secrets --apply`.');
+      : wrong(
+          'secret',
+          found.join('; '),
+          'Set DATABASE_URL and STRIPE_SECRET_KEY, then `npm run ops -- secrets --apply`.',
+        );
   const checks = [filled, ...(await checkConnection(ops))];
   return [...checks, await checkMigrations(ops, ownerUrl)];
 }
@@ -28,8 +32,11 @@ async function checkConnection(ops: Ops): Promise<Check[]> {
       client.release();
     }
   } catch (error) {
-    const fix = 'Check DATABASE_URL (`npm run ops -- secrets`), that the database is up and open to this machine, and its authority: --database-ca.';
-    return [wrong('database', `Postgres cannot be reached: ${explain(error)?.message ?? (error as Error).message}`, fix)];
+    const fix =
+      'Check DATABASE_URL (`npm run ops -- secrets`), that the database is up and open to this machine, and its authority: --database-ca.';
+    return [
+      wrong('database', `Postgres cannot be reached: ${explain(error)?.message ?? (error as Error).message}`, fix),
+    ];
   } finally {
     await pool?.end();
   }
@@ -38,7 +45,9 @@ async function checkConnection(ops: Ops): Promise<Check[]> {
 /** `pg` refuses a certificate that does not verify, so a connection over TLS is a verified one. */
 function secured(client: pg.PoolClient): string {
   const { stream } = (client as unknown as { connection: { stream: unknown } }).connection;
-  return stream instanceof TLSSocket ? `Postgres answers over verified TLS (${stream.getProtocol()}).` : 'Postgres answers on loopback, without TLS.';
+  return stream instanceof TLSSocket
+    ? `Postgres answers over verified TLS (${stream.getProtocol()}).`
+    : 'Postgres answers on loopback, without TLS.';
 }
 
 /** What the handlers' role may do besides applying events; the catalogue of Postgres tells anyone. */
@@ -56,21 +65,43 @@ async function checkRole(client: pg.PoolClient): Promise<Check> {
     union all select 'may not execute billing.apply_event' where not exists (
       select from pg_proc where pronamespace = 'billing'::regnamespace and proname = 'apply_event' and has_function_privilege(oid, 'execute'))`);
   const excess = rows.map((row) => row.excess);
-  if (excess.length === 0) return ok('database.role', 'The handlers\' role may apply events, and nothing else.');
-  return wrong('database.role', `The handlers' role ${some(excess, 3)}.`, 'Connect as stripe_writer; `npm run ops -- migrate` shows whether its migration is missing, which grants no more.');
+  if (excess.length === 0) return ok('database.role', "The handlers' role may apply events, and nothing else.");
+  return wrong(
+    'database.role',
+    `The handlers' role ${some(excess, 3)}.`,
+    'Connect as stripe_writer; `npm run ops -- migrate` shows whether its migration is missing, which grants no more.',
+  );
 }
 
 async function checkMigrations(ops: Ops, ownerUrl: string | undefined): Promise<Check> {
   if (!ownerUrl) {
-    return notChecked('database.migrations', 'Whether the migrations are current: the handlers\' role may not see that.', 'Set MIGRATION_DATABASE_URL (the owner, session connection) to have it checked.');
+    return notChecked(
+      'database.migrations',
+      "Whether the migrations are current: the handlers' role may not see that.",
+      'Set MIGRATION_DATABASE_URL (the owner, session connection) to have it checked.',
+    );
   }
   try {
     const { plan } = await planMigrate(ownerUrl, ops.databaseCa);
-    if (plan.pending.length > 0) return wrong('database.migrations', `Not applied: ${some(plan.pending)}.`, '`npm run ops -- migrate --apply`, before the functions that need them are deployed.');
-    if (plan.unknown.length > 0) return wrong('database.migrations', `The database has ${some(plan.unknown)}, which this checkout lacks.`, 'Check out what was migrated last.');
+    if (plan.pending.length > 0)
+      return wrong(
+        'database.migrations',
+        `Not applied: ${some(plan.pending)}.`,
+        '`npm run ops -- migrate --apply`, before the functions that need them are deployed.',
+      );
+    if (plan.unknown.length > 0)
+      return wrong(
+        'database.migrations',
+        `The database has ${some(plan.unknown)}, which this checkout lacks.`,
+        'Check out what was migrated last.',
+      );
     return ok('database.migrations', `All ${plan.applied.length} migrations are applied.`);
   } catch (error) {
     const refusal = explain(error);
-    return wrong('database.migrations', `Cannot be read: ${refusal?.message ?? (error as Error).message}`, refusal?.fix ?? 'Check MIGRATION_DATABASE_URL.');
+    return wrong(
+      'database.migrations',
+      `Cannot be read: ${refusal?.message ?? (error as Error).message}`,
+      refusal?.fix ?? 'Check MIGRATION_DATABASE_URL.',
+    );
   }
 }

@@ -22,7 +22,7 @@ async function checkLastEvent(ops: Ops, hours: number): Promise<Check> {
   return wrong(
     'path.last_event',
     `No event came in the last ${hours} hours${last === null ? '' : ` (the last at ${last})`}.`,
-    'Normal before go-live: `npm run ops -- doctor --ping` sends one. Else look at the destination above, and at the archive\'s event count.',
+    "Normal before go-live: `npm run ops -- doctor --ping` sends one. Else look at the destination above, and at the archive's event count.",
   );
 }
 
@@ -38,11 +38,18 @@ async function checkPing(ops: Ops): Promise<Check> {
     const giveUpAt = sentAt.getTime() + PING_TIMEOUT_MS;
     while (ops.now().getTime() < giveUpAt) {
       if (await isAudited(ops, event.id, sentAt)) {
-        return ok('path.ping', `Stripe's ping came out at the far end, the audit bucket, after ${Math.round((ops.now().getTime() - sentAt.getTime()) / 1000)} s.`);
+        return ok(
+          'path.ping',
+          `Stripe's ping came out at the far end, the audit bucket, after ${Math.round((ops.now().getTime() - sentAt.getTime()) / 1000)} s.`,
+        );
       }
       await ops.sleep(2000);
     }
-    return wrong('path.ping', `Stripe's ping ${event.id} did not arrive in the audit bucket within ${PING_TIMEOUT_MS / 1000} s.`, 'Look, in this order: the destination above, the bus\'s metrics, `npm run ops -- redrive` for the audit queues, the log of the audit function.');
+    return wrong(
+      'path.ping',
+      `Stripe's ping ${event.id} did not arrive in the audit bucket within ${PING_TIMEOUT_MS / 1000} s.`,
+      "Look, in this order: the destination above, the bus's metrics, `npm run ops -- redrive` for the audit queues, the log of the audit function.",
+    );
   } catch (error) {
     const refusal = explain(error);
     if (!refusal) throw error;
@@ -53,8 +60,13 @@ async function checkPing(ops: Ops): Promise<Check> {
 async function isAudited(ops: Ops, eventId: string, since: Date): Promise<boolean> {
   const { outputs } = await ops.stack();
   // The envelope's time may lie in the hour before ours.
-  for (const hour of [new Date(since.getTime() - 60_000), new Date(ops.now().getTime() + 60_000)].map(folderOf).filter((folder, index, all) => all.indexOf(folder) === index)) {
-    for await (const { Contents = [] } of paginateListObjectsV2({ client: ops.aws.s3 }, { Bucket: outputs.AuditBucketName, Prefix: hour })) {
+  for (const hour of [new Date(since.getTime() - 60_000), new Date(ops.now().getTime() + 60_000)]
+    .map(folderOf)
+    .filter((folder, index, all) => all.indexOf(folder) === index)) {
+    for await (const { Contents = [] } of paginateListObjectsV2(
+      { client: ops.aws.s3 },
+      { Bucket: outputs.AuditBucketName, Prefix: hour },
+    )) {
       for (const { Key, LastModified } of Contents) {
         if (Key === undefined || (LastModified && LastModified.getTime() < since.getTime() - 60_000)) continue;
         const envelopes = await readObject(ops.aws.s3, outputs.AuditBucketName, Key);

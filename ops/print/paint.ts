@@ -21,7 +21,9 @@ export function paint(colour: boolean): Paint {
     wrong: red,
     care: yellow,
     table(heads, rows) {
-      const isNumber = heads.map((_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === 'number' || row[column] === null));
+      const isNumber = heads.map(
+        (_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === 'number' || row[column] === null),
+      );
       const table = new Table({
         head: heads.map((head) => bold(head)),
         colAligns: isNumber.map((number) => (number ? 'right' : 'left')),
@@ -36,10 +38,30 @@ export function paint(colour: boolean): Paint {
 
 /** No lines: what stands in columns reads as a table, and can be cut by any tool. */
 const blank = Object.fromEntries(
-  ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right', 'left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'].map((part) => [part, '']),
+  [
+    'top',
+    'top-mid',
+    'top-left',
+    'top-right',
+    'bottom',
+    'bottom-mid',
+    'bottom-left',
+    'bottom-right',
+    'left',
+    'left-mid',
+    'mid',
+    'mid-mid',
+    'right',
+    'right-mid',
+    'middle',
+  ].map((part) => [part, '']),
 );
 
-const trimmed = (text: string): string => text.split('\n').map((line) => line.trimEnd()).join('\n');
+const trimmed = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n');
 
 /** `3 d 4 h`, `12 min`, `40 s`; a dash for what nobody knows. */
 export function duration(seconds: number | null): string {
@@ -51,4 +73,5 @@ export function duration(seconds: number | null): string {
 }
 
 /** `2026-11-21 10:00:05 UTC` */
-export const moment = (iso: string | null): string => (iso === null ? 'never' : `${iso.slice(0, 19).replace('T', ' ')} UTC`);
+export const moment = (iso: string | null): string =>
+  iso === null ? 'never' : `${iso.slice(0, 19).replace('T', ' ')} UTC`;

@@ -3,7 +3,10 @@ import type { RedrivePlan, RedriveResult } from '../redrive.ts';
 import { moment, type Paint } from './paint.ts';
 
 export function printRedrivePlan({ queues, groups }: RedrivePlan, paint: Paint): string {
-  const table = paint.table(['queue', 'waiting', 'looked at'], queues.map(({ name, waiting, looked_at }) => [name, waiting, looked_at]));
+  const table = paint.table(
+    ['queue', 'waiting', 'looked at'],
+    queues.map(({ name, waiting, looked_at }) => [name, waiting, looked_at]),
+  );
   if (groups.length === 0) return `${table}\n\n${paint.good('Nothing is lost, as far as was asked.')}`;
   return [
     table,
@@ -18,7 +21,9 @@ export function printRedrivePlan({ queues, groups }: RedrivePlan, paint: Paint):
 
 export const printRedriveResult = ({ sent_back, discarded, kept, file }: RedriveResult, paint: Paint): string =>
   [
-    ...(file === null ? [paint.good(`${sent_back} sent back.`)] : [paint.good(`${discarded} saved to ${file} and deleted.`)]),
+    ...(file === null
+      ? [paint.good(`${sent_back} sent back.`)]
+      : [paint.good(`${discarded} saved to ${file} and deleted.`)]),
     ...(kept > 0 ? [paint.wrong(`${kept} stay where they are.`)] : []),
   ].join('\n');
 

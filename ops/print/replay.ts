@@ -4,7 +4,10 @@ import type { Paint } from './paint.ts';
 
 const SHOWN_CHANGES = 20;
 
-export function printReplayPlan({ from, to, rules, preview, pieces, resumes, state_file }: ReplayPlan, paint: Paint): string {
+export function printReplayPlan(
+  { from, to, rules, preview, pieces, resumes, state_file }: ReplayPlan,
+  paint: Paint,
+): string {
   const done = pieces.filter(({ state }) => state === 'completed').length;
   return [
     `${paint.bold('Replay')} ${from} to ${to}, to ${rules.join(' and ')}`,
@@ -24,15 +27,27 @@ function printPreview(preview: Preview, paint: Paint): string {
       .join(', ');
   return [
     paint.bold(`${events} events, tried in transactions that were rolled back`),
-    paint.table(['type', 'events'], Object.entries(by_type).sort(([a], [b]) => a.localeCompare(b))),
+    paint.table(
+      ['type', 'events'],
+      Object.entries(by_type).sort(([a], [b]) => a.localeCompare(b)),
+    ),
     '',
     `Outcomes: ${counts(by_outcome)}.`,
     ...(Object.keys(parked_because).length > 0 ? [paint.wrong(`Parked because: ${counts(parked_because)}.`)] : []),
-    Object.keys(plan_events).length > 0 ? `The apps would receive ${Object.entries(plan_events).map(([name, number]) => `${number} ${name}`).join(', ')}.` : 'The apps would receive nothing.',
-    changes.length === 0 ? 'No plan state would change.' : paint.bold(`${changes.length} plan ${changes.length === 1 ? 'state' : 'states'} would change:`),
+    Object.keys(plan_events).length > 0
+      ? `The apps would receive ${Object.entries(plan_events)
+          .map(([name, number]) => `${number} ${name}`)
+          .join(', ')}.`
+      : 'The apps would receive nothing.',
+    changes.length === 0
+      ? 'No plan state would change.'
+      : paint.bold(`${changes.length} plan ${changes.length === 1 ? 'state' : 'states'} would change:`),
     ...changes
       .slice(0, SHOWN_CHANGES)
-      .map(({ subscription_id, user_id, customer_id, fields }) => `  ${subscription_id} (${user_id ?? customer_id}): ${fields.map(({ field, now, then }) => `${field} ${now} → ${then}`).join(', ')}`),
+      .map(
+        ({ subscription_id, user_id, customer_id, fields }) =>
+          `  ${subscription_id} (${user_id ?? customer_id}): ${fields.map(({ field, now, then }) => `${field} ${now} → ${then}`).join(', ')}`,
+      ),
     ...(changes.length > SHOWN_CHANGES ? [`  and ${changes.length - SHOWN_CHANGES} more; --json lists all.`] : []),
   ].join('\n');
 }
@@ -46,7 +61,14 @@ export function printReplayResult({ run, pieces, outcomes }: ReplayResult, paint
     ...lines,
     `${outcomes.settled} events settled: ${words.map((word) => `${outcomes.by_outcome[word]} ${word}`).join(', ') || 'none so far'}`,
     ...(outcomes.settled > 0
-      ? [paint.table(['type', ...words], Object.entries(outcomes.by_type).sort(([a], [b]) => a.localeCompare(b)).map(([type, counts]) => [type, ...words.map((word) => counts[word] ?? 0)]))]
+      ? [
+          paint.table(
+            ['type', ...words],
+            Object.entries(outcomes.by_type)
+              .sort(([a], [b]) => a.localeCompare(b))
+              .map(([type, counts]) => [type, ...words.map((word) => counts[word] ?? 0)]),
+          ),
+        ]
       : []),
   ].join('\n');
 }

@@ -7,13 +7,30 @@ import type { Paint } from './paint.ts';
 export const printSecrets = ({ values }: { values: SecretLine[] }, paint: Paint): string =>
   paint.table(
     ['value', 'now', 'verdict'],
-    values.map(({ name, shown, problem }) => [name, shown, problem === null ? paint.good('fine') : paint.wrong(problem)]),
+    values.map(({ name, shown, problem }) => [
+      name,
+      shown,
+      problem === null ? paint.good('fine') : paint.wrong(problem),
+    ]),
   );
 
-export const printDestination = ({ destination }: DestinationPlan, paint: Paint): string => (destination ? view(destination, paint) : 'Stripe has none yet.');
+export const printDestination = ({ destination }: DestinationPlan, paint: Paint): string =>
+  destination ? view(destination, paint) : 'Stripe has none yet.';
 
 function view(destination: DestinationView, paint: Paint): string {
-  const { id, name, status, disabled_reason, aws_account, aws_region, event_source_name, event_source_status, api_version, missing, superfluous } = destination;
+  const {
+    id,
+    name,
+    status,
+    disabled_reason,
+    aws_account,
+    aws_region,
+    event_source_name,
+    event_source_status,
+    api_version,
+    missing,
+    superfluous,
+  } = destination;
   return [
     `${paint.bold(id)} "${name}": ${status === 'enabled' ? paint.good(status) : paint.wrong(`${status}${disabled_reason ? ` (${disabled_reason})` : ''}`)}`,
     `  to ${aws_account} ${aws_region}, source ${event_source_status}, API version ${api_version}`,
@@ -22,12 +39,22 @@ function view(destination: DestinationView, paint: Paint): string {
   ].join('\n');
 }
 
-export const printNewDestination = ({ create, existing }: { create: NewDestination; existing: DestinationView[] }, paint: Paint): string =>
-  [...existing.map((destination) => view(destination, paint)), `New: "${create.name}" to ${create.aws_account} ${create.aws_region}, API version ${create.api_version}, ${create.event_types.length} event types`].join('\n');
+export const printNewDestination = (
+  { create, existing }: { create: NewDestination; existing: DestinationView[] },
+  paint: Paint,
+): string =>
+  [
+    ...existing.map((destination) => view(destination, paint)),
+    `New: "${create.name}" to ${create.aws_account} ${create.aws_region}, API version ${create.api_version}, ${create.event_types.length} event types`,
+  ].join('\n');
 
 export const printCreated = ({ destination }: DestinationPlan, paint: Paint): string =>
   destination
-    ? [view(destination, paint), '', `Deploy with it: npx cdk deploy -c stripeEventSourceName=${destination.event_source_name}`].join('\n')
+    ? [
+        view(destination, paint),
+        '',
+        `Deploy with it: npx cdk deploy -c stripeEventSourceName=${destination.event_source_name}`,
+      ].join('\n')
     : '';
 
 export const printMigrations = ({ database, applied, pending, unknown }: MigratePlan, paint: Paint): string =>

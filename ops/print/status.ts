@@ -3,14 +3,22 @@ import { duration, moment, type Paint } from './paint.ts';
 
 export function printStatus(status: Status, paint: Paint): string {
   const { health, reasons, last_hour, slo, queues, workers } = status;
-  const colour = { healthy: paint.good, unknown: paint.dim, paused: paint.care, degraded: paint.care, critical: paint.wrong }[health];
+  const colour = {
+    healthy: paint.good,
+    unknown: paint.dim,
+    paused: paint.care,
+    degraded: paint.care,
+    critical: paint.wrong,
+  }[health];
   const rate = (value: number | null) => (value === null ? '–' : percent(value));
   return [
     `${colour(health.toUpperCase())} ${paint.dim(`at ${moment(status.at)}; last event ${moment(status.last_event_at)}`)}`,
     ...reasons.map((reason) => `  - ${reason}`),
     '',
     paint.bold('Live events of the last hour'),
-    `  ${Object.entries(last_hour.events).map(([outcome, number]) => `${number} ${outcome}`).join(', ')}; ${last_hour.deferred_attempts} attempts deferred`,
+    `  ${Object.entries(last_hour.events)
+      .map(([outcome, number]) => `${number} ${outcome}`)
+      .join(', ')}; ${last_hour.deferred_attempts} attempts deferred`,
     `  attempts failed ${rate(last_hour.processing_failure_rate)}; payments failed ${rate(last_hour.payment_failure_rate)}`,
     '',
     paint.bold(`Committed within ${slo.within_ms / 1000} s (promise ${percent(slo.target)})`),
@@ -18,7 +26,14 @@ export function printStatus(status: Status, paint: Paint): string {
     '',
     paint.table(
       ['queue', 'what', 'waiting', 'in flight', 'oldest', 'worker'],
-      queues.map(({ name, kind, waiting, in_flight, oldest_s }) => [name, kind, waiting, in_flight, duration(oldest_s), kind === 'work' ? (workers.find((worker) => worker.name === name)?.state ?? null) : null]),
+      queues.map(({ name, kind, waiting, in_flight, oldest_s }) => [
+        name,
+        kind,
+        waiting,
+        in_flight,
+        duration(oldest_s),
+        kind === 'work' ? (workers.find((worker) => worker.name === name)?.state ?? null) : null,
+      ]),
     ),
   ].join('\n');
 }

@@ -1,5 +1,5 @@
-import { App, Aspects, AspectPriority } from 'aws-cdk-lib';
 import { writeFileSync } from 'node:fs';
+import { App, AspectPriority, Aspects } from 'aws-cdk-lib';
 import { readSettings } from '../../lib/settings.ts';
 import { StripePipelineStack } from '../../lib/stripe-pipeline-stack.ts';
 import { EmulatorLimits } from './emulator-limits.ts';

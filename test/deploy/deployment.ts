@@ -6,8 +6,8 @@ import { delimiter, join } from 'node:path';
 import { EventBridgeClient, PutPartnerEventsCommand } from '@aws-sdk/client-eventbridge';
 import pg from 'pg';
 import { startPostgres } from '../../local/postgres-server.ts';
-import { catalogue } from '../support/door.ts';
 import { pricesOf, startStripeServer } from '../ops/stripe-server.ts';
+import { catalogue } from '../support/door.ts';
 import { account, region, startEmulator } from './emulator.ts';
 
 export const root = join(import.meta.dirname, '../..');
@@ -45,7 +45,11 @@ export async function startDeployment() {
     NO_COLOR: '1',
   };
   const limitsReport = join(folder, 'limits.json');
-  const eventbridge = new EventBridgeClient({ endpoint: emulator.url, region, credentials: { accessKeyId: 'test', secretAccessKey: 'test' } });
+  const eventbridge = new EventBridgeClient({
+    endpoint: emulator.url,
+    region,
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+  });
 
   return {
     emulator,
@@ -59,17 +63,29 @@ export async function startDeployment() {
 
     /** The real CDK CLI on the app with the emulator's limits. @throws with what it printed, when it fails. */
     async cdk(...args: string[]): Promise<string> {
-      const ran = await run('cdk', [...args, '--app', 'node test/deploy/app.ts', '--output', join(folder, 'cdk.out'), '--ci'], { ...variables, EMULATOR_LIMITS_REPORT: limitsReport });
+      const ran = await run(
+        'cdk',
+        [...args, '--app', 'node test/deploy/app.ts', '--output', join(folder, 'cdk.out'), '--ci'],
+        { ...variables, EMULATOR_LIMITS_REPORT: limitsReport },
+      );
       if (ran.code !== 0) throw new Error(`cdk ${args.join(' ')} ended with ${ran.code}:\n${ran.output}`);
       return ran.output;
     },
     /** `npm run ops -- …` as an operator types it. */
-    ops: (args: string, more: Record<string, string> = {}): Promise<Ran> => run('node', ['bin/ops.ts', ...args.split(' ')], { ...variables, ...more }),
+    ops: (args: string, more: Record<string, string> = {}): Promise<Ran> =>
+      run('node', ['bin/ops.ts', ...args.split(' ')], { ...variables, ...more }),
 
     /** Puts events on the partner bus, as Stripe does. */
     async deliver(sourceName: string, events: readonly object[]): Promise<void> {
       for (let first = 0; first < events.length; first += 10) {
-        const Entries = events.slice(first, first + 10).map((event) => ({ Source: sourceName, DetailType: (event as { type: string }).type, Detail: JSON.stringify(event), Time: new Date() }));
+        const Entries = events
+          .slice(first, first + 10)
+          .map((event) => ({
+            Source: sourceName,
+            DetailType: (event as { type: string }).type,
+            Detail: JSON.stringify(event),
+            Time: new Date(),
+          }));
         await eventbridge.send(new PutPartnerEventsCommand({ Entries }));
       }
     },

@@ -38,5 +38,8 @@ function whyNot(resource: CfnResource): keyof typeof limits | undefined {
 
 function never(stack: Stack): CfnCondition {
   const id = 'BeyondTheEmulator';
-  return (stack.node.tryFindChild(id) as CfnCondition | undefined) ?? new CfnCondition(stack, id, { expression: Fn.conditionEquals('deployed', 'never') });
+  return (
+    (stack.node.tryFindChild(id) as CfnCondition | undefined) ??
+    new CfnCondition(stack, id, { expression: Fn.conditionEquals('deployed', 'never') })
+  );
 }

@@ -99,9 +99,16 @@ async function installed(): Promise<string> {
   rmSync(folder, { recursive: true, force: true });
   try {
     execFileSync(system, ['-m', 'venv', folder], { stdio: 'pipe' });
-    execFileSync(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', `ministack==${ministackVersion}`], { stdio: 'pipe' });
+    execFileSync(
+      python,
+      ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', `ministack==${ministackVersion}`],
+      { stdio: 'pipe' },
+    );
   } catch (cause) {
-    throw new Error(`MiniStack ${ministackVersion} could not be installed from PyPI into ${folder}: ${lastLines((cause as { stderr?: Buffer }).stderr)}`, { cause });
+    throw new Error(
+      `MiniStack ${ministackVersion} could not be installed from PyPI into ${folder}: ${lastLines((cause as { stderr?: Buffer }).stderr)}`,
+      { cause },
+    );
   }
   writeFileSync(done, ministackVersion);
   return python;
@@ -111,7 +118,11 @@ function systemPython(): string {
   const tried: string[] = [];
   for (const name of ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python']) {
     try {
-      const version = execFileSync(name, ['-c', 'import sys, venv, ensurepip; print("%d.%d" % sys.version_info[:2])'], { stdio: 'pipe' }).toString().trim();
+      const version = execFileSync(name, ['-c', 'import sys, venv, ensurepip; print("%d.%d" % sys.version_info[:2])'], {
+        stdio: 'pipe',
+      })
+        .toString()
+        .trim();
       const [major = 0, minor = 0] = version.split('.').map(Number);
       if (major === 3 && minor >= 10) return name;
       tried.push(`${name} is ${version}`);

@@ -13,9 +13,12 @@ const startedAt = Date.now();
 const seconds = () => `${((Date.now() - startedAt) / 1000).toFixed(1)} s`;
 const transcripts = new Transcripts();
 
-console.log(`Deploying into MiniStack ${ministackVersion}, with Postgres and a server of Stripe's shape, all on this machine`);
+console.log(
+  `Deploying into MiniStack ${ministackVersion}, with Postgres and a server of Stripe's shape, all on this machine`,
+);
 const deployment = await startDeployment();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void deployment.stop().finally(() => process.exit(130)));
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void deployment.stop().finally(() => process.exit(130)));
 try {
   await story(
     deployment,
@@ -32,7 +35,9 @@ try {
     console.log(`  ${taken.length} × ${limits[why]}`);
     for (const { id } of taken) console.log(`      ${id}`);
   }
-  console.log('Not seen here: rules\' dead-letter queues and retries, and a replay\'s filter of rules, which the emulator does not model.');
+  console.log(
+    "Not seen here: rules' dead-letter queues and retries, and a replay's filter of rules, which the emulator does not model.",
+  );
   if (process.argv.includes('--write-docs')) transcripts.write(deployment);
   console.log(`\nPassed in ${seconds()}`);
 } catch (error) {

@@ -70,9 +70,21 @@ export async function startStripeServer(key = 'sk_test_ThisIsNotARealKey4242'): 
 
 type Account = Omit<StripeServer, 'url' | 'close'>;
 
-async function answer(account: Account, request: IncomingMessage, response: ServerResponse, path: string, query: URLSearchParams): Promise<void> {
+async function answer(
+  account: Account,
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  query: URLSearchParams,
+): Promise<void> {
   if (request.headers.authorization !== `Bearer ${account.key}`) {
-    return send(response, 401, { error: { type: 'invalid_request_error', code: 'api_key_invalid', message: 'Invalid API Key provided: sk_test_********' } });
+    return send(response, 401, {
+      error: {
+        type: 'invalid_request_error',
+        code: 'api_key_invalid',
+        message: 'Invalid API Key provided: sk_test_********',
+      },
+    });
   }
   const [, version, ...parts] = path.split('/');
   if (version === 'v2') return destinations(account, request, response, parts);
@@ -81,34 +93,74 @@ async function answer(account: Account, request: IncomingMessage, response: Serv
   switch (kind) {
     case 'subscriptions':
       return id === undefined
-        ? list(response, path, query, [...account.subscriptions.values()].filter(({ customer }) => !query.has('customer') || customer === query.get('customer')))
+        ? list(
+            response,
+            path,
+            query,
+            [...account.subscriptions.values()].filter(
+              ({ customer }) => !query.has('customer') || customer === query.get('customer'),
+            ),
+          )
         : one(response, account.subscriptions.get(id), 'subscription', id);
     case 'prices':
       return id === undefined
-        ? list(response, path, query, [...account.prices.values()].filter(({ active }) => !query.has('active') || String(active) === query.get('active')))
+        ? list(
+            response,
+            path,
+            query,
+            [...account.prices.values()].filter(
+              ({ active }) => !query.has('active') || String(active) === query.get('active'),
+            ),
+          )
         : one(response, account.prices.get(id), 'price', id);
     case 'events': {
       const types = [...query.entries()].filter(([name]) => name.startsWith('types')).map(([, type]) => type);
       const since = Number(query.get('created[gte]') ?? 0);
-      return list(response, path, query, account.events.filter(({ type, created }) => (types.length === 0 || types.includes(type)) && created >= since));
+      return list(
+        response,
+        path,
+        query,
+        account.events.filter(({ type, created }) => (types.length === 0 || types.includes(type)) && created >= since),
+      );
     }
     default:
       return unknown(response, path);
   }
 }
 
-async function destinations(account: Account, request: IncomingMessage, response: ServerResponse, parts: string[]): Promise<void> {
+async function destinations(
+  account: Account,
+  request: IncomingMessage,
+  response: ServerResponse,
+  parts: string[],
+): Promise<void> {
   const [, collection, id, verb] = parts;
   if (collection !== 'event_destinations') return unknown(response, parts.join('/'));
   const body = JSON.parse((await text(request)) || '{}') as Record<string, never>;
-  if (id === undefined && request.method === 'GET') return send(response, 200, { data: [...account.destinations.values()], next_page_url: null, previous_page_url: null });
+  if (id === undefined && request.method === 'GET')
+    return send(response, 200, {
+      data: [...account.destinations.values()],
+      next_page_url: null,
+      previous_page_url: null,
+    });
   if (id === undefined) return send(response, 200, create(account, body));
   const found = account.destinations.get(id);
-  if (!found) return send(response, 404, { error: { type: 'not_found', code: 'not_found', message: `No such event destination: ${id}` } });
+  if (!found)
+    return send(response, 404, {
+      error: { type: 'not_found', code: 'not_found', message: `No such event destination: ${id}` },
+    });
   if (verb === 'enable') Object.assign(found, { status: 'enabled', status_details: undefined });
-  if (verb === 'disable') Object.assign(found, { status: 'disabled', status_details: { disabled: { reason: 'user' } } });
+  if (verb === 'disable')
+    Object.assign(found, { status: 'disabled', status_details: { disabled: { reason: 'user' } } });
   if (verb === 'ping') {
-    const event = { id: `evt_test_ping${account.asked.length}`, object: 'v2.core.event', type: 'v2.core.event_destination.ping', created: new Date().toISOString(), livemode: false, related_object: { id, type: 'v2.core.event_destination', url: `/v2/core/event_destinations/${id}` } };
+    const event = {
+      id: `evt_test_ping${account.asked.length}`,
+      object: 'v2.core.event',
+      type: 'v2.core.event_destination.ping',
+      created: new Date().toISOString(),
+      livemode: false,
+      related_object: { id, type: 'v2.core.event_destination', url: `/v2/core/event_destinations/${id}` },
+    };
     await account.onPing(event, found);
     return send(response, 200, event);
   }
@@ -117,7 +169,9 @@ async function destinations(account: Account, request: IncomingMessage, response
 }
 
 function create(account: Account, body: Record<string, never>): Destination {
-  const { amazon_eventbridge: bridge, ...rest } = body as unknown as Destination & { amazon_eventbridge: { aws_account_id: string; aws_region: string } };
+  const { amazon_eventbridge: bridge, ...rest } = body as unknown as Destination & {
+    amazon_eventbridge: { aws_account_id: string; aws_region: string };
+  };
   const id = `ed_test_61Transcript${account.destinations.size + 1}`;
   const now = new Date().toISOString();
   const made: Destination = {
@@ -147,10 +201,13 @@ function list(response: ServerResponse, url: string, query: URLSearchParams, all
 
 function one(response: ServerResponse, object: object | undefined, kind: string, id: string): void {
   if (object) return send(response, 200, object);
-  send(response, 404, { error: { type: 'invalid_request_error', code: 'resource_missing', message: `No such ${kind}: '${id}'` } });
+  send(response, 404, {
+    error: { type: 'invalid_request_error', code: 'resource_missing', message: `No such ${kind}: '${id}'` },
+  });
 }
 
-const unknown = (response: ServerResponse, path: string): void => send(response, 404, { error: { type: 'invalid_request_error', message: `Unrecognized request URL (${path})` } });
+const unknown = (response: ServerResponse, path: string): void =>
+  send(response, 404, { error: { type: 'invalid_request_error', message: `Unrecognized request URL (${path})` } });
 
 function send(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, { 'content-type': 'application/json', 'request-id': 'req_test' });
@@ -164,7 +221,12 @@ async function text(request: IncomingMessage): Promise<string> {
 }
 
 /** The prices of a catalogue as Stripe would list them. */
-export function pricesOf(catalogue: { plans: { id: string; prices: { id: string; lookup_key?: string | undefined; currency: string; amount_minor: number; interval: string }[] }[] }) {
+export function pricesOf(catalogue: {
+  plans: {
+    id: string;
+    prices: { id: string; lookup_key?: string | undefined; currency: string; amount_minor: number; interval: string }[];
+  }[];
+}) {
   return catalogue.plans.flatMap(({ id: plan, prices }) =>
     prices.map(({ id, lookup_key, currency, amount_minor, interval }) => ({
       id,

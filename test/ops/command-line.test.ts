@@ -1,0 +1,96 @@
+import { type Pipeline, startPipeline } from './pipeline.ts';
+
+let pipeline: Pipeline;
+beforeEach(async () => {
+  pipeline = await startPipeline();
+});
+afterEach(() => pipeline.close());
+
+const verbs = [
+  'doctor',
+  'status',
+  'replay',
+  'redrive',
+  'pause',
+  'resume',
+  'sync',
+  'reconcile',
+  'destination',
+  'secrets',
+  'migrate',
+  'rollback',
+];
+
+it('lists every verb under the moment it is for', async () => {
+  const { code, out } = await pipeline.run('--help');
+  expect(code).toBe(0);
+  for (const title of [
+    'Going live:',
+    'Something is wrong:',
+    'Repairing:',
+    'Exit codes: 0 done, 1 found something wrong, 2 wrong usage',
+  ])
+    expect(out).toContain(title);
+  for (const verb of verbs) expect(out).toMatch(new RegExp(`^ {2}${verb} `, 'm'));
+});
+
+it.each(verbs)('%s explains itself', async (verb) => {
+  const { code, out } = await pipeline.run(verb, '--help');
+  expect(code).toBe(0);
+  expect(out).toContain(`npm run ops -- ${verb}`);
+  expect(out).toContain('--env <name>');
+  expect(out).not.toContain('undefined');
+});
+
+it.each([
+  [['paus'], /unknown command 'paus'[\s\S]*Did you mean pause/],
+  [['status', '--wach'], /unknown option '--wach'[\s\S]*Did you mean --watch/],
+  [['pause', 'nobody'], /Allowed choices are payments, billing, audit/],
+  [['replay'], /required option '--from <time>'/],
+  [['replay', '--from', 'yesterday', '--to', '1h'], /wanted a time such as/],
+  [['replay', '--from', '2h', '--to', '1h', '--rules', 'audit'], /would keep them twice/],
+  [['replay', '--from', '2h', '--to', '1h', '--at-once', '11'], /whole number from 1 to 10/],
+  [['redrive', '--limit', '0'], /whole number from 1 to 10000/],
+  [['status', '--env', 'production'], /Allowed choices are dev, staging, prod/],
+])('answers %j with what is wrong, and exit code 2', async (args, message) => {
+  const { code, err } = await pipeline.run(...args);
+  expect(code).toBe(2);
+  expect(err).toMatch(message);
+});
+
+it('says how to deploy when there is no stack, in words and in JSON', async () => {
+  const missing = await pipeline.run('status', '--app', 'shop');
+  expect(missing.code).toBe(2);
+  expect(missing.err).toBe(
+    'There is no stack "shop-stripe-dev" in eu-central-1.\nDeploy it (`npx cdk deploy`), or name another with --env, --region or --app.',
+  );
+  const { json, code } = await pipeline.run('status', '--app', 'shop', '--json');
+  expect(code).toBe(2);
+  expect(json).toEqual({
+    verb: 'status',
+    environment: 'dev',
+    error: {
+      code: 'no_stack',
+      message: 'There is no stack "shop-stripe-dev" in eu-central-1.',
+      fix: 'Deploy it (`npx cdk deploy`), or name another with --env, --region or --app.',
+    },
+  });
+});
+
+it('names the outputs that a stack of another version lacks', async () => {
+  delete pipeline.aws.stacks.get('huntaze-stripe-dev')!.outputs['BillingMappingId'];
+  const { code, err } = await pipeline.run('pause');
+  expect(code).toBe(2);
+  expect(err).toContain('lacks the outputs BillingMappingId');
+});
+
+it.each([
+  ['ExpiredTokenException', /expired[\s\S]*aws sso login/],
+  ['UnrecognizedClientException', /does not accept these credentials[\s\S]*AWS_PROFILE/],
+  ['AccessDeniedException', /Ask for that action/],
+])('turns %s into a sentence with the fix', async (error, message) => {
+  pipeline.aws.errors.set('GetSecretValue', error);
+  const { code, err } = await pipeline.run('secrets');
+  expect(code).toBe(2);
+  expect(err).toMatch(message);
+});

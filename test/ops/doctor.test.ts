@@ -1,0 +1,310 @@
+import { routedEventTypes } from '../../core/event-routes.ts';
+import { connectAws } from '../../ops/aws.ts';
+import type { Check } from '../../ops/doctor/check.ts';
+import { doctor } from '../../ops/doctor.ts';
+import { createOps } from '../../ops/ops.ts';
+import { freshDatabase, type TestDatabase } from '../support/database.ts';
+import { envelope } from '../support/door.ts';
+import { type Pipeline, region, startPipeline } from './pipeline.ts';
+
+let pipeline: Pipeline;
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await freshDatabase();
+});
+afterAll(() => database.close());
+beforeEach(async () => {
+  pipeline = await startPipeline();
+  pipeline.aws.secret = JSON.stringify({
+    DATABASE_URL: database.writerUrl,
+    STRIPE_SECRET_KEY: pipeline.stripe.key,
+    API_KEY: '',
+  });
+  pipeline.aws.metrics.set('Events/aws.partner/stripe.com/ed_test_1', [{ at: new Date(), value: 1 }]);
+  await pipeline.run('destination', 'create', '--apply');
+  const [destination] = pipeline.stripe.destinations.values();
+  destination!.amazon_eventbridge = {
+    aws_account_id: '123456789012',
+    aws_event_source_arn: 'arn:aws:events:eu-central-1::event-source/aws.partner/stripe.com/ed_test_1',
+    aws_event_source_status: 'active',
+  };
+});
+afterEach(() => pipeline.close());
+
+async function examine(options: { ping?: boolean; version?: string; ownerUrl?: string | undefined } = {}) {
+  const endpoints = Object.fromEntries(
+    (['cloudformation', 'cloudwatch', 'logs', 'eventbridge', 'lambda', 'secrets', 'sts'] as const).map((service) => [
+      service,
+      pipeline.aws.url,
+    ]),
+  );
+  const ops = createOps({
+    environment: 'dev',
+    appName: 'huntaze',
+    aws: connectAws(region, { ...endpoints, sqs: await endpointOf(), s3: await endpointOf() }),
+    variables: pipeline.variables,
+    sleep: async () => {},
+  });
+  const { data, found } = await doctor(ops, {
+    hours: 24,
+    ping: options.ping ?? false,
+    ownerUrl: 'ownerUrl' in options ? options.ownerUrl : database.adminUrl,
+    localVersion: async () => options.version ?? '0.1.0+abcdef012345',
+  });
+  const wrong = data.checks.filter(({ verdict }) => verdict === 'wrong');
+  return { checks: data.checks, wrong, ids: wrong.map(({ id }) => id), found };
+}
+
+const endpointOf = async () => {
+  const { protocol, hostname, port } = await pipeline.sqs.config.endpoint!();
+  return `${protocol}//${hostname}:${port}`;
+};
+const destination = () => [...pipeline.stripe.destinations.values()][0]!;
+const price = (id: string) =>
+  pipeline.stripe.prices.get(id)! as unknown as {
+    active: boolean;
+    unit_amount: number;
+    currency: string;
+    recurring: { interval: string };
+  };
+
+it('passes a pipeline that is ready for live traffic', async () => {
+  const { checks, wrong } = await examine();
+  expect(wrong).toEqual([]);
+  expect(checks.map(({ verdict }) => verdict)).toEqual(checks.map(() => 'ok'));
+  expect(checks).toHaveLength(25);
+});
+
+/** What can be wrong, how a test makes it so, the line it is found in, and what the line says. */
+const faults: [string, () => void | Promise<unknown>, string, RegExp][] = [
+  [
+    'the stack is stuck',
+    () => (pipeline.aws.stacks.get('huntaze-stripe-dev')!.status = 'UPDATE_ROLLBACK_FAILED'),
+    'aws.stack',
+    /UPDATE_ROLLBACK_FAILED/,
+  ],
+  [
+    'a rule is disabled',
+    () => (pipeline.aws.rules.get('huntaze-stripe-billing-dev')!.State = 'DISABLED'),
+    'aws.rules',
+    /Disabled: huntaze-stripe-billing-dev/,
+  ],
+  [
+    'a rule has lost its DLQ',
+    () => (pipeline.aws.rules.get('huntaze-stripe-audit-other-dev')!.Targets = [{ Id: '1', Arn: 'q' }]),
+    'aws.rules.dlq',
+    /huntaze-stripe-audit-other-dev/,
+  ],
+  [
+    'a function runs on an old runtime',
+    () => (pipeline.aws.functions.get('huntaze-stripe-audit-dev')!.Runtime = 'nodejs20.x'),
+    'aws.functions.runtime',
+    /nodejs20\.x/,
+  ],
+  [
+    'a function failed to update',
+    () =>
+      Object.assign(pipeline.aws.functions.get('huntaze-stripe-audit-dev')!, {
+        LastUpdateStatus: 'Failed',
+        LastUpdateStatusReason: 'no key',
+      }),
+    'aws.functions.state',
+    /no key/,
+  ],
+  [
+    'a worker is paused',
+    () => (pipeline.aws.mappings.get('mapping-billing')!.State = 'Disabled'),
+    'aws.mappings',
+    /Paused: billing/,
+  ],
+  ['something is lost', () => pipeline.send('AuditUndeliveredQueueUrl', '{}'), 'aws.queues', /audit-undelivered \(1\)/],
+  [
+    'the secret is empty',
+    () => (pipeline.aws.secret = JSON.stringify({ DATABASE_URL: '', STRIPE_SECRET_KEY: pipeline.stripe.key })),
+    'secret',
+    /DATABASE_URL: is not set/,
+  ],
+  [
+    'the database is down',
+    () =>
+      (pipeline.aws.secret = JSON.stringify({
+        DATABASE_URL: 'postgres://stripe_writer@127.0.0.1:1/postgres',
+        STRIPE_SECRET_KEY: pipeline.stripe.key,
+      })),
+    'database',
+    /cannot be reached/,
+  ],
+  [
+    'the role may do too much',
+    () =>
+      (pipeline.aws.secret = JSON.stringify({
+        DATABASE_URL: database.adminUrl,
+        STRIPE_SECRET_KEY: pipeline.stripe.key,
+      })),
+    'database.role',
+    /is a superuser/,
+  ],
+  [
+    'the key is of the wrong mode',
+    () => (pipeline.variables['STRIPE_SECRET_KEY'] = 'sk_live_x'),
+    'stripe.key',
+    /live-mode key; "dev" wants test mode/,
+  ],
+  [
+    'Stripe does not know the key',
+    () => (pipeline.variables['STRIPE_SECRET_KEY'] = 'sk_test_other'),
+    'stripe.key',
+    /does not accept the key/,
+  ],
+  [
+    'there is no destination',
+    () => pipeline.stripe.destinations.clear(),
+    'stripe.destination',
+    /no event destination with the source/,
+  ],
+  [
+    'the destination is disabled',
+    () =>
+      Object.assign(destination(), {
+        status: 'disabled',
+        status_details: { disabled: { reason: 'no_aws_event_source_exists' } },
+      }),
+    'stripe.destination.enabled',
+    /no_aws_event_source_exists/,
+  ],
+  [
+    'its source waits for a bus',
+    () => (destination().amazon_eventbridge.aws_event_source_status = 'pending'),
+    'stripe.destination.source',
+    /pending/,
+  ],
+  [
+    'it sends to another account',
+    () => (destination().amazon_eventbridge.aws_account_id = '210987654321'),
+    'stripe.destination.place',
+    /210987654321/,
+  ],
+  ['it sends thin events', () => (destination().event_payload = 'thin'), 'stripe.destination.payload', /thin/],
+  [
+    'it lacks a type',
+    () => (destination().enabled_events = routedEventTypes.slice(1)),
+    'stripe.destination.types',
+    /payment_intent\.succeeded/,
+  ],
+  [
+    'it sends a type too many',
+    () => destination().enabled_events.push('product.created'),
+    'stripe.destination.superfluous',
+    /product\.created/,
+  ],
+  [
+    'its API version is newer than our readers',
+    () => (destination().snapshot_api_version = '2027-03-31.fern'),
+    'stripe.destination.api_version',
+    /2027-03-31\.fern/,
+  ],
+  [
+    'a price is not in the catalogue',
+    () =>
+      pipeline.stripe.prices.set('price_new', {
+        ...price('price_premium_monthly_eur'),
+        id: 'price_new',
+        lookup_key: null,
+        nickname: 'Team',
+      } as never),
+    'stripe.prices.known',
+    /price_new \(Team\)/,
+  ],
+  [
+    'a price of the catalogue is archived',
+    () => (price('price_premium_monthly_eur').active = false),
+    'stripe.prices.exist',
+    /price_premium_monthly_eur is archived/,
+  ],
+  [
+    'a price of the catalogue does not exist',
+    () => pipeline.stripe.prices.delete('price_premium_monthly_eur'),
+    'stripe.prices.exist',
+    /price_premium_monthly_eur does not exist/,
+  ],
+  [
+    'an amount differs',
+    () => (price('price_premium_monthly_eur').unit_amount = 2900),
+    'stripe.prices.same',
+    /amount 2900 at Stripe, 1900/,
+  ],
+  [
+    'a currency differs',
+    () => (price('price_premium_monthly_eur').currency = 'usd'),
+    'stripe.prices.same',
+    /currency usd at Stripe, eur/,
+  ],
+  [
+    'an interval differs',
+    () => (price('price_premium_monthly_eur').recurring = { interval: 'year' }),
+    'stripe.prices.same',
+    /interval year at Stripe, month/,
+  ],
+  [
+    'no event came for a day',
+    () => void pipeline.aws.metrics.clear(),
+    'path.last_event',
+    /No event came in the last 24 hours/,
+  ],
+];
+
+it.each(faults)('finds that %s, and says how to mend it', async (_what, make, id, says) => {
+  await make();
+  const { wrong, found } = await examine();
+  const line = wrong.find((check: Check) => check.id === id);
+  expect(line?.says).toMatch(says);
+  expect(line?.fix).toMatch(/\w/);
+  expect(found.length).toBe(wrong.length);
+});
+
+it('finds code that is not what is deployed', async () => {
+  const { wrong } = await examine({ version: '0.2.0+000000000000' });
+  expect(wrong).toEqual([
+    expect.objectContaining({ id: 'aws.code', says: 'Deployed is 0.1.0+abcdef012345; here lies 0.2.0+000000000000.' }),
+  ]);
+});
+
+it('finds migrations that are not applied, and says when it may not look', async () => {
+  const { rows } = await database.admin.query(
+    'delete from supabase_migrations.schema_migrations where version = (select max(version) from supabase_migrations.schema_migrations) returning *',
+  );
+  try {
+    expect((await examine()).ids).toEqual(['database.migrations']);
+  } finally {
+    await database.admin.query(
+      'insert into supabase_migrations.schema_migrations (version, name, statements) values ($1, $2, $3)',
+      [rows[0].version, rows[0].name, rows[0].statements],
+    );
+  }
+  const { checks, wrong } = await examine({ ownerUrl: undefined });
+  expect(wrong).toEqual([]);
+  expect(checks.find(({ id }) => id === 'database.migrations')).toMatchObject({ verdict: 'not checked' });
+});
+
+it('follows a ping of Stripe through the whole path to the audit bucket', async () => {
+  pipeline.stripe.onPing = async (event) => {
+    const hour = new Date().toISOString().slice(0, 13).replaceAll('-', '/').replace('T', '/');
+    await pipeline.audit(`${hour}/x.ndjson.gz`, [envelope(event)]);
+  };
+  const { wrong, checks } = await examine({ ping: true });
+  expect(wrong).toEqual([]);
+  expect(checks.at(-1)).toMatchObject({ id: 'path.ping', verdict: 'ok' });
+});
+
+it('prints every line with its mark, and ends with 1 when something is wrong', async () => {
+  destination().status = 'disabled';
+  const { code, out } = await pipeline.run('doctor');
+  expect(code).toBe(1);
+  expect(out).toContain('✗ It is disabled');
+  expect(out).toContain('→ `npm run ops -- destination enable --apply`');
+  expect(out).toMatch(/of \d+ checks found something wrong/);
+});
+
+it('refuses hours that are none', async () => {
+  expect((await pipeline.run('doctor', '--hours', 'many')).code).toBe(2);
+});

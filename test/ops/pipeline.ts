@@ -1,0 +1,255 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateQueueCommand,
+  GetQueueAttributesCommand,
+  type MessageAttributeValue,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
+import { buildApp } from 'fauxqs';
+import { connectAws } from '../../ops/aws.ts';
+import { ops } from '../../ops/command-line.ts';
+import type { Patience } from '../../ops/replay-run.ts';
+import type { Terminal } from '../../ops/terminal.ts';
+import { catalogue } from '../support/door.ts';
+import { startAwsServer } from './aws-server.ts';
+import { pricesOf, startStripeServer } from './stripe-server.ts';
+
+export const region = 'eu-central-1';
+export const account = '123456789012';
+export const source = 'aws.partner/stripe.com/ed_test_1';
+
+const credentials = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
+
+/** How a verb ended: its exit code, what it printed where, and with --json, the document. */
+export interface Ran {
+  code: number;
+  out: string;
+  err: string;
+  // biome-ignore lint/suspicious/noExplicitAny: the shape is what each test asserts
+  json: any;
+}
+
+export type Pipeline = Awaited<ReturnType<typeof startPipeline>>;
+
+/** A deployed pipeline, seen by `ops`: real SQS and S3 (fauxqs), the other services at the wire, a server of Stripe's shape. */
+export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
+  const stackName = `huntaze-stripe-${environment}`;
+  const folder = mkdtempSync(join(tmpdir(), 'ops-test-'));
+  const queues = buildApp({ logger: false, defaultRegion: region });
+  const queuesUrl = await queues.listen({ port: 0, host: '127.0.0.1' });
+  const aws = await startAwsServer();
+  const stripe = await startStripeServer(environment === 'prod' ? 'sk_live_NotARealKey4242' : undefined);
+  for (const price of pricesOf(catalogue)) stripe.prices.set(price.id, price);
+  const clientConfig = { endpoint: queuesUrl, region, credentials: { accessKeyId: 'test', secretAccessKey: 'test' } };
+  const sqs = new SQSClient(clientConfig);
+  const s3 = new S3Client({ ...clientConfig, forcePathStyle: true });
+  const bucket = 'audit-bucket';
+  await s3.send(new CreateBucketCommand({ Bucket: bucket }));
+
+  const make = async (part: string, attributes: Record<string, string> = {}) => {
+    const name = part.endsWith('.fifo')
+      ? `huntaze-stripe-${part.slice(0, -5)}-${environment}.fifo`
+      : `huntaze-stripe-${part}-${environment}`;
+    const Attributes = {
+      MessageRetentionPeriod: '1209600',
+      ...(name.endsWith('.fifo') && { FifoQueue: 'true', ContentBasedDeduplication: 'true' }),
+      ...attributes,
+    };
+    return (await sqs.send(new CreateQueueCommand({ QueueName: name, Attributes }))).QueueUrl!;
+  };
+  const rule = (name: string) =>
+    `arn:aws:events:${region}:${account}:rule/${source}/huntaze-stripe-${name}-${environment}`;
+  const outputs: Record<string, string> = {
+    StripeEventBusName: source,
+    StripeEventBusArn: `arn:aws:events:${region}:${account}:event-bus/${source}`,
+    StripeEventSourceName: source,
+    ArchiveName: stackName,
+    ArchiveArn: `arn:aws:events:${region}:${account}:archive/${stackName}`,
+    PaymentsRuleArn: rule('payments'),
+    BillingRuleArn: rule('billing'),
+    AuditRuleArns: ['payments', 'billing', 'other'].map((family) => rule(`audit-${family}`)).join(','),
+    PaymentsQueueUrl: await make('payments'),
+    PaymentsFailedQueueUrl: await make('payments-failed'),
+    PaymentsUndeliveredQueueUrl: await make('payments-undelivered'),
+    BillingQueueUrl: await make('billing'),
+    BillingFailedQueueUrl: await make('billing-failed'),
+    BillingUndeliveredQueueUrl: await make('billing-undelivered'),
+    AuditQueueUrl: await make('audit.fifo'),
+    AuditFailedQueueUrl: await make('audit-failed.fifo'),
+    AuditUndeliveredQueueUrl: await make('audit-undelivered'),
+    ApiUndeliveredQueueUrl: await make('api-undelivered'),
+    ReconcileFailedQueueUrl: await make('reconcile-failed'),
+    ...Object.fromEntries(
+      ['Payments', 'Billing', 'Audit', 'Reconcile'].map((name) => [
+        `${name}FunctionName`,
+        `huntaze-stripe-${name.toLowerCase()}-${environment}`,
+      ]),
+    ),
+    PaymentsMappingId: 'mapping-payments',
+    BillingMappingId: 'mapping-billing',
+    AuditMappingId: 'mapping-audit',
+    SecretArn: `arn:aws:secretsmanager:${region}:${account}:secret:huntaze/stripe/${environment}`,
+    IdempotencyTableName: `huntaze-stripe-idempotency-${environment}`,
+    AuditBucketName: bucket,
+    AppBusName: `huntaze-stripe-plans-${environment}`,
+    AlarmTopicArn: `arn:aws:sns:${region}:${account}:alarms`,
+    DashboardName: stackName,
+    CodeVersion: '0.1.0+abcdef012345',
+  };
+  aws.stacks.set(stackName, {
+    status: 'UPDATE_COMPLETE',
+    outputs,
+    resources: [{ type: 'AWS::CloudWatch::Alarm', id: `huntaze-stripe-silence-${environment}` }],
+  });
+  for (const name of ['payments', 'billing', 'audit'])
+    aws.mappings.set(`mapping-${name}`, { State: 'Enabled', looks: 0 });
+  for (const name of ['Payments', 'Billing', 'Audit', 'Reconcile']) {
+    const functionName = outputs[`${name}FunctionName`]!;
+    aws.functions.set(functionName, {
+      Runtime: 'nodejs24.x',
+      State: 'Active',
+      LastUpdateStatus: 'Successful',
+      LoggingConfig: { LogGroup: `/aws/lambda/${functionName}` },
+    });
+  }
+  for (const arn of [
+    outputs['PaymentsRuleArn']!,
+    outputs['BillingRuleArn']!,
+    ...outputs['AuditRuleArns']!.split(','),
+  ]) {
+    aws.rules.set(arn.split('/').at(-1)!, {
+      State: 'ENABLED',
+      Targets: [{ Id: '1', Arn: 'arn:aws:sqs:::q', DeadLetterConfig: { Arn: 'arn:aws:sqs:::dlq' } }],
+    });
+  }
+  aws.secret = JSON.stringify({ DATABASE_URL: '', STRIPE_SECRET_KEY: stripe.key, API_KEY: '' });
+
+  const endpoints = Object.fromEntries(
+    (['cloudformation', 'cloudwatch', 'logs', 'eventbridge', 'lambda', 'secrets', 'sts'] as const).map((service) => [
+      service,
+      aws.url,
+    ]),
+  );
+  /** What a person answers, in order; none: nobody is there. */
+  let answers: string[] | undefined;
+  let now: Date | undefined;
+  let patience: Partial<Patience> = {};
+  const variables: Record<string, string> = { STRIPE_API_BASE: stripe.url };
+  // The SDK reads these from the process; a test never uses a person's own.
+  Object.assign(process.env, credentials);
+
+  return {
+    aws,
+    stripe,
+    sqs,
+    s3,
+    outputs,
+    folder,
+    bucket,
+    stackName,
+    variables,
+    /** A person at a terminal, who answers so. */
+    answering(...given: string[]) {
+      answers = given;
+    },
+    /** The clock of the verbs; real time by default. */
+    at(time: Date | undefined) {
+      now = time;
+    },
+    waiting(parts: Partial<Patience>) {
+      patience = parts;
+    },
+    /** `npm run ops -- <args>` in this process. */
+    async run(...args: string[]): Promise<Ran> {
+      const printed = { out: [] as string[], err: [] as string[] };
+      const terminal: Terminal = {
+        out: (text) => void printed.out.push(text),
+        err: (text) => void printed.err.push(text),
+        interactive: answers !== undefined,
+        colour: false,
+        ask: async () => answers?.shift() ?? '',
+        askSecret: async () => answers?.shift() ?? '',
+        patience: () => ({
+          wait: async () => false,
+          ask: async () => 'go on',
+          progress: () => {},
+          done: () => {},
+          ...patience,
+        }),
+      };
+      const argv = ['--env', environment, '--region', region, ...args];
+      const code = await ops(argv, {
+        terminal,
+        variables,
+        aws: (wanted) => connectAws(wanted, { ...endpoints, sqs: queuesUrl, s3: queuesUrl }),
+        sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 20))),
+        ...(now && { now: () => now! }),
+      });
+      const out = printed.out.join('\n');
+      return { code, out, err: printed.err.join('\n'), json: args.includes('--json') ? JSON.parse(out) : undefined };
+    },
+    async send(
+      output: string,
+      body: string | object,
+      attributes: Record<string, string> = {},
+      group?: string,
+    ): Promise<string> {
+      const MessageAttributes = Object.fromEntries(
+        Object.entries(attributes).map(([name, StringValue]) => [name, { DataType: 'String', StringValue }]),
+      );
+      const text = typeof body === 'string' ? body : JSON.stringify(body);
+      const { MessageId } = await sqs.send(
+        new SendMessageCommand({
+          QueueUrl: outputs[output]!,
+          MessageBody: text,
+          MessageAttributes,
+          ...(group !== undefined && { MessageGroupId: group, MessageDeduplicationId: crypto.randomUUID() }),
+        }),
+      );
+      return MessageId!;
+    },
+    async depth(output: string): Promise<number> {
+      const { Attributes } = await sqs.send(
+        new GetQueueAttributesCommand({ QueueUrl: outputs[output]!, AttributeNames: ['All'] }),
+      );
+      return (
+        Number(Attributes?.['ApproximateNumberOfMessages']) +
+        Number(Attributes?.['ApproximateNumberOfMessagesNotVisible'])
+      );
+    },
+    /** The messages of a queue; hides them. */
+    async take(
+      output: string,
+    ): Promise<{ body: string; attributes: Record<string, MessageAttributeValue>; group: string | undefined }[]> {
+      const { Messages = [] } = await sqs.send(
+        new ReceiveMessageCommand({
+          QueueUrl: outputs[output]!,
+          MaxNumberOfMessages: 10,
+          MessageAttributeNames: ['All'],
+          MessageSystemAttributeNames: ['All'],
+        }),
+      );
+      return Messages.map(({ Body, MessageAttributes, Attributes }) => ({
+        body: Body!,
+        attributes: MessageAttributes ?? {},
+        group: Attributes?.MessageGroupId,
+      }));
+    },
+    /** An object of the audit trail. */
+    async audit(key: string, envelopes: readonly string[]): Promise<void> {
+      await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: gzipSync(`${envelopes.join('\n')}\n`) }));
+    },
+    async close(): Promise<void> {
+      sqs.destroy();
+      s3.destroy();
+      await Promise.all([queues.close(), aws.close(), stripe.close()]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
