@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { type Claim, claims } from '../test/properties/claims.ts';
 import { type ScratchDatabase, scratchServer } from '../test/properties/scratch.ts';
-import { type Mutation, mutations } from './mutations.ts';
+import { mutate, mutations } from './mutations.ts';
 
 /**
  * `npm run prove:mutations [-- --only text] [--runs N]`: breaks the rules one by one in a scratch database and shows which claim notices.
@@ -25,7 +25,7 @@ let survivors = 0;
 try {
   console.log('| what is wrong | noticed by: | with |\n|---|---|---|');
   for (const mutation of mutations.filter(({ name }) => name.includes(values.only))) {
-    const database = await server.open((sql) => apply(mutation, sql));
+    const database = await server.open((sql) => mutate(mutation, sql));
     const verdict = await firstToNotice({ ...database, answersFromBefore: mutation.answersFromBefore ?? false });
     await database.close();
     if (!verdict && !mutation.spare) survivors += 1;
@@ -38,16 +38,6 @@ try {
 if (survivors > 0) {
   console.error(`${survivors} mutations survived`);
   process.exitCode = 1;
-}
-
-function apply({ name, from, to }: Mutation, sql: string): string {
-  if (from === '') return sql;
-  const found = sql.split(from).length - 1;
-  if (found !== 1)
-    throw new Error(
-      `"${name}" is out of date: its text stands ${found} times in the migrations, wanted once:\n${from}`,
-    );
-  return sql.replace(from, () => to);
 }
 
 async function firstToNotice(database: ScratchDatabase & { answersFromBefore: boolean }): Promise<Verdict> {

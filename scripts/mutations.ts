@@ -13,6 +13,20 @@ export interface Mutation {
 const drop = (name: string, from: string): Mutation => ({ name, from, to: '' });
 const swap = (name: string, from: string, to: string): Mutation => ({ name, from, to });
 
+/**
+ * The migrations with one rule broken.
+ * @throws {Error} when the mutation's text does not stand there exactly once: it is out of date.
+ */
+export function mutate({ name, from, to }: Mutation, sql: string): string {
+  if (from === '') return sql;
+  const found = sql.split(from).length - 1;
+  if (found !== 1)
+    throw new Error(
+      `"${name}" is out of date: its text stands ${found} times in the migrations, wanted once:\n${from}`,
+    );
+  return sql.replace(from, () => to);
+}
+
 export const mutations: readonly Mutation[] = [
   // The order rule, events
   swap(
@@ -81,9 +95,15 @@ export const mutations: readonly Mutation[] = [
     `and false then 'stale'`,
   ),
   swap(
-    'an answer is stored as of now',
-    `next.as_of := coalesce(ticket_as_of, next.started_at, held.as_of);`,
-    `next.as_of := clock_timestamp();`,
+    'a lagging answer opens again what Stripe deleted',
+    `and not (mends and held.source_type <> 'customer.subscription.deleted') then 'stale'`,
+    `and not mends then 'stale'`,
+  ),
+  swap('an answer is stored as of now', `else greatest(ticket_as_of, created) end;`, `else clock_timestamp() end;`),
+  swap(
+    'an answer counts for the second of the row, not of the event that asked',
+    `else greatest(ticket_as_of, created) end;`,
+    `else ticket_as_of end;`,
   ),
   swap(
     'an event does not overtake the questions under way',

@@ -255,6 +255,28 @@ export const replayAfterRestore = claim(
   },
 );
 
+export const staysDeleted = claim(
+  'keeps closed what Stripe deleted, even when Stripe’s answers lag behind',
+  1,
+  fc.record({ first: deliveryPlan, replay: deliveryPlan, lag: fc.nat({ max: 30 }) }),
+  async ({ database, recipe, plan: { first, replay, lag }, name, note }) => {
+    const account = live(recipe, name);
+    note(account, await deliver(database, account, first, { lag }));
+    note(account, await deliver(database, account, replay, { lag, replayName: 'lagging' }));
+    const { subscriptions } = await heldOf(database, account);
+    // Someone who edits a subscription after its end makes that edit the row's source, and loses this protection.
+    const untouched = account.happenings.filter(
+      ({ id, type, object }) =>
+        type === 'customer.subscription.deleted' && account.snapshotsOf(object).at(-1)?.id === id,
+    );
+    for (const { object } of untouched) {
+      const row = subscriptions.find(({ subscription_id }) => subscription_id === object.id);
+      if (row?.status !== 'canceled') throw new Error(`${object.id} was deleted, and is held as ${row?.status}`);
+    }
+  },
+  { namespace: 'rl' },
+);
+
 export const bothShapes = claim(
   'makes the same rows of one history in today’s API shape and in the one before basil',
   1,
@@ -318,6 +340,7 @@ export const claims: readonly Claim[] = [
   replayChangesNothing,
   replayRepairs,
   replayAfterRestore,
+  staysDeleted,
   bothShapes,
   neverTouchesAnother,
 ];

@@ -1,4 +1,4 @@
-import { racing, storyInOrder } from './claims.ts';
+import { racing, staysDeleted, storyInOrder } from './claims.ts';
 import { hold } from './hold.ts';
 
-describe('deliveries at once, and one by one', () => hold(racing, storyInOrder));
+describe('deliveries at once, and one by one', () => hold(racing, storyInOrder, staysDeleted));

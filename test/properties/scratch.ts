@@ -11,6 +11,7 @@ export type ScratchDatabase = Database & { close(): Promise<void> };
 /** A Postgres server of one's own, outside of jest, on which to open databases whose migrations one may change before. */
 export async function scratchServer() {
   const server = await startPostgres();
+  const migrations = readMigrations().map(({ sql }) => sql);
   let count = 0;
   return {
     /** `change` gets all migrations as one text. */
@@ -18,7 +19,6 @@ export async function scratchServer() {
       const name = `scratch_${++count}`;
       await once(server.url, `create database ${name}`);
       const url = server.url.replace(/postgres$/, name);
-      const migrations = readMigrations().map(({ sql }) => sql);
       await once(url, readFileSync(join(import.meta.dirname, '../../supabase/local-shim.sql'), 'utf8'));
       await once(url, change(migrations.join('\n')));
       const admin = new pg.Pool({ connectionString: url, max: 4 });

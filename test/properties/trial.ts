@@ -47,6 +47,8 @@ export interface TrialOptions {
   catalogue?: Catalogue;
   /** Spoils what a reader made of an event: a bug that was switched on for a while. */
   misread?: (fact: object) => object;
+  /** Stripe's answers are this many events behind what it has told us: a replica that lags. */
+  lag?: number;
   /** Called after each delivery that was settled, with the event's position (null: a question of the comparison). */
   afterEach?: (position: number | null) => Promise<void>;
   /** Really at once, over as many connections, instead of one step at a time. */
@@ -75,6 +77,11 @@ export async function deliver(
       ? momentAfter(plan, lastDelivered, account.happenings.length)
       : account.happenings.length;
 
+  const asked = (id: string, begunAt: number) => {
+    const at = database.answersFromBefore ? begunAt : moment() - (options.lag ?? 0);
+    return Math.max(at, account.snapshotsOf({ id })[0]!.position + 1);
+  };
+
   const store = gated(planStore(database.writer), gate, options.misread);
   const doorFor = (worker: EventDoor['worker'], fault: Fault, position: number | null, begunAt: number): EventDoor => ({
     worker,
@@ -87,10 +94,7 @@ export async function deliver(
         await gate();
         seen.fetches.push(position);
         if (fault === 'fetch fails') throw new PipelineError('stripe_503', 'later', 'Stripe is down, says the plan');
-        const answer = objectJson(
-          account.versionAt(id, database.answersFromBefore ? begunAt : moment())!,
-          options.answers ?? 'endive',
-        );
+        const answer = objectJson(account.versionAt(id, asked(id, begunAt))!, options.answers ?? 'endive');
         await gate();
         return answer;
       },
