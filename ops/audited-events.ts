@@ -48,7 +48,7 @@ export async function readObject(s3: S3Client, bucket: string, key: string): Pro
 function envelopeIn(line: string): AuditedEnvelope | undefined {
   try {
     const envelope = JSON.parse(line) as Record<string, unknown>;
-    const time = new Date(String(envelope['time']));
+    const time = new Date(String(envelope.time));
     if (Number.isNaN(time.getTime()) || typeof envelope['detail-type'] !== 'string') return undefined;
     const replay = envelope['replay-name'];
     return {

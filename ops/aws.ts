@@ -35,7 +35,7 @@ export function connectAws(region?: string, endpoints: Partial<Record<AwsService
     ...(region !== undefined && { region }),
     ...(endpoints[service] !== undefined && { endpoint: endpoints[service] }),
   });
-  const localS3 = endpoints.s3 ?? process.env['AWS_ENDPOINT_URL_S3'] ?? process.env['AWS_ENDPOINT_URL'];
+  const localS3 = endpoints.s3 ?? process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL;
   return {
     cloudformation: new CloudFormationClient(config('cloudformation')),
     cloudwatch: new CloudWatchClient(config('cloudwatch')),

@@ -7,10 +7,13 @@ import { Refusal } from './refusal.ts';
  */
 export function explain(error: unknown): Refusal | undefined {
   if (error instanceof Refusal) return error;
-  if (!(error instanceof Error)) return undefined;
+  if (!isError(error)) return undefined;
   if (error instanceof PipelineError) return new Refusal(error.code, error.message, fixOf(error), { cause: error });
   return explainAws(error) ?? explainStripe(error) ?? explainNetwork(error);
 }
+
+/** By its looks: an error may come from another realm (a worker, a test runner), where `instanceof` fails. */
+const isError = (error: unknown): error is Error => typeof error === 'object' && error !== null && 'message' in error;
 
 function explainAws(error: Error): Refusal | undefined {
   const cause = { cause: error };

@@ -144,7 +144,7 @@ function identityOf(
   const inside = objectAt(body, 'detail');
   const string = (value: unknown) => (typeof value === 'string' ? value : null);
   return {
-    event_id: text(attributes, 'event_id') ?? string(inside['id']),
+    event_id: text(attributes, 'event_id') ?? string(inside.id),
     event_type: text(attributes, 'event_type') ?? string(body?.['detail-type']),
   };
 }
@@ -164,7 +164,7 @@ function backTo(
     case 'api':
       return backToAppBus(lost.parsed, outputs.AppBusName);
     case 'reconcile': {
-      const payload = lost.parsed?.['requestPayload'];
+      const payload = lost.parsed?.requestPayload;
       if (payload === undefined) return { kind: 'nowhere', why: 'it carries no requestPayload' };
       return { kind: 'function', name: outputs.ReconcileFunctionName, payload: JSON.stringify(payload) };
     }

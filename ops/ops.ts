@@ -46,7 +46,7 @@ export function createOps({ environment, appName, aws, variables, databaseCa = n
   const stack = once(() => findStack(aws.cloudformation, stackName));
   const secret = once(async () => readSecret(aws.secrets, (await stack()).outputs.SecretArn));
   const stripe = once(async () => {
-    const key = variables['STRIPE_SECRET_KEY'] || (await secret()).STRIPE_SECRET_KEY;
+    const key = variables.STRIPE_SECRET_KEY || (await secret()).STRIPE_SECRET_KEY;
     if (!key) {
       throw new Refusal(
         'no_stripe_key',
@@ -56,7 +56,7 @@ export function createOps({ environment, appName, aws, variables, databaseCa = n
     }
     const wrong = wrongMode(key, environment);
     if (wrong) throw wrong;
-    return stripeClient(key, variables['STRIPE_API_BASE']);
+    return stripeClient(key, variables.STRIPE_API_BASE);
   });
   return {
     environment,

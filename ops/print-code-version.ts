@@ -17,7 +17,7 @@ try {
   const { Outputs } = app.synth().getStackByName(stack.stackName).template as {
     Outputs: Record<string, { Value: string }>;
   };
-  console.log(Outputs['CodeVersion']!.Value);
+  console.log(Outputs.CodeVersion!.Value);
 } finally {
   rmSync(outdir, { recursive: true, force: true });
 }

@@ -56,8 +56,8 @@ function count(outcomes: ReplayOutcomes, line: SettledLine, runName: string): vo
   const type = String(line.event_type);
   outcomes.settled += 1;
   outcomes.by_outcome[outcome] = (outcomes.by_outcome[outcome] ?? 0) + 1;
-  const ofType = (outcomes.by_type[type] ??= {});
-  ofType[outcome] = (ofType[outcome] ?? 0) + 1;
+  outcomes.by_type[type] ??= {};
+  outcomes.by_type[type][outcome] = (outcomes.by_type[type][outcome] ?? 0) + 1;
   if (outcome === 'parked')
     outcomes.parked_because[String(line.reason)] = (outcomes.parked_because[String(line.reason)] ?? 0) + 1;
 }

@@ -29,7 +29,7 @@ export interface PlanStateChange {
   subscription_id: string;
   customer_id: string;
   user_id: string | null;
-  fields: { field: string; now: unknown; then: unknown }[];
+  fields: { field: string; before: unknown; after: unknown }[];
 }
 
 /** What a plan state is made of; the other columns of a row follow from these or tell where it came from. */
@@ -176,8 +176,8 @@ function changesBetween(
   return [...after.values()].flatMap((row) => {
     const old = before.get(row.subscription_id);
     const fields = stateFields
-      .map((field) => ({ field, now: old?.[field] ?? null, then: row[field] ?? null }))
-      .filter(({ now, then }) => now !== then);
+      .map((field) => ({ field, before: old?.[field] ?? null, after: row[field] ?? null }))
+      .filter((change) => change.before !== change.after);
     return fields.length === 0
       ? []
       : [

@@ -54,7 +54,7 @@ export function checkRange(
   }
   const oldest =
     archive.retentionDays > 0 ? new Date(now.getTime() - archive.retentionDays * 86_400_000) : archive.createdAt;
-  const first = oldest > archive.createdAt ? oldest : archive.createdAt;
+  const first = new Date(Math.max(oldest.getTime(), archive.createdAt.getTime()));
   if (to <= first) {
     throw new Refusal(
       'before_archive',

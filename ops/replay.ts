@@ -185,7 +185,7 @@ function findings(
   pieces: readonly Piece[],
   outcomes: ReplayOutcomes,
 ): string[] {
-  const parked = outcomes.by_outcome['parked'] ?? 0;
+  const parked = outcomes.by_outcome.parked ?? 0;
   return [
     ...pieces.flatMap(({ name, state, why }) =>
       state === 'failed'

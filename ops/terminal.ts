@@ -24,7 +24,7 @@ export function processTerminal(): Terminal {
     out: (text) => void process.stdout.write(`${text}\n`),
     err: (text) => void process.stderr.write(`${text}\n`),
     interactive,
-    colour: Boolean(process.stdout.isTTY) && !process.env['NO_COLOR'],
+    colour: Boolean(process.stdout.isTTY) && !process.env.NO_COLOR,
     ask: (message) => input({ message }, prompts),
     askSecret: (message) => password({ message, mask: true }, prompts),
     patience: () => (interactive ? personsPatience() : machinesPatience()),

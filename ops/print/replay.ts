@@ -46,7 +46,7 @@ function printPreview(preview: Preview, paint: Paint): string {
       .slice(0, SHOWN_CHANGES)
       .map(
         ({ subscription_id, user_id, customer_id, fields }) =>
-          `  ${subscription_id} (${user_id ?? customer_id}): ${fields.map(({ field, now, then }) => `${field} ${now} → ${then}`).join(', ')}`,
+          `  ${subscription_id} (${user_id ?? customer_id}): ${fields.map(({ field, before, after }) => `${field} ${before} → ${after}`).join(', ')}`,
       ),
     ...(changes.length > SHOWN_CHANGES ? [`  and ${changes.length - SHOWN_CHANGES} more; --json lists all.`] : []),
   ].join('\n');

@@ -10,5 +10,5 @@ const limits = new EmulatorLimits();
 Aspects.of(app).add(limits, { priority: AspectPriority.READONLY });
 new StripePipelineStack(app, readSettings(app.node));
 app.synth();
-const report = process.env['EMULATOR_LIMITS_REPORT'];
+const report = process.env.EMULATOR_LIMITS_REPORT;
 if (report) writeFileSync(report, JSON.stringify(limits.taken, null, 2));

@@ -39,7 +39,7 @@ export async function startDeployment() {
   const variables: Record<string, string> = {
     ...emulator.variables,
     STRIPE_API_BASE: stripe.url,
-    PATH: [join(root, 'node_modules/.bin'), process.env['PATH']].join(delimiter),
+    PATH: [join(root, 'node_modules/.bin'), process.env.PATH].join(delimiter),
     // A narrow terminal's width must not decide what the transcripts look like.
     COLUMNS: '120',
     NO_COLOR: '1',
@@ -78,14 +78,12 @@ export async function startDeployment() {
     /** Puts events on the partner bus, as Stripe does. */
     async deliver(sourceName: string, events: readonly object[]): Promise<void> {
       for (let first = 0; first < events.length; first += 10) {
-        const Entries = events
-          .slice(first, first + 10)
-          .map((event) => ({
-            Source: sourceName,
-            DetailType: (event as { type: string }).type,
-            Detail: JSON.stringify(event),
-            Time: new Date(),
-          }));
+        const Entries = events.slice(first, first + 10).map((event) => ({
+          Source: sourceName,
+          DetailType: (event as { type: string }).type,
+          Detail: JSON.stringify(event),
+          Time: new Date(),
+        }));
         await eventbridge.send(new PutPartnerEventsCommand({ Entries }));
       }
     },
@@ -103,7 +101,7 @@ export const target = `aws://${account}/${region}`;
 async function run(program: string, args: string[], variables: Record<string, string>): Promise<Ran> {
   mkdirSync(join(root, '.local'), { recursive: true });
   // None of the variables of this machine: what an operator has set must not change what is tested.
-  const env = { HOME: process.env['HOME'] ?? tmpdir(), ...variables };
+  const env = { HOME: process.env.HOME ?? tmpdir(), ...variables };
   const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const chunks: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -43,7 +43,7 @@ export async function startEmulator(variables: Record<string, string> = {}): Pro
       ...process.env,
       ...variables,
       // Node 24 for the functions, whatever the machine has.
-      PATH: [join(root, 'node_modules/.bin'), process.env['PATH']].join(delimiter),
+      PATH: [join(root, 'node_modules/.bin'), process.env.PATH].join(delimiter),
       NODE_OPTIONS: '--disable-warning=DEP0169',
       GATEWAY_PORT: String(port),
       BIND_HOST: '127.0.0.1',

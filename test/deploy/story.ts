@@ -93,10 +93,7 @@ export async function story(deployment: Deployment, step: Step, transcribe: Tran
   });
   const waiting = async (url: string) => {
     const { Attributes } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ['All'] }));
-    return (
-      Number(Attributes?.['ApproximateNumberOfMessages']) +
-      Number(Attributes?.['ApproximateNumberOfMessagesNotVisible'])
-    );
+    return Number(Attributes?.ApproximateNumberOfMessages) + Number(Attributes?.ApproximateNumberOfMessagesNotVisible);
   };
 
   await step('migrates the database, and finds nothing to do the second time', async () => {
@@ -162,7 +159,7 @@ export async function story(deployment: Deployment, step: Step, transcribe: Tran
       7,
     );
     await eventually('both workers idle', async () =>
-      assert.equal((await waiting(outputs['BillingQueueUrl']!)) + (await waiting(outputs['PaymentsQueueUrl']!)), 0),
+      assert.equal((await waiting(outputs.BillingQueueUrl!)) + (await waiting(outputs.PaymentsQueueUrl!)), 0),
     );
   });
 
@@ -212,7 +209,7 @@ export async function story(deployment: Deployment, step: Step, transcribe: Tran
     await deliver(source, [
       subscriptionEvent('evt_cancel_at_end', 'updated', start + 120, { price: 'price_premium_monthly_eur' }),
     ]);
-    await eventually('the event in the queue', async () => assert.equal(await waiting(outputs['BillingQueueUrl']!), 1));
+    await eventually('the event in the queue', async () => assert.equal(await waiting(outputs.BillingQueueUrl!), 1));
     await ops('status', { code: 1, name: 'status-paused', says: [/^PAUSED/] });
     assert.equal((await planState())[0].plan_id, 'premium_plus');
     await ops('resume --apply', { code: 0, name: 'resume', says: [/1 message waits in its queue/] });
@@ -225,10 +222,10 @@ export async function story(deployment: Deployment, step: Step, transcribe: Tran
     await deliver(source, [
       event('evt_too_early', 'invoice.paid', start + 200, invoice({ id: 'in_2', status: 'paid' })),
     ]);
-    await eventually('the event parked', async () => assert.equal(await waiting(outputs['BillingFailedQueueUrl']!), 1));
+    await eventually('the event parked', async () => assert.equal(await waiting(outputs.BillingFailedQueueUrl!), 1));
     await sqs.send(
       new SendMessageCommand({
-        QueueUrl: outputs['PaymentsUndeliveredQueueUrl']!,
+        QueueUrl: outputs.PaymentsUndeliveredQueueUrl!,
         MessageBody: envelope(
           event('evt_undelivered', 'payment_intent.succeeded', start + 210, paymentIntent({ id: 'pi_2' })),
           { source, time: new Date().toISOString() },
@@ -237,7 +234,7 @@ export async function story(deployment: Deployment, step: Step, transcribe: Tran
           Object.entries({
             ERROR_CODE: 'NO_PERMISSIONS',
             ERROR_MESSAGE: "The queue's policy refused the rule",
-            RULE_ARN: outputs['PaymentsRuleArn']!,
+            RULE_ARN: outputs.PaymentsRuleArn!,
             TARGET_ARN: `arn:aws:sqs:${region}:123456789012:huntaze-stripe-payments-dev`,
           }).map(([name, StringValue]) => [name, { DataType: 'String', StringValue }]),
         ),
@@ -272,8 +269,8 @@ export async function story(deployment: Deployment, step: Step, transcribe: Tran
     await deliver(source, [
       { ...subscriptionEvent('evt_unreadable', 'updated', start + 300), data: { object: { id: 'sub_1' } } },
     ]);
-    await eventually('the event parked', async () => assert.equal(await waiting(outputs['BillingFailedQueueUrl']!), 1));
-    await eventually('everything audited', async () => assert.equal(await waiting(outputs['AuditQueueUrl']!), 0));
+    await eventually('the event parked', async () => assert.equal(await waiting(outputs.BillingFailedQueueUrl!), 1));
+    await eventually('everything audited', async () => assert.equal(await waiting(outputs.AuditQueueUrl!), 0));
     // What a bug in our reading would have left behind: the plan unknown, and nothing else to tell of it.
     await owner.query(`update billing.subscriptions set plan_id = null, tier = null, grace_days = null`);
     const range = `--from ${new Date(Date.now() - 3_600_000).toISOString()} --to ${new Date().toISOString()}`;
@@ -298,12 +295,12 @@ export async function story(deployment: Deployment, step: Step, transcribe: Tran
   });
 
   await step('saves what it discards before it deletes it', async () => {
-    const lost = await waiting(outputs['BillingFailedQueueUrl']!);
+    const lost = await waiting(outputs.BillingFailedQueueUrl!);
     const file = `${deployment.folder}/discarded.ndjson`;
     const discard = `redrive --reason unreadable_event --discard --file ${file} --apply`;
     await ops(discard, { code: 0, name: 'redrive-discard', says: [new RegExp(`${lost} saved to`)] });
     assert.equal(readFileSync(file, 'utf8').trim().split('\n').length, lost);
-    assert.equal(await waiting(outputs['BillingFailedQueueUrl']!), 0);
+    assert.equal(await waiting(outputs.BillingFailedQueueUrl!), 0);
     await ops(discard, { code: 0, says: [/Nothing to do/] });
   });
 
@@ -352,7 +349,7 @@ export async function story(deployment: Deployment, step: Step, transcribe: Tran
         event(`evt_paid_${n}`, 'invoice.paid', start + 400 + n, invoice({ id: `in_1${n}`, status: 'paid' })),
       ),
     );
-    await eventually('the worker idle', async () => assert.equal(await waiting(outputs['BillingQueueUrl']!), 0));
+    await eventually('the worker idle', async () => assert.equal(await waiting(outputs.BillingQueueUrl!), 0));
     await ops('status', { code: 0, name: 'status', says: [/^HEALTHY/] });
     const { output } = await ops('status --json', { code: 0, name: 'status-json' });
     assert.equal(JSON.parse(output).data.health, 'healthy');

@@ -103,19 +103,19 @@ function jsonCall(state: State, operation: string, input: any): object {
   if (error) throw failure(error);
   switch (operation) {
     case 'DescribeRule':
-      return { ...ruleOf(state, input['Name']), Targets: undefined };
+      return { ...ruleOf(state, input.Name), Targets: undefined };
     case 'ListTargetsByRule':
-      return { Targets: ruleOf(state, input['Rule']).Targets };
+      return { Targets: ruleOf(state, input.Rule).Targets };
     case 'DescribeArchive':
-      return { ArchiveName: input['ArchiveName'], State: 'ENABLED', ...state.archive };
+      return { ArchiveName: input.ArchiveName, State: 'ENABLED', ...state.archive };
     case 'StartReplay': {
-      const name = input['ReplayName'] as string;
+      const name = input.ReplayName as string;
       if (state.replays.has(name)) throw failure('ResourceAlreadyExistsException');
       state.replays.set(name, { request: input, states: [...state.replayLife] });
       return { State: 'STARTING' };
     }
     case 'DescribeReplay': {
-      const replay = state.replays.get(input['ReplayName']);
+      const replay = state.replays.get(input.ReplayName);
       if (!replay) throw failure('ResourceNotFoundException');
       const State = replay.states.length > 1 ? replay.states.shift()! : replay.states[0]!;
       return {
@@ -125,34 +125,34 @@ function jsonCall(state: State, operation: string, input: any): object {
       };
     }
     case 'CancelReplay':
-      state.replays.get(input['ReplayName'])!.states = ['CANCELLED'];
+      state.replays.get(input.ReplayName)!.states = ['CANCELLED'];
       return { State: 'CANCELLING' };
     case 'ListReplays':
       return {
         Replays: [...state.replays]
-          .filter(([, { states }]) => states[0] === input['State'])
+          .filter(([, { states }]) => states[0] === input.State)
           .map(([ReplayName]) => ({ ReplayName })),
       };
     case 'PutEvents':
-      state.put.push(...(input['Entries'] as object[]));
-      return { FailedEntryCount: 0, Entries: (input['Entries'] as object[]).map(() => ({ EventId: 'e' })) };
+      state.put.push(...(input.Entries as object[]));
+      return { FailedEntryCount: 0, Entries: (input.Entries as object[]).map(() => ({ EventId: 'e' })) };
     case 'GetSecretValue':
       return { SecretString: state.secret };
     case 'PutSecretValue':
-      state.secret = input['SecretString'];
+      state.secret = input.SecretString;
       return {};
     case 'FilterLogEvents':
       return {
-        events: (state.logs.get(input['logGroupName']) ?? []).map((line) => ({ message: JSON.stringify(line) })),
+        events: (state.logs.get(input.logGroupName) ?? []).map((line) => ({ message: JSON.stringify(line) })),
       };
     case 'GetMetricData':
       return {
-        MetricDataResults: (input['MetricDataQueries'] as MetricQuery[]).map((query) => datapoints(state, query)),
+        MetricDataResults: (input.MetricDataQueries as MetricQuery[]).map((query) => datapoints(state, query)),
       };
     case 'DescribeAlarms':
       return {
         MetricAlarms: state.ringing
-          .filter((name) => (input['AlarmNames'] as string[]).includes(name))
+          .filter((name) => (input.AlarmNames as string[]).includes(name))
           .map((AlarmName) => ({ AlarmName })),
         CompositeAlarms: [],
       };

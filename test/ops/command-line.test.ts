@@ -78,7 +78,7 @@ it('says how to deploy when there is no stack, in words and in JSON', async () =
 });
 
 it('names the outputs that a stack of another version lacks', async () => {
-  delete pipeline.aws.stacks.get('huntaze-stripe-dev')!.outputs['BillingMappingId'];
+  delete pipeline.aws.stacks.get('huntaze-stripe-dev')!.outputs.BillingMappingId;
   const { code, err } = await pipeline.run('pause');
   expect(code).toBe(2);
   expect(err).toContain('lacks the outputs BillingMappingId');

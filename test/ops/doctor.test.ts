@@ -76,7 +76,7 @@ it('passes a pipeline that is ready for live traffic', async () => {
 });
 
 /** What can be wrong, how a test makes it so, the line it is found in, and what the line says. */
-const faults: [string, () => void | Promise<unknown>, string, RegExp][] = [
+const faults: [string, () => unknown, string, RegExp][] = [
   [
     'the stack is stuck',
     () => (pipeline.aws.stacks.get('huntaze-stripe-dev')!.status = 'UPDATE_ROLLBACK_FAILED'),
@@ -146,13 +146,13 @@ const faults: [string, () => void | Promise<unknown>, string, RegExp][] = [
   ],
   [
     'the key is of the wrong mode',
-    () => (pipeline.variables['STRIPE_SECRET_KEY'] = 'sk_live_x'),
+    () => (pipeline.variables.STRIPE_SECRET_KEY = 'sk_live_x'),
     'stripe.key',
     /live-mode key; "dev" wants test mode/,
   ],
   [
     'Stripe does not know the key',
-    () => (pipeline.variables['STRIPE_SECRET_KEY'] = 'sk_test_other'),
+    () => (pipeline.variables.STRIPE_SECRET_KEY = 'sk_test_other'),
     'stripe.key',
     /does not accept the key/,
   ],

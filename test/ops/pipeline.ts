@@ -118,11 +118,7 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
       LoggingConfig: { LogGroup: `/aws/lambda/${functionName}` },
     });
   }
-  for (const arn of [
-    outputs['PaymentsRuleArn']!,
-    outputs['BillingRuleArn']!,
-    ...outputs['AuditRuleArns']!.split(','),
-  ]) {
+  for (const arn of [outputs.PaymentsRuleArn!, outputs.BillingRuleArn!, ...outputs.AuditRuleArns!.split(',')]) {
     aws.rules.set(arn.split('/').at(-1)!, {
       State: 'ENABLED',
       Targets: [{ Id: '1', Arn: 'arn:aws:sqs:::q', DeadLetterConfig: { Arn: 'arn:aws:sqs:::dlq' } }],
@@ -219,8 +215,7 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
         new GetQueueAttributesCommand({ QueueUrl: outputs[output]!, AttributeNames: ['All'] }),
       );
       return (
-        Number(Attributes?.['ApproximateNumberOfMessages']) +
-        Number(Attributes?.['ApproximateNumberOfMessagesNotVisible'])
+        Number(Attributes?.ApproximateNumberOfMessages) + Number(Attributes?.ApproximateNumberOfMessagesNotVisible)
       );
     },
     /** The messages of a queue; hides them. */

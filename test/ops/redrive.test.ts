@@ -175,7 +175,7 @@ it('starts a failed comparison again with what it was started with', async () =>
 it('deletes nothing that its destination did not take', async () => {
   await pipeline.send('ApiUndeliveredQueueUrl', 'not an event', { ERROR_CODE: 'SDK_CLIENT_ERROR' });
   await pipeline.send('ReconcileFailedQueueUrl', { requestPayload: {} });
-  pipeline.outputs['ReconcileFunctionName'] = 'huntaze-stripe-reconcile-dev';
+  pipeline.outputs.ReconcileFunctionName = 'huntaze-stripe-reconcile-dev';
   const { code, json } = await pipeline.run('redrive', '--queue', 'api-undelivered', '--apply', '--json');
   expect(code).toBe(1);
   expect(json.result).toMatchObject({ sent_back: 0, kept: 1 });
@@ -185,7 +185,7 @@ it('deletes nothing that its destination did not take', async () => {
 
 it('keeps a message whose queue is gone', async () => {
   await pipeline.send('BillingFailedQueueUrl', updated, parked);
-  pipeline.outputs['BillingQueueUrl'] = `${pipeline.outputs['BillingQueueUrl']}-gone`;
+  pipeline.outputs.BillingQueueUrl = `${pipeline.outputs.BillingQueueUrl}-gone`;
   const { code } = await pipeline.run('redrive', '--apply');
   expect(code).toBe(1);
   expect(await pipeline.depth('BillingFailedQueueUrl')).toBe(1);

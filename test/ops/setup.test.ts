@@ -128,7 +128,7 @@ describe('destination', () => {
 
   it('needs no stack to create one, only a key', async () => {
     pipeline.aws.stacks.clear();
-    pipeline.variables['STRIPE_SECRET_KEY'] = pipeline.stripe.key;
+    pipeline.variables.STRIPE_SECRET_KEY = pipeline.stripe.key;
     expect((await pipeline.run('destination', 'create', '--apply')).code).toBe(0);
   });
 
@@ -192,9 +192,9 @@ describe('destination', () => {
   });
 
   it('refuses a key of the wrong mode, one that Stripe does not know, and a verb it does not have', async () => {
-    pipeline.variables['STRIPE_SECRET_KEY'] = 'sk_live_abc';
+    pipeline.variables.STRIPE_SECRET_KEY = 'sk_live_abc';
     expect((await pipeline.run('destination')).err).toContain('live-mode key; "dev" wants test mode');
-    pipeline.variables['STRIPE_SECRET_KEY'] = 'sk_test_ofSomebodyElse';
+    pipeline.variables.STRIPE_SECRET_KEY = 'sk_test_ofSomebodyElse';
     expect((await pipeline.run('destination')).err).toContain('Stripe does not accept the key.');
     expect((await pipeline.run('destination', 'delete')).code).toBe(2);
   });

@@ -89,7 +89,13 @@ it('says that there is nothing to judge by when no event came', async () => {
 
 it('looks again and again with --watch until interrupted', async () => {
   let looks = 0;
-  pipeline.waiting({ wait: async (ms) => (expect(ms).toBe(5000), ++looks === 3) });
+  pipeline.waiting({
+    wait: async (ms) => {
+      expect(ms).toBe(5000);
+      looks += 1;
+      return looks === 3;
+    },
+  });
   const { out } = await pipeline.run('status', '--watch', '--every', '5');
   expect(out.match(/^UNKNOWN/gm)).toHaveLength(3);
   expect(looks).toBe(3);

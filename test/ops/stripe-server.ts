@@ -200,10 +200,10 @@ function list(response: ServerResponse, url: string, query: URLSearchParams, all
 }
 
 function one(response: ServerResponse, object: object | undefined, kind: string, id: string): void {
-  if (object) return send(response, 200, object);
-  send(response, 404, {
+  const missing = {
     error: { type: 'invalid_request_error', code: 'resource_missing', message: `No such ${kind}: '${id}'` },
-  });
+  };
+  send(response, object ? 200 : 404, object ?? missing);
 }
 
 const unknown = (response: ServerResponse, path: string): void =>

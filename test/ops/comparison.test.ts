@@ -1,0 +1,204 @@
+import { planStore } from '../../adapters/plan-store.ts';
+import { settle } from '../../lambdas/event-door.ts';
+import { freshDatabase, type TestDatabase } from '../support/database.ts';
+import { envelope, subscriptionEvent, testDoor } from '../support/door.ts';
+import { type Pipeline, source, startPipeline } from './pipeline.ts';
+
+let pipeline: Pipeline;
+let database: TestDatabase;
+beforeEach(async () => {
+  pipeline = await startPipeline();
+  database = await freshDatabase();
+  pipeline.aws.secret = JSON.stringify({ DATABASE_URL: database.writerUrl, STRIPE_SECRET_KEY: pipeline.stripe.key });
+  await settle(
+    { ...testDoor(database.writer), source },
+    envelope(subscriptionEvent('evt_1', 'updated', started), { source }),
+  );
+  theirs({});
+});
+afterEach(async () => {
+  await pipeline.close();
+  await database.close();
+});
+
+const started = Math.floor(Date.now() / 1000) - 7200;
+const user = '11111111-1111-4111-8111-111111111111';
+
+/** What Stripe says of a subscription now. */
+function theirs(object: Parameters<typeof subscriptionEvent>[3]): void {
+  const { data } = subscriptionEvent('', 'updated', started, object) as {
+    data: { object: { id: string; customer: string } };
+  };
+  pipeline.stripe.subscriptions.set(data.object.id, data.object);
+}
+
+/** Plays the billing worker: settles what lies in its queue, asking the server of Stripe's shape. */
+async function work(): Promise<number> {
+  const door = {
+    ...testDoor(database.writer),
+    source,
+    store: planStore(database.writer),
+    stripe: { subscription: async (id: string) => pipeline.stripe.subscriptions.get(id) },
+  };
+  const messages = await pipeline.take('BillingQueueUrl');
+  for (const { body } of messages) await settle(door, body);
+  return messages.length;
+}
+
+const planId = async () =>
+  (await database.admin.query(`select plan_id from billing.subscriptions where subscription_id = 'sub_1'`)).rows[0]
+    .plan_id;
+
+describe('sync', () => {
+  it.each([
+    ['--subscription', 'sub_1'],
+    ['--customer', 'cus_1'],
+    ['--user', user],
+  ])('finds %s %s the same here and at Stripe', async (...args) => {
+    const { code, json } = await pipeline.run('sync', ...args, '--json');
+    expect(code).toBe(0);
+    expect(json.plan).toEqual({
+      subscriptions: [
+        { subscription_id: 'sub_1', customer_id: 'cus_1', user_id: user, as_of: expect.any(String), differences: [] },
+      ],
+      unknown_to_stripe: [],
+    });
+  });
+
+  it('shows every field that differs, and changes nothing', async () => {
+    theirs({ price: 'price_premium_plus_monthly_eur', cancel_at_period_end: true });
+    const { code, out } = await pipeline.run('sync', '--customer', 'cus_1');
+    expect(code).toBe(1);
+    expect(out).toMatch(/price_id +price_premium_monthly_eur +price_premium_plus_monthly_eur/);
+    expect(out).toMatch(/plan_id +premium +premium_plus/);
+    expect(out).toMatch(/cancel_at_period_end +false +true/);
+    expect(await pipeline.depth('BillingQueueUrl')).toBe(0);
+    expect(await planId()).toBe('premium');
+  });
+
+  it('heals through the worker, by a ticket, and waits until it is so', async () => {
+    theirs({ price: 'price_premium_plus_monthly_eur' });
+    const [{ code, json }] = await Promise.all([pipeline.run('sync', '--user', user, '--apply', '--json'), soon(work)]);
+    expect(code).toBe(0);
+    expect(json.result).toEqual({ healed: ['sub_1'], still_different: [] });
+    expect(await planId()).toBe('premium_plus');
+    expect(
+      (await database.admin.query('select ticket_applied from billing.subscriptions')).rows[0].ticket_applied,
+    ).toBe(1);
+  });
+
+  it('says so when the worker does not come', async () => {
+    theirs({ price: 'price_premium_plus_monthly_eur' });
+    let passed = 0;
+    const begin = Date.now();
+    pipeline.at(new Date(begin));
+    // A minute passes with every second look.
+    const clock = setInterval(() => {
+      passed += 30_000;
+      pipeline.at(new Date(begin + passed));
+    }, 30);
+    const { code, json } = await pipeline.run('sync', '--customer', 'cus_1', '--apply', '--json');
+    clearInterval(clock);
+    expect(code).toBe(1);
+    expect(json.result.still_different).toEqual(['sub_1']);
+    expect(json.found[0]).toContain('is the billing worker paused');
+  });
+
+  it('finds a subscription of the customer that we never heard of', async () => {
+    theirs({ id: 'sub_2' });
+    const { json } = await pipeline.run('sync', '--customer', 'cus_1', '--json');
+    expect(
+      json.plan.subscriptions.map(
+        ({ subscription_id, differences }: { subscription_id: string; differences: unknown[] }) => [
+          subscription_id,
+          differences.length > 0,
+        ],
+      ),
+    ).toEqual([
+      ['sub_1', false],
+      ['sub_2', true],
+    ]);
+  });
+
+  it('names what Stripe does not know, and leaves it as it is', async () => {
+    pipeline.stripe.subscriptions.clear();
+    const { code, json } = await pipeline.run('sync', '--customer', 'cus_1', '--json');
+    expect(code).toBe(0);
+    expect(json.plan).toEqual({ subscriptions: [], unknown_to_stripe: ['sub_1'] });
+    expect(json.steps).toEqual([]);
+  });
+
+  it.each([
+    [[], /takes one of --user, --customer, --subscription; got none/],
+    [['--user', 'u', '--customer', 'cus_1'], /got several/],
+    [['--customer', 'sub_1'], /"sub_1", which is no Stripe customer id/],
+    [['--subscription', 'cus_1'], /which is no Stripe subscription id/],
+    [['--user', 'nobody'], /We hold no subscription of user nobody/],
+    [['--subscription', 'sub_9'], /Neither Stripe nor our rows know a subscription of sub_9/],
+  ])('refuses %j', async (args, message) => {
+    const { code, err } = await pipeline.run('sync', ...args);
+    expect(code).toBe(2);
+    expect(err).toMatch(message);
+  });
+});
+
+describe('reconcile', () => {
+  const missed = subscriptionEvent('evt_missed', 'created', started, { id: 'sub_2', customer: 'cus_2' }) as {
+    id: string;
+    type: string;
+    created: number;
+  };
+
+  it('finds nothing where all is the same', async () => {
+    const { code, json } = await pipeline.run('reconcile', '--json');
+    expect(code).toBe(0);
+    expect(json.plan).toEqual({
+      events_compared: 0,
+      missed_events: [],
+      subscriptions_compared: 1,
+      drifted: [],
+      unreadable: [],
+    });
+    expect(json.steps).toEqual([]);
+  });
+
+  it('shows missed events and rows that differ, and queues nothing', async () => {
+    pipeline.stripe.events = [missed];
+    theirs({ price: 'price_premium_plus_monthly_eur' });
+    theirs({ id: 'sub_2', customer: 'cus_2' });
+    const { code, json } = await pipeline.run('reconcile', '--json');
+    expect(code).toBe(1);
+    expect(json.plan).toMatchObject({
+      events_compared: 1,
+      missed_events: ['evt_missed'],
+      drifted: [{ subscription_id: 'sub_1', fields: ['price_id', 'plan_id', 'tier', 'grace_days'] }],
+    });
+    expect(json.found).toEqual(['We lack 1 of the events that Stripe lists.', '1 of our rows differ from Stripe.']);
+    expect(await pipeline.depth('BillingQueueUrl')).toBe(0);
+  });
+
+  it('queues what is missing for the worker, who heals it', async () => {
+    pipeline.stripe.events = [missed];
+    theirs({ price: 'price_premium_plus_monthly_eur' });
+    theirs({ id: 'sub_2', customer: 'cus_2' });
+    const { code, json } = await pipeline.run('reconcile', '--apply', '--json');
+    expect(code).toBe(0);
+    expect(json.result).toEqual({ queued: { payments: 0, billing: 2 } });
+    expect(await work()).toBe(2);
+    expect(await planId()).toBe('premium_plus');
+    expect((await pipeline.run('reconcile')).code).toBe(0);
+  });
+
+  it('refuses without a database, with the fix', async () => {
+    pipeline.aws.secret = JSON.stringify({ DATABASE_URL: '', STRIPE_SECRET_KEY: pipeline.stripe.key });
+    const { code, err } = await pipeline.run('reconcile');
+    expect(code).toBe(2);
+    expect(err).toContain('DATABASE_URL is empty');
+    expect((await pipeline.run('reconcile', '--dry')).code).toBe(2);
+  });
+});
+
+async function soon(work: () => Promise<number>): Promise<void> {
+  const giveUpAt = Date.now() + 10_000;
+  while ((await work()) === 0 && Date.now() < giveUpAt) await new Promise((resolve) => setTimeout(resolve, 50));
+}
