@@ -42,6 +42,8 @@ const shim = join(import.meta.dirname, '..', 'supabase', 'local-shim.sql');
  */
 export async function openDatabase(ownUrl: string | undefined, shutdown: Shutdown): Promise<LocalDatabase> {
   if (ownUrl !== undefined) {
+    if (!/^postgres(ql)?:\/\/[^/]+\/./.test(ownUrl))
+      throw new Error('DATABASE_URL: wanted postgres://user:password@host:port/database.');
     const pool = await migrated(ownUrl, shutdown);
     return { url: ownUrl, ours: false, running: true, stop: notOurs, start: notOurs, ...reader(pool) };
   }
@@ -92,17 +94,20 @@ function reader(pool: pg.Pool): Pick<LocalDatabase, 'planStates' | 'planEventCou
   let last: PlanState[] = [];
   return {
     async planStates() {
+      let rows: (Omit<PlanState, 'current_period_end' | 'as_of'> & {
+        current_period_end: Date | null;
+        as_of: Date | null;
+      })[];
       try {
-        const { rows } = await pool.query<
-          Omit<PlanState, 'current_period_end' | 'as_of'> & { current_period_end: Date | null; as_of: Date | null }
-        >(
+        ({ rows } = await pool.query(
           `select user_id, customer_id, subscription_id, plan_id, tier, status, entitled, current_period_end, as_of
            from billing.plan_states order by user_id nulls last, customer_id`,
-        );
-        last = rows.map((row) => ({ ...row, current_period_end: iso(row.current_period_end), as_of: iso(row.as_of) }));
+        ));
       } catch (error) {
-        if (!isOutage(error)) throw error;
+        if (isOutage(error)) return last;
+        throw error;
       }
+      last = rows.map((row) => ({ ...row, current_period_end: iso(row.current_period_end), as_of: iso(row.as_of) }));
       return last;
     },
     async planEventCount(userIds) {
@@ -117,10 +122,10 @@ function reader(pool: pg.Pool): Pick<LocalDatabase, 'planStates' | 'planEventCou
 
 const iso = (time: Date | null): string | null => time?.toISOString() ?? null;
 
-/** The server is down, stopping or starting: no code at all, a socket's code, or SQLSTATE classes 08 and 57. */
+/** The server is down, stopping or starting: a socket's code, SQLSTATE classes 08 and 57, or the driver's own words, which have no code. */
 function isOutage(error: unknown): boolean {
-  const { code } = error as { code?: string };
-  return code === undefined || /^(E[A-Z]+|08...|57...)$/.test(code);
+  const { code, message } = error as Error & { code?: string };
+  return code === undefined ? /terminated|timeout/i.test(message) : /^(E[A-Z]+|08...|57...)$/.test(code);
 }
 
 function withoutPassword(url: string): string {

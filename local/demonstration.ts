@@ -189,21 +189,21 @@ function report(
   replay: ReplayAccount,
 ): void {
   terminal.say('');
+  const { wide } = terminal;
   terminal.table(
-    ['user', 'plan', 'tier', 'status', 'until', 'as of (UTC)', '', 'what happened'],
+    ['user', 'tier', 'status', 'until', 'as of (UTC)', '', ...(wide ? ['plan', 'what happened'] : [])],
     expected.map((wanted) => {
       const got = planOf(plans, wanted);
       const right = differences(plans, [wanted]).length === 0;
-      const cells = got
-        ? [
-            got.plan_id ?? '?',
-            got.tier ?? '?',
-            got.status,
-            text(got.current_period_end).slice(0, 10),
-            text(got.as_of).slice(0, 19).replace('T', ' '),
-          ]
-        : ['-', '-', 'nothing', '-', '-'];
-      return [wanted.user_id!, ...cells, right ? terminal.good('✓') : terminal.bad('✗'), wanted.what];
+      return [
+        wanted.user_id!,
+        got?.tier ?? '?',
+        got?.status ?? 'nothing',
+        got?.current_period_end?.slice(0, 10) ?? '',
+        got?.as_of?.slice(0, 19).replace('T', ' ') ?? '',
+        right ? terminal.good('✓') : terminal.bad('✗'),
+        ...(wide ? [got?.plan_id ?? '?', wanted.what] : []),
+      ];
     }),
   );
   const names = Object.keys(outcomes) as (keyof typeof outcomes)[];

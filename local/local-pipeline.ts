@@ -95,13 +95,13 @@ export class LocalPipeline {
     const folder = mkdtempSync(join(tmpdir(), 'stripe-eventbridge-local-'));
     shutdown.add('the temporary folder', () => rmSync(folder, { recursive: true, force: true }));
     const [synthesised, parts, database] = await Promise.all([
-      synthesise(join(folder, 'cdk.out'), (kill) => shutdown.add('the synthesis', kill)),
-      startAwsParts(shutdown),
-      openDatabase(options.ownDatabaseUrl, shutdown),
+      shutdown.starts(synthesise(join(folder, 'cdk.out'), (kill) => shutdown.interrupt(kill))),
+      shutdown.starts(startAwsParts(shutdown)),
+      shutdown.starts(openDatabase(options.ownDatabaseUrl, shutdown)),
     ]);
     const pipeline = new LocalPipeline(options, folder, synthesised, parts, database);
-    await createResources(pipeline.blueprint, parts);
-    await pipeline.#startFunctions(options);
+    await shutdown.starts(createResources(pipeline.blueprint, parts));
+    await shutdown.starts(pipeline.#startFunctions(options));
     return pipeline;
   }
 
@@ -119,7 +119,7 @@ export class LocalPipeline {
     this.#tell = tell;
     const { archive, busNames, rules, queues } = this.blueprint;
     const delivering = new AbortController();
-    shutdown.add('deliveries', () => delivering.abort());
+    shutdown.interrupt(() => delivering.abort());
     this.#buses = new Map(
       busNames.map((name) => [
         name,
@@ -185,7 +185,7 @@ export class LocalPipeline {
       });
       this.#mappings.set(line.fn.name, mapping);
     }
-    shutdown.add('the event source mappings', () => polling.abort());
+    shutdown.interrupt(() => polling.abort());
   }
 
   /** Puts Stripe's events on the bus, as the partner source would. @returns their ids, in their order. */
@@ -223,7 +223,8 @@ export class LocalPipeline {
       if (!to.some(({ kind }) => kind === 'worker')) this.#accounts.outcomes.unrouted += 1;
     }
     await this.#archive.keep(envelopes);
-    this.#book(await bus.deliver(envelopes));
+    const ingested = Date.now();
+    this.#book(await bus.deliver(envelopes), ingested);
   }
 
   /** Whose queues an event goes to, `only` through the rules named when given. */
@@ -236,7 +237,8 @@ export class LocalPipeline {
     return this.#buses.get(this.blueprint.busName)!;
   }
 
-  #book(deliveries: Delivery[]): void {
+  #book(deliveries: Delivery[], ingested: number): void {
+    const latency = Date.now() - ingested;
     for (const { envelope, rule, queue, outcome } of deliveries) {
       const dimensions = { EventBusName: rule.busName, RuleName: rule.name };
       this.metrics.put('AWS/Events', 'Invocations', dimensions, 'Count', [1]);
@@ -251,6 +253,7 @@ export class LocalPipeline {
           reason: outcome.undelivered,
         });
       } else {
+        this.metrics.put('AWS/Events', 'IngestionToInvocationSuccessLatency', dimensions, 'Milliseconds', [latency]);
         const kind = this.#lines.find((line) => line.queue.arn === queue.arn)?.kind;
         if (kind) this.#accounts.sent(outcome.messageId, { kind, replayName: envelope['replay-name'] });
       }
@@ -276,7 +279,8 @@ export class LocalPipeline {
         );
         account.outcomes.unrouted += unrouted.length;
         for (let index = 0; index < marked.length; index += EVENTS_AT_A_TIME) {
-          this.#book(await this.#partnerBus.deliver(marked.slice(index, index + EVENTS_AT_A_TIME), only));
+          const ingested = Date.now();
+          this.#book(await this.#partnerBus.deliver(marked.slice(index, index + EVENTS_AT_A_TIME), only), ingested);
         }
       }
       account.state = 'sent';
@@ -295,7 +299,8 @@ export class LocalPipeline {
       ...(customer === undefined ? {} : { customer_id: customer }),
     });
     const bus = this.#buses.get(busName)!;
-    void bus.deliver([envelopeOf(source, detailType, detail)]).then((deliveries) => this.#book(deliveries));
+    const ingested = Date.now();
+    void bus.deliver([envelopeOf(source, detailType, detail)]).then((deliveries) => this.#book(deliveries, ingested));
   }
 
   /** Pauses or resumes a function, as disabling and enabling its event source mapping would. */

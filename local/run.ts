@@ -21,6 +21,7 @@ export async function runLocally(argv: string[]): Promise<number> {
   if (typeof options === 'number') return options;
   const shutdown = new Shutdown();
   const terminal = new Terminal();
+  shutdown.add('the terminal', () => terminal.close());
   const ended = untilStopped(shutdown, options);
   try {
     return await Promise.race([run(options, shutdown, terminal), ended]);

@@ -1,11 +1,24 @@
 /** What was started and must be stopped, last first: the one list that a Ctrl-C, an error and an orderly end all go through. */
 export class Shutdown {
   readonly #steps: { name: string; stop: () => unknown }[] = [];
+  readonly #interrupts: (() => void)[] = [];
+  readonly #starting = new Set<Promise<unknown>>();
   #running: Promise<void> | undefined;
 
   /** Notes how to stop something, at the moment it starts. */
   add(name: string, stop: () => unknown): void {
     this.#steps.push({ name, stop });
+  }
+
+  /** Notes how to cut something short, so that a stop need not wait for its end. */
+  interrupt(cut: () => void): void {
+    this.#interrupts.push(cut);
+  }
+
+  /** A start under way: a stop waits for it, since it may yet add what must be stopped. */
+  starts<Result>(work: Promise<Result>): Promise<Result> {
+    this.#starting.add(work);
+    return work.finally(() => this.#starting.delete(work));
   }
 
   get begun(): boolean {
@@ -19,6 +32,9 @@ export class Shutdown {
   }
 
   async #stopAll(): Promise<void> {
+    for (const cut of this.#interrupts) cut();
+    // How a start ended is told where it was begun.
+    await Promise.allSettled(this.#starting);
     for (let step = this.#steps.pop(); step; step = this.#steps.pop()) {
       try {
         await step.stop();

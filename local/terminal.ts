@@ -28,6 +28,17 @@ export class Terminal {
     return this.#interactive ? this.#drawnProgress(total) : this.#writtenProgress(total);
   }
 
+  /** Gives the terminal back as it was: the bar hides the cursor, and turns line wrapping off. */
+  close(): void {
+    this.#bar?.stop();
+    this.#bar = undefined;
+  }
+
+  /** Whether a table of some hundred and fifty characters fits into a line. */
+  get wide(): boolean {
+    return (process.stdout.columns ?? 200) >= 150;
+  }
+
   table(head: string[], rows: string[][]): void {
     // Without a terminal no colours and no box: the lines are for a log, or for grep.
     const plain = {
@@ -56,6 +67,8 @@ export class Terminal {
     const bar = new SingleBar({
       format: '  {bar} {value}/{total} events settled · {phase}',
       hideCursor: true,
+      barCompleteChar: '█',
+      barIncompleteChar: '░',
       clearOnComplete: true,
       barsize: 32,
       gracefulExit: false,
