@@ -83,12 +83,7 @@ export const mutations: readonly Mutation[] = [
   ),
   // The order rule, fetches
   swap('the ticket is ignored', ` and ticket > held.ticket_applied then 'apply'`, ` then 'apply'`),
-  {
-    name: 'the ticket’s second is ignored',
-    from: `when held.as_of is not distinct from ticket_as_of and ticket`,
-    to: `when ticket`,
-    spare: 'a later event overtakes every ticket under way, so the tickets alone suffice',
-  },
+  swap('the ticket’s second is ignored', `when held.as_of is not distinct from ticket_as_of and ticket`, `when ticket`),
   swap(
     'a fetch brings a subscription back',
     `and not (mends and held.source_type <> 'customer.subscription.deleted') then 'stale'`,

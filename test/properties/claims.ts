@@ -25,6 +25,8 @@ export interface Evidence {
 }
 
 export interface Claim {
+  /** Its name in docs/correctness.md and for `--only`. */
+  short: string;
   name: string;
   /** Runs for one unit of budget; chosen so that each claim takes about as long as the others. */
   weight: number;
@@ -36,6 +38,7 @@ let histories = 0;
 
 /** A claim over several histories at a time, each in a namespace of its own, all in one database. */
 function claim<Plan>(
+  short: string,
   name: string,
   weight: number,
   plans: fc.Arbitrary<Plan>,
@@ -49,6 +52,7 @@ function claim<Plan>(
   { namespace = 'h', maxActs = 8 } = {},
 ): Claim {
   return {
+    short,
     name,
     weight,
     async hold(database, runs, seed, { shrink } = { shrink: true }) {
@@ -91,6 +95,7 @@ export function describeEvidence({ name }: Claim, { seed, histories, events, del
 }
 
 export const endState = claim(
+  'order',
   'ends where Stripe ends, for any order, duplicates, interleaving, crashes and failing fetches',
   3,
   deliveryPlan,
@@ -105,6 +110,7 @@ export const endState = claim(
 );
 
 export const racing = claim(
+  'races',
   'ends where Stripe ends when deliveries race each other over several connections',
   2,
   deliveryPlan,
@@ -119,6 +125,7 @@ export const racing = claim(
 );
 
 export const fetchesOnlyTies = claim(
+  'fetches',
   'asks Stripe only where the events of one second cannot decide',
   2,
   deliveryPlan,
@@ -139,6 +146,7 @@ const againInOrder: fc.Arbitrary<DeliveryPlan> = fc
   .map(({ again }) => ({ ...inOrder, again }));
 
 export const storyInOrder = claim(
+  'story',
   'tells the apps exactly the story, when events arrive in order, however often each',
   2,
   againInOrder,
@@ -177,6 +185,7 @@ function tidy(told: Telling[]): string[] {
 const lines = (items: string[]) => items.map((item) => `  ${item}`).join('\n');
 
 export const replayChangesNothing = claim(
+  'replay',
   'changes nothing when everything is replayed, in any order, any number of times',
   1,
   fc.record({ first: deliveryPlan, replays: fc.array(deliveryPlan, { minLength: 1, maxLength: 3 }) }),
@@ -207,6 +216,7 @@ function same(before: Held, after: Held): void {
 }
 
 export const replayRepairs = claim(
+  'repair',
   'is repaired by one replay, in any order, after a wrong reading was mended',
   2,
   fc.record({
@@ -233,6 +243,7 @@ export const replayRepairs = claim(
 );
 
 export const replayAfterRestore = claim(
+  'restore',
   'is repaired by one replay, in any order, after an older backup was restored',
   1,
   fc.record({ first: deliveryPlan, backedUpAfter: fc.nat({ max: 60 }), replay: deliveryPlan }),
@@ -256,6 +267,7 @@ export const replayAfterRestore = claim(
 );
 
 export const staysDeleted = claim(
+  'lag',
   'keeps closed what Stripe deleted, even when Stripe’s answers lag behind',
   1,
   fc.record({ first: deliveryPlan, replay: deliveryPlan, lag: fc.nat({ max: 30 }) }),
@@ -278,6 +290,7 @@ export const staysDeleted = claim(
 );
 
 export const bothShapes = claim(
+  'shapes',
   'makes the same rows of one history in today’s API shape and in the one before basil',
   1,
   deliveryPlan,
@@ -302,6 +315,7 @@ export const bothShapes = claim(
 const unlikeByNature = new Set(['id', 'sequence', 'created_at', 'invoice_id']);
 
 export const neverTouchesAnother = claim(
+  'apart',
   'never touches the row of a subscription that the event is not about',
   1,
   fc.constant(inOrder),

@@ -1,0 +1,88 @@
+import { type DeliveryPlan, inOrder } from '../model/deliveries.ts';
+import type { Act, Recipe, SignUp } from '../model/life.ts';
+import { live } from '../model/live.ts';
+import type { StripeAccount } from '../model/stripe-account.ts';
+import type { Database } from './database.ts';
+import { heldOf } from './held.ts';
+import { judge, judgePlanEvents } from './judge.ts';
+import { deliver, type TrialOptions } from './trial.ts';
+
+/** What the properties found, at its smallest: each was wrong once, and stays held by itself. */
+export interface Example {
+  name: string;
+  hold(database: Database): Promise<void>;
+}
+
+const signUp: SignUp = {
+  do: 'sign up',
+  person: 0,
+  price: 0,
+  newCustomer: false,
+  hints: { clientReference: false, sessionMetadata: false, subscriptionMetadata: false, customerMetadata: false },
+  trial: false,
+  outcome: 'paid',
+  checkout: 'after',
+  pace: [0, 0, 0],
+};
+const life = (next: Recipe['next']): Recipe => ({ era: 'to come', opening: signUp, next });
+const backwards = Array.from({ length: 40 }, (_, position) => 2000 - 100 * position);
+
+let accounts = 0;
+const lived = (recipe: Recipe): StripeAccount => live(recipe, `rexample${++accounts}`);
+
+export const examples: readonly Example[] = [
+  {
+    name: 'learns whose customer it is though another update of the customer shares the second',
+    async hold(database) {
+      const account = lived(life([{ afterSeconds: 0, act: { do: 'name the user', nth: 0 } }]));
+      const seen = await deliver(database, account, inOrder);
+      const held = await heldOf(database, account);
+      judge(account, held);
+      judgePlanEvents(account, held, seen);
+    },
+  },
+  {
+    name: 'does not take an answer from Stripe that an event overtook within the second of the sign-up',
+    async hold(database) {
+      // The comparison asks after `created` was applied and reads `incomplete`; `updated` is applied before that answer is.
+      const { happenings } = live(life([]), 'h');
+      const before = happenings.findIndex(({ type }) => type === 'customer.subscription.created') + 1;
+      const plan: DeliveryPlan = { ...inOrder, asks: [{ which: 0, before }], width: 2 };
+      for (let turns = 0; turns < 40; turns++) {
+        const account = lived(life([]));
+        const choices = Array.from({ length: 60 }, (_, turn) => (turn < turns ? 0 : 1));
+        await deliver(database, account, { ...plan, choices });
+        judge(account, await heldOf(database, account));
+      }
+    },
+  },
+  {
+    name: 'is brought back by one replay, forwards or backwards, when it was closed by mistake',
+    async hold(database) {
+      await mistakenEnd(database, { do: 'change quantity', nth: 0, quantity: 2 });
+    },
+  },
+  {
+    name: 'is brought back though two events of a later second are replayed backwards',
+    async hold(database) {
+      await mistakenEnd(database, { do: 'flap', nth: 0, through: [{ quantity: 2 }, { quantity: 3 }] });
+    },
+  },
+];
+
+/** A release took `active` for the end, until it was mended before the quantity changed. */
+async function mistakenEnd(database: Database, act: Act): Promise<void> {
+  const misread: TrialOptions['misread'] = (fact) => {
+    const read = fact as { snapshot?: { status: string; quantity: number } };
+    if (read.snapshot?.status !== 'active' || read.snapshot.quantity !== 1) return fact;
+    return { ...read, snapshot: { ...read.snapshot, status: 'canceled' } };
+  };
+  for (const afterSeconds of [0, 5]) {
+    for (const jitter of [[0], backwards]) {
+      const account = lived(life([{ afterSeconds, act }]));
+      await deliver(database, account, inOrder, { misread });
+      await deliver(database, account, { ...inOrder, spread: 1000, jitter }, { replayName: 'after-the-fix' });
+      judge(account, await heldOf(database, account));
+    }
+  }
+}
