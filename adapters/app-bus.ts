@@ -2,6 +2,7 @@ import type { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { PipelineError } from '../core/errors.ts';
 import type { PlanEvent } from '../core/plan-event.ts';
+import { traceHeader } from './traces.ts';
 
 /** The most entries that one PutEvents call takes. @see https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html */
 const ENTRIES_PER_CALL = 10;
@@ -34,6 +35,7 @@ async function put(
   source: string,
   entries: readonly PlanEvent[],
 ): Promise<string[]> {
+  const trace = traceHeader();
   try {
     const answer = await client.send(
       new PutEventsCommand({
@@ -42,6 +44,7 @@ async function put(
           Source: source,
           DetailType: event.event_type,
           Detail: JSON.stringify(event),
+          ...(trace && { TraceHeader: trace }),
         })),
       }),
     );

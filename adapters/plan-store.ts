@@ -1,4 +1,3 @@
-import type pg from 'pg';
 import type { SubscriptionFact, SubscriptionSnapshot } from '../core/facts/subscription.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { PlanEvent } from '../core/plan-event.ts';
@@ -74,8 +73,12 @@ export interface PlanStore {
   }): Promise<Comparison>;
 }
 
-/** `database` is a pool, or one client inside a transaction of the caller's (the dry run of a replay). */
-export function planStore(database: Pick<pg.Pool, 'query'>): PlanStore {
+/** A pool of `pg`, or one client inside a transaction of the caller's (the dry run of a replay). */
+export interface Database {
+  query(text: string, values: unknown[]): Promise<{ rows: { answer?: unknown }[] }>;
+}
+
+export function planStore(database: Database): PlanStore {
   const call = async (delivery: object, fact: object | null, fetched: Fetched | null) => {
     try {
       const { rows } = await database.query('select billing.apply_event($1, $2, $3) as answer', [
@@ -83,7 +86,7 @@ export function planStore(database: Pick<pg.Pool, 'query'>): PlanStore {
         fact && JSON.stringify(fact),
         fetched && JSON.stringify(fetched),
       ]);
-      return rows[0].answer;
+      return rows[0]!.answer as never;
     } catch (error) {
       throw databaseError(error);
     }
