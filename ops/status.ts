@@ -1,4 +1,4 @@
-import { DescribeStackResourcesCommand } from '@aws-sdk/client-cloudformation';
+import { paginateListStackResources } from '@aws-sdk/client-cloudformation';
 import { DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
 import { slo } from '../core/metrics.ts';
 import { intakeOf, isOn } from './mapping-switch.ts';
@@ -44,6 +44,8 @@ export interface SliWindow {
 
 const HOUR = 3600;
 const DAY = 24 * HOUR;
+/** Fine enough that "the last hour" is one: CloudWatch widens a window to whole periods, so hourly datapoints would reach up to two hours back. */
+const FINE = 300;
 
 const outcomeMetrics = [
   ['applied', 'EventsApplied'],
@@ -62,20 +64,20 @@ export async function status(ops: Ops): Promise<Report<Status>> {
     askCloudWatch(
       ops,
       [
-        ...outcomeMetrics.map(([, metric]) => ours(ops, metric, 'Sum', HOUR)),
-        ours(ops, 'EventsDeferred', 'Sum', HOUR),
-        ours(ops, 'AttemptSucceeded', 'Sum', HOUR),
-        ours(ops, 'AttemptSucceeded', 'SampleCount', HOUR),
-        ours(ops, 'PaymentsFailed', 'Sum', HOUR),
-        ours(ops, 'PaymentsFailed', 'SampleCount', HOUR),
-        ours(ops, 'CommittedInTime', 'Sum', HOUR),
-        ours(ops, 'CommittedInTime', 'SampleCount', HOUR),
+        ...outcomeMetrics.map(([, metric]) => ours(ops, metric, 'Sum', FINE)),
+        ours(ops, 'EventsDeferred', 'Sum', FINE),
+        ours(ops, 'AttemptSucceeded', 'Sum', FINE),
+        ours(ops, 'AttemptSucceeded', 'SampleCount', FINE),
+        ours(ops, 'PaymentsFailed', 'Sum', FINE),
+        ours(ops, 'PaymentsFailed', 'SampleCount', FINE),
+        ours(ops, 'CommittedInTime', 'Sum', FINE),
+        ours(ops, 'CommittedInTime', 'SampleCount', FINE),
       ],
       HOUR,
     ),
     askCloudWatch(
       ops,
-      [ours(ops, 'CommittedInTime', 'Sum', DAY), ours(ops, 'CommittedInTime', 'SampleCount', DAY)],
+      [ours(ops, 'CommittedInTime', 'Sum', HOUR), ours(ops, 'CommittedInTime', 'SampleCount', HOUR)],
       30 * DAY,
     ),
     askCloudWatch(
@@ -86,9 +88,9 @@ export async function status(ops: Ops): Promise<Report<Status>> {
           metric: 'Events',
           dimensions: { EventSourceName: outputs.StripeEventSourceName },
           statistic: 'Sum',
-          period_s: 300,
+          period_s: FINE,
         },
-        ...outcomeMetrics.map(([, metric]) => ours(ops, metric, 'Sum', 300)),
+        ...outcomeMetrics.map(([, metric]) => ours(ops, metric, 'Sum', FINE)),
         ...lost.map(({ url }) => oldestMessage(url)),
       ],
       DAY,
@@ -189,12 +191,15 @@ export function judge(status: Omit<Status, 'health' | 'reasons'>): { health: Hea
 
 /** Alarms of this stack that ring now, found through the stack's own resources. */
 async function ringingAlarms({ aws, stackName }: Ops): Promise<string[]> {
-  const { StackResources = [] } = await aws.cloudformation.send(
-    new DescribeStackResourcesCommand({ StackName: stackName }),
-  );
-  const names = StackResources.filter(({ ResourceType }) => ResourceType?.endsWith('Alarm')).flatMap(
-    ({ PhysicalResourceId }) => PhysicalResourceId ?? [],
-  );
+  const names: string[] = [];
+  for await (const { StackResourceSummaries = [] } of paginateListStackResources(
+    { client: aws.cloudformation },
+    { StackName: stackName },
+  )) {
+    for (const { ResourceType, PhysicalResourceId } of StackResourceSummaries) {
+      if (ResourceType?.endsWith('Alarm') && PhysicalResourceId) names.push(PhysicalResourceId);
+    }
+  }
   const ringing: string[] = [];
   for (let start = 0; start < names.length; start += 100) {
     const { MetricAlarms = [], CompositeAlarms = [] } = await aws.cloudwatch.send(

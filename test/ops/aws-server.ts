@@ -213,10 +213,10 @@ function xmlCall(state: State, input: URLSearchParams): [string, string] {
   const name = input.get('StackName') ?? '';
   const stack = state.stacks.get(name);
   if (!stack) throw failure('ValidationError', `Stack with id ${name} does not exist`);
-  if (action === 'DescribeStackResources') {
+  if (action === 'ListStackResources') {
     return [
       action,
-      `<StackResources>${stack.resources.map(({ type, id }) => `<member><ResourceType>${type}</ResourceType><PhysicalResourceId>${id}</PhysicalResourceId></member>`).join('')}</StackResources>`,
+      `<StackResourceSummaries>${stack.resources.map(({ type, id }) => `<member><ResourceType>${type}</ResourceType><PhysicalResourceId>${id}</PhysicalResourceId></member>`).join('')}</StackResourceSummaries>`,
     ];
   }
   const outputs = Object.entries(stack.outputs).map(
