@@ -41,6 +41,7 @@ export function workerHandler(worker: Worker): SQSHandler {
   const stripe = stripeReader(async () =>
     stripeClient((await secrets()).STRIPE_SECRET_KEY, process.env.STRIPE_API_BASE),
   );
+  const publish = traced('app bus', planPublisher(new EventBridgeClient(), env.APP_BUS_NAME, appBusSource()));
   const door: EventDoor = {
     worker,
     livemode: env.ENVIRONMENT === 'prod',
@@ -51,7 +52,9 @@ export function workerHandler(worker: Worker): SQSHandler {
     }),
     stripe: { subscription: traced('stripe', stripe.subscription) },
     once,
-    publish: traced('app bus', planPublisher(new EventBridgeClient(), env.APP_BUS_NAME, appBusSource())),
+    publish: async (planEvents) => {
+      if (planEvents.length > 0) await publish(planEvents);
+    },
     now: Date.now,
   };
   const queues = workQueues(new SQSClient(), {
