@@ -45,6 +45,9 @@ const stateFields = [
   'user_id',
 ] as const;
 
+/** Often enough that a long read is seen to go on. */
+const SAY_EVERY = 5000;
+
 /** Customers tried side by side: as many as the pool has connections. */
 const AT_ONCE = 4;
 
@@ -75,6 +78,7 @@ export async function previewReplay(parts: PreviewParts, batches: AsyncIterable<
     not_tried: 0,
   };
   const groups = new Map<string, AuditedEnvelope[]>();
+  let told = 0;
   for await (const batch of batches) {
     for (const envelope of batch) {
       const type = envelope['detail-type'];
@@ -88,7 +92,10 @@ export async function previewReplay(parts: PreviewParts, batches: AsyncIterable<
       const customer = customerOf(envelope, parts.catalogue);
       groups.set(customer, [...(groups.get(customer) ?? []), envelope]);
     }
-    parts.say(`${preview.events} events read from the audit bucket.`);
+    if (preview.events >= told + SAY_EVERY) {
+      told = preview.events;
+      parts.say(`${told} events read from the audit bucket.`);
+    }
   }
   const queue = [...groups.entries()];
   const work = async () => {

@@ -1,4 +1,3 @@
-import { confirm, input, password, select } from '@inquirer/prompts';
 import { SingleBar } from 'cli-progress';
 import type { Patience } from './replay-run.ts';
 
@@ -25,11 +24,14 @@ export function processTerminal(): Terminal {
     err: (text) => void process.stderr.write(`${text}\n`),
     interactive,
     colour: Boolean(process.stdout.isTTY) && !process.env.NO_COLOR,
-    ask: (message) => input({ message }, prompts),
-    askSecret: (message) => password({ message, mask: true }, prompts),
+    ask: async (message) => (await questions()).input({ message }, prompts),
+    askSecret: async (message) => (await questions()).password({ message, mask: true }, prompts),
     patience: () => (interactive ? personsPatience() : machinesPatience()),
   };
 }
+
+/** Loaded when somebody is asked: most runs ask nobody. */
+const questions = () => import('@inquirer/prompts');
 
 /** A bar, and a question on Ctrl-C. */
 function personsPatience(): Patience & { done(): void } {
@@ -51,6 +53,7 @@ function personsPatience(): Patience & { done(): void } {
     async ask() {
       if (shown) bar.stop();
       shown = false;
+      const { confirm, select } = await questions();
       const choice = await select<'cancel' | 'leave' | 'go on'>(
         {
           message: 'Stop waiting?',

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { changing, type Perform, wholeNumber } from '../command-line.ts';
+import { changing, type Perform, wholeNumber } from '../arguments.ts';
 import { secretNames } from '../pipeline-secret.ts';
 import { printDiagnosis } from '../print/doctor.ts';
 import {

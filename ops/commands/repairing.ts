@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Worker, workers } from '../../core/event-routes.ts';
-import { changing, type Perform, timeFrom, wholeNumber } from '../command-line.ts';
+import { changing, type Perform, timeFrom, wholeNumber } from '../arguments.ts';
 import { printReconcilePlan, printReconcileResult, printSyncPlan, printSyncResult } from '../print/comparison.ts';
 import { printReplayPlan, printReplayResult } from '../print/replay.ts';
 import { Refusal } from '../refusal.ts';

@@ -1,5 +1,5 @@
 import { Argument, type Command } from 'commander';
-import { changing, type Perform, wholeNumber } from '../command-line.ts';
+import { changing, type Perform, wholeNumber } from '../arguments.ts';
 import { printIntakes, printRollback } from '../print/intakes.ts';
 import { printLost, printRedrivePlan, printRedriveResult } from '../print/redrive.ts';
 import { printStatus } from '../print/status.ts';

@@ -36,7 +36,7 @@ export async function startEmulator(variables: Record<string, string> = {}): Pro
   const url = `http://localhost:${port}`;
   // An address and not a name, or S3 clients would look for a host of the bucket's name.
   const s3Url = `http://127.0.0.1:${port}`;
-  const logFile = join(localFolder, `ministack-${port}.log`);
+  const logFile = join(localFolder, 'ministack.log');
   const log = createWriteStream(logFile);
   const child = spawn(python, [join(import.meta.dirname, 'start_ministack.py')], {
     env: {
@@ -101,7 +101,16 @@ async function installed(): Promise<string> {
     execFileSync(system, ['-m', 'venv', folder], { stdio: 'pipe' });
     execFileSync(
       python,
-      ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', `ministack==${ministackVersion}`],
+      [
+        '-m',
+        'pip',
+        'install',
+        '--quiet',
+        '--disable-pip-version-check',
+        `ministack==${ministackVersion}`,
+        '--constraint',
+        join(import.meta.dirname, 'constraints.txt'),
+      ],
       { stdio: 'pipe' },
     );
   } catch (cause) {

@@ -1,0 +1,56 @@
+import { localCodeVersion } from '../../ops/code-version.ts';
+import { processTerminal } from '../../ops/terminal.ts';
+
+describe('where nobody can be asked', () => {
+  it('stops waiting on Ctrl-C, and cancels what it started', async () => {
+    const patience = processTerminal().patience();
+    try {
+      const waited = patience.wait(60_000);
+      process.emit('SIGINT');
+      expect(await waited).toBe(true);
+      expect(await patience.ask()).toBe('cancel');
+      expect(await patience.wait(1)).toBe(false);
+    } finally {
+      patience.done();
+    }
+  });
+
+  it('notices a Ctrl-C that came while it was busy', async () => {
+    const patience = processTerminal().patience();
+    try {
+      process.emit('SIGTERM');
+      expect(await patience.wait(60_000)).toBe(true);
+    } finally {
+      patience.done();
+    }
+  });
+
+  it('lets Ctrl-C through again once it is done', () => {
+    const before = process.listenerCount('SIGINT');
+    processTerminal().patience().done();
+    expect(process.listenerCount('SIGINT')).toBe(before);
+  });
+});
+
+describe('the version of the code that lies here', () => {
+  const settings = {
+    stripeEventSourceName: 'aws.partner/stripe.com/ed_test_1',
+    environment: 'dev',
+    appName: 'huntaze',
+  };
+
+  it('is the same for every deployment of the same code', async () => {
+    const [dev, prod] = await Promise.all([
+      localCodeVersion(settings),
+      localCodeVersion({ ...settings, environment: 'prod', appName: 'shop' }),
+    ]);
+    expect(dev).toMatch(/^\d+\.\d+\.\d+\+[0-9a-f]{12}$/);
+    expect(prod).toBe(dev);
+  });
+
+  it('says why when what lies here cannot be synthesised', async () => {
+    await expect(localCodeVersion({ ...settings, databaseCaFile: '/nowhere.pem' })).rejects.toThrow(
+      /cannot be synthesised[\s\S]*nowhere\.pem/,
+    );
+  });
+});
