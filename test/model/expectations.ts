@@ -268,16 +268,15 @@ export const announcementOf = ({ status, plan_id, currency, amount_minor }: Subs
 });
 
 /** Everything that was ever true of the subscription: each told state must be one of these. */
-export function everTrue(account: StripeAccount, id: string): Announcement[] {
-  const versions = account.versions(id) as Subscription[];
-  const states = versions.map((version) => announcementOf(subscriptionState(account, id, version)));
-  // Told by a checkout before Stripe told of the subscription: a plan is on its way, which one is not known yet.
-  const sessions = account.all('checkout.session').filter(({ subscription }) => subscription === id);
-  return [
-    ...states,
-    ...sessions.map(({ currency, amount }) => ({ status: 'pending', plan_id: null, currency, amount })),
-  ];
-}
+export const everTrue = (account: StripeAccount, id: string): Announcement[] =>
+  (account.versions(id) as Subscription[]).map((version) => announcementOf(subscriptionState(account, id, version)));
+
+/** Told by a checkout before Stripe told of the subscription: a plan is on its way, which one is not known yet. */
+export const everExpected = (account: StripeAccount, id: string): Announcement[] =>
+  account
+    .all('checkout.session')
+    .filter(({ subscription }) => subscription === id)
+    .map(({ currency, amount }) => ({ status: 'pending', plan_id: null, currency, amount }));
 
 /** Events of one second that cannot be put in order by what they say: several snapshots that are not the `created` one. */
 export function isTied(account: StripeAccount, happening: StripeHappening): boolean {
