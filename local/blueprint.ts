@@ -229,6 +229,12 @@ function queueAttributes(name: string, properties: Record<string, unknown>): Rec
   return attributes;
 }
 
+/**
+ * A function that is killed leaves its idempotency locks behind for as long as it might still have run; until then its events are sent
+ * back. Half a minute of that is nothing in a cloud, and long at a terminal.
+ */
+const LONGEST_LOCAL_TIMEOUT_SECONDS = 12;
+
 function readFunction(
   name: string,
   properties: Record<string, unknown>,
@@ -242,7 +248,7 @@ function readFunction(
     name,
     codeFolder: assetFolder(code.S3Key),
     handler: String(properties.Handler),
-    timeoutSeconds: Number(properties.Timeout ?? 3),
+    timeoutSeconds: Math.min(Number(properties.Timeout ?? 3), LONGEST_LOCAL_TIMEOUT_SECONDS),
     memoryMegabytes: Number(properties.MemorySize ?? 128),
     variables: (properties.Environment as { Variables?: Record<string, string> } | undefined)?.Variables ?? {},
   };

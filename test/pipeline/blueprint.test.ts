@@ -40,7 +40,7 @@ describe('the blueprint', () => {
           name: 'worker',
           codeFolder: '/assets/abc.zip',
           handler: 'index.handler',
-          timeoutSeconds: 30,
+          timeoutSeconds: 12,
           variables: { WORK_QUEUE_URL: 'http://127.0.0.1:9/000000000000/work', WHERE: 'queues/failed' },
         },
       ],

@@ -45,6 +45,10 @@ export function spawnLocalRun(
 export async function startLocalRun(args: string[], env: Record<string, string> = {}): Promise<LocalRun> {
   const { child, output } = spawnLocalRun(args, env);
   const url = await readyUrl(child, output);
+  // Whoever asks it later sees only that nobody answers.
+  child.on('exit', (code, signal) => {
+    if (code !== 0) process.stderr.write(`The local run ended with ${code ?? signal}:\n${output()}`);
+  });
   const state = async () => (await (await fetch(`${url}/state`)).json()) as PipelineState;
   const until: LocalRun['until'] = async (what, condition, seconds = 60) => {
     const latest = Date.now() + seconds * 1000;

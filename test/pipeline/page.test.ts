@@ -53,7 +53,7 @@ describe('the local page', () => {
 
   it('lets a customer live at the press of a key, and shows their plan', async () => {
     await page.keyboard.press('c');
-    await row('ada1').getByText('PREMIUM').waitFor();
+    await row('ada1').getByText('PREMIUM', { exact: true }).waitFor();
     await health('all settled');
     expect(await page.locator('#done').textContent()).toMatch(/signed up, paid three months; 32 events/);
     expect(await page.locator('#sums').textContent()).toBe('32 posted · 32 settled · 32 audited');
