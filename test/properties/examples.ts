@@ -68,6 +68,15 @@ export const examples: readonly Example[] = [
       await mistakenEnd(database, { do: 'flap', nth: 0, through: [{ quantity: 2 }, { quantity: 3 }] });
     },
   },
+  {
+    name: 'stays closed when the comparison asks after the deletion and Stripe’s answer lags behind it',
+    async hold(database) {
+      const account = lived(life([{ afterSeconds: 5, act: { do: 'cancel now', nth: 0, touchedFirst: false } }]));
+      const last: DeliveryPlan = { ...inOrder, asks: [{ which: 0, before: account.happenings.length }] };
+      await deliver(database, account, last, { lag: 1 });
+      judge(account, await heldOf(database, account));
+    },
+  },
 ];
 
 /** A release took `active` for the end, until it was mended before the quantity changed. */
