@@ -9,6 +9,8 @@ export function explain(error: unknown): Refusal | undefined {
   if (error instanceof Refusal) return error;
   if (!isError(error)) return undefined;
   if (error instanceof PipelineError) return new Refusal(error.code, error.message, fixOf(error), { cause: error });
+  if (error.name === 'ExitPromptError')
+    return new Refusal('interrupted', 'Interrupted; nothing was changed.', 'Run it again.');
   return explainAws(error) ?? explainStripe(error) ?? explainNetwork(error);
 }
 

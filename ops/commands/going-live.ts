@@ -10,6 +10,7 @@ import {
   printNewDestination,
   printSecrets,
 } from '../print/setup.ts';
+import type { Terminal } from '../terminal.ts';
 
 /** The verbs of the first day. Each loads its own code: `--help` must not wait for the AWS SDK. */
 export function goingLive(program: Command, perform: Perform): void {
@@ -132,16 +133,22 @@ function secrets(command: Command, perform: Perform): void {
       );
       const none = Object.keys(given).length === 0;
       if (none && !options.apply) return performance.look(() => checkSecrets(performance.ops()), printSecrets);
-      if (none && world.terminal.interactive && !options.json) {
-        for (const name of secretNames) {
-          const value = (await world.terminal.askSecret(`${name} (empty: leave as it is)`)).trim();
-          if (value) given[name] = value;
-        }
-      }
-      return performance.change(() => planSecrets(performance.ops(), given), {
-        plan: printSecrets,
-        result: printSecrets,
-      });
+      return performance.change(
+        async () => {
+          if (none && world.terminal.interactive && !options.json) Object.assign(given, await asked(world.terminal));
+          return planSecrets(performance.ops(), given);
+        },
+        { plan: printSecrets, result: printSecrets },
+      );
     },
   );
+}
+
+async function asked(terminal: Terminal): Promise<Record<string, string>> {
+  const given: Record<string, string> = {};
+  for (const name of secretNames) {
+    const value = (await terminal.askSecret(`${name} (empty: leave as it is)`)).trim();
+    if (value) given[name] = value;
+  }
+  return given;
 }

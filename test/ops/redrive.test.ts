@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { envelope, subscriptionEvent } from '../support/door.ts';
 import { event, invoice } from '../support/stripe-samples.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
@@ -116,7 +117,10 @@ it.each([
 
 it('sends what the audit lost back into its group, also within the five minutes in which SQS would take it for a duplicate', async () => {
   const other = envelope(event('evt_4', 'product.created', 1, {}));
-  await pipeline.send('AuditQueueUrl', other, {}, 'other');
+  // As EventBridge delivers it: SQS takes the content's hash for its identity.
+  await pipeline.sqs.send(
+    new SendMessageCommand({ QueueUrl: pipeline.outputs.AuditQueueUrl!, MessageBody: other, MessageGroupId: 'other' }),
+  );
   await pipeline.take('AuditQueueUrl');
   await pipeline.send('AuditFailedQueueUrl', other, {}, 'other');
   await pipeline.send('AuditUndeliveredQueueUrl', updated, undelivered);
@@ -181,6 +185,8 @@ it('deletes nothing that its destination did not take', async () => {
   expect(json.result).toMatchObject({ sent_back: 0, kept: 1 });
   expect(json.found[0]).toContain('it is not an event as the bus delivers it; --discard saves it to a file');
   expect(await pipeline.depth('ApiUndeliveredQueueUrl')).toBe(1);
+  // In sight again at once, for whoever looks next.
+  expect(await pipeline.take('ApiUndeliveredQueueUrl')).toHaveLength(1);
 });
 
 it('keeps a message whose queue is gone', async () => {
