@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { alarmKinds } from '../../lib/watch/planned-alarm.ts';
-import type { Perform } from '../../ops/command-line.ts';
+import type { Perform } from '../../ops/arguments.ts';
 import { goingLive } from '../../ops/commands/going-live.ts';
 import { repairing } from '../../ops/commands/repairing.ts';
 import { somethingWrong } from '../../ops/commands/something-wrong.ts';
