@@ -13,16 +13,7 @@ import { startStandIn } from '../../local/aws-stand-in.ts';
 import { Shutdown } from '../../local/shutdown.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { catalogue, envelope, source, subscriptionEvent } from '../support/door.ts';
-import {
-  charge,
-  checkout,
-  customer,
-  dispute,
-  event,
-  invoice,
-  paymentIntent,
-  refund,
-} from '../support/stripe-samples.ts';
+import { event, sampleOf } from '../support/stripe-samples.ts';
 
 /** The bundles that are deployed, one invocation at a time, on real queues, table, bucket and database. */
 
@@ -194,22 +185,6 @@ const personal = {
   statement_descriptor: 'SECRET',
 };
 
-function sampleOf(type: string, id: string): object {
-  if (type.startsWith('customer.subscription.'))
-    return {
-      ...(subscriptionEvent('x', 'updated', 1, { id: `sub_${id}` }) as { data: { object: object } }).data.object,
-    };
-  if (type.startsWith('customer.'))
-    return customer({ id: `cus_${id}`, metadata: { user_id: 'user_1', nickname: 'Jenny Secret' } });
-  if (type.startsWith('invoice.')) return invoice({ id: `in_${id}` });
-  if (type.startsWith('payment_intent.')) return paymentIntent({ id: `pi_${id}` });
-  if (type.startsWith('charge.dispute.')) return dispute({ id: `dp_${id}` });
-  if (type.startsWith('charge.')) return charge({ id: `ch_${id}` });
-  if (type.startsWith('refund.')) return refund({ id: `re_${id}` });
-  if (type.startsWith('checkout.')) return checkout({ id: `cs_${id}` });
-  return { id: `seti_${id}`, object: 'setup_intent' };
-}
-
 it('keeps and logs nothing personal and no secret, whatever the payload holds, readable or not', async () => {
   for (const worker of ['payments', 'billing'] as const) {
     const types = routedEventTypes.filter((type) => eventRoutes[type] === worker);
@@ -219,8 +194,21 @@ it('keeps and logs nothing personal and no secret, whatever the payload holds, r
           `evt_${worker}${index}`,
           type,
           100 + index,
-          { ...sampleOf(type, `${worker}${index}`), ...personal },
-          { data: { object: { ...sampleOf(type, `${worker}${index}`), ...personal }, previous_attributes: personal } },
+          {
+            ...sampleOf(type, `${worker}${index}`),
+            ...personal,
+            metadata: { user_id: 'user_1', nickname: 'Jenny Secret' },
+          },
+          {
+            data: {
+              object: {
+                ...sampleOf(type, `${worker}${index}`),
+                ...personal,
+                metadata: { user_id: 'user_1', nickname: 'Jenny Secret' },
+              },
+              previous_attributes: personal,
+            },
+          },
         ),
       ),
     );

@@ -9,6 +9,8 @@ import { deliver, type TrialOptions } from './trial.ts';
 
 /** What the properties found, at its smallest: each was wrong once, and stays held by itself. */
 export interface Example {
+  /** Its name in docs/correctness.md. */
+  short: string;
   name: string;
   hold(database: Database): Promise<void>;
 }
@@ -32,6 +34,7 @@ const lived = (recipe: Recipe): StripeAccount => live(recipe, `rexample${++accou
 
 export const examples: readonly Example[] = [
   {
+    short: 'two updates of a customer',
     name: 'learns whose customer it is though another update of the customer shares the second',
     async hold(database) {
       const account = lived(life([{ afterSeconds: 0, act: { do: 'name the user', nth: 0 } }]));
@@ -42,6 +45,7 @@ export const examples: readonly Example[] = [
     },
   },
   {
+    short: 'overtaken answer',
     name: 'does not take an answer from Stripe that an event overtook within the second of the sign-up',
     async hold(database) {
       // The comparison asks after `created` was applied and reads `incomplete`; `updated` is applied before that answer is.
@@ -57,18 +61,21 @@ export const examples: readonly Example[] = [
     },
   },
   {
+    short: 'mistaken end',
     name: 'is brought back by one replay, forwards or backwards, when it was closed by mistake',
     async hold(database) {
       await mistakenEnd(database, { do: 'change quantity', nth: 0, quantity: 2 });
     },
   },
   {
+    short: 'mistaken end before a tie',
     name: 'is brought back though two events of a later second are replayed backwards',
     async hold(database) {
       await mistakenEnd(database, { do: 'flap', nth: 0, through: [{ quantity: 2 }, { quantity: 3 }] });
     },
   },
   {
+    short: 'lagging answer',
     name: 'stays closed when the comparison asks after the deletion and Stripe’s answer lags behind it',
     async hold(database) {
       const account = lived(life([{ afterSeconds: 5, act: { do: 'cancel now', nth: 0, touchedFirst: false } }]));

@@ -1,3 +1,5 @@
+import { subscriptionEvent } from './door.ts';
+
 /** Small Stripe objects for tests by example; today's API shape unless the name says otherwise. Generated histories: test/model. */
 
 export const event = (id: string, type: string, created: number, object: object, more: object = {}) => ({
@@ -101,3 +103,17 @@ export const dispute = (more: object = {}) => ({
   created: 1_790_200_000,
   ...more,
 });
+
+/** An object as events of this type are about it. */
+export function sampleOf(type: string, id = '1'): object {
+  if (type.startsWith('customer.subscription.'))
+    return (subscriptionEvent('evt', 'updated', 1, { id: `sub_${id}` }) as { data: { object: object } }).data.object;
+  if (type.startsWith('customer.')) return customer({ id: `cus_${id}` });
+  if (type.startsWith('invoice.')) return invoice({ id: `in_${id}` });
+  if (type.startsWith('payment_intent.')) return paymentIntent({ id: `pi_${id}` });
+  if (type.startsWith('charge.dispute.')) return dispute({ id: `dp_${id}` });
+  if (type.startsWith('charge.')) return charge({ id: `ch_${id}` });
+  if (type.startsWith('refund.')) return refund({ id: `re_${id}` });
+  if (type.startsWith('checkout.')) return checkout({ id: `cs_${id}` });
+  return { id: `seti_${id}`, object: 'setup_intent' };
+}

@@ -1,33 +1,11 @@
 import { eventRoutes, routedEventTypes } from '../../core/event-routes.ts';
 import { readFact } from '../../core/read-fact.ts';
 import { catalogue, subscriptionEvent } from '../support/door.ts';
-import {
-  charge,
-  checkout,
-  customer,
-  dispute,
-  event,
-  invoice,
-  paymentIntent,
-  refund,
-} from '../support/stripe-samples.ts';
+import { charge, event, invoice, sampleOf } from '../support/stripe-samples.ts';
 
 const read = (stripeEvent: object) => readFact(stripeEvent as never, catalogue);
 const subscriptionObject = (stripeEvent = subscriptionEvent('evt_1', 'updated', 100)) =>
   structuredClone((stripeEvent as { data: { object: Record<string, unknown> } }).data.object);
-
-/** One sample object for each family of types. */
-function sampleOf(type: string): object {
-  if (type.startsWith('customer.subscription.')) return subscriptionObject();
-  if (type.startsWith('customer.')) return customer();
-  if (type.startsWith('invoice.')) return invoice();
-  if (type.startsWith('payment_intent.')) return paymentIntent();
-  if (type.startsWith('charge.dispute.')) return dispute();
-  if (type.startsWith('charge.')) return charge();
-  if (type.startsWith('refund.')) return refund();
-  if (type.startsWith('checkout.')) return checkout();
-  return { id: 'seti_1', object: 'setup_intent' };
-}
 
 it.each(routedEventTypes)('reads a sample of %s', (type) => {
   const fact = read(event('evt_1', type, 100, sampleOf(type)));
