@@ -1,7 +1,8 @@
 """MiniStack, with what it lacks and this pipeline cannot be tried without.
 
 Each addition is something that AWS does by itself and that MiniStack has every part for. Nothing here knows the pipeline. What MiniStack
-has no part for is not imitated: test/deploy/emulator-limits.ts takes that out of the template, and test/deploy/README.md lists it.
+has no part for is not imitated: test/deploy/emulator-limits.ts takes that out of the template, and the
+run lists it.
 
 1. PutPartnerEvents delivers. MiniStack answers it and drops the events; a partner's events belong on the bus named after its source.
 2. AWS::Events::Archive. MiniStack has the service (create, replay) but no CloudFormation type for it.
