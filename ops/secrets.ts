@@ -1,3 +1,4 @@
+import { type EventBridgeClient, UpdateConnectionCommand } from '@aws-sdk/client-eventbridge';
 import type { Environment } from '../lib/names.ts';
 import type { Ops } from './ops.ts';
 import { wrongMode } from './ops.ts';
@@ -44,22 +45,38 @@ export async function planSecrets(
   const { outputs } = await ops.stack();
   const held = await ops.secret();
   const changed = names.filter((name) => held[name] !== given[name]);
+  const connection = changed.includes('API_KEY') ? outputs.ApiConnectionName : undefined;
   return {
     plan: { values },
-    steps: changed.map(
-      (name) =>
-        `${held[name] ? 'Replace' : 'Set'} ${name} in the secret (${lineOf(name, given[name]!, ops.environment).shown}).`,
-    ),
+    steps: [
+      ...changed.map(
+        (name) =>
+          `${held[name] ? 'Replace' : 'Set'} ${name} in the secret (${lineOf(name, given[name]!, ops.environment).shown}).`,
+      ),
+      ...(connection ? [`Give API_KEY to the connection ${connection}, which posts plan events to your API.`] : []),
+    ],
     warnings: [
       'Functions that are warm go on with the old values for a few minutes; a value that fails to connect is read again.',
     ],
     async act() {
       const picked = Object.fromEntries(changed.map((name) => [name, given[name]!])) as Partial<PipelineSecret>;
       await writeSecret(ops.aws.secrets, outputs.SecretArn, picked);
+      if (connection) await giveApiKey(ops.aws.eventbridge, connection, given.API_KEY!);
       const written = await readSecret(ops.aws.secrets, outputs.SecretArn);
       return { data: { values: secretNames.map((name) => lineOf(name, written[name], ops.environment)) }, found: [] };
     },
   };
+}
+
+/** A connection has a copy of its own; neither the secret's new value nor another deployment changes that. */
+async function giveApiKey(eventbridge: EventBridgeClient, connection: string, apiKey: string): Promise<void> {
+  await eventbridge.send(
+    new UpdateConnectionCommand({
+      Name: connection,
+      AuthorizationType: 'API_KEY',
+      AuthParameters: { ApiKeyAuthParameters: { ApiKeyName: 'x-api-key', ApiKeyValue: apiKey } },
+    }),
+  );
 }
 
 function lineOf(name: SecretName, value: string, environment: Environment): SecretLine {

@@ -40,6 +40,8 @@ const promisedOutputs = [
 export type StackOutputs = Record<(typeof promisedOutputs)[number], string> & {
   /** Only with the setting `apiUrl`. */
   ApiUndeliveredQueueUrl?: string;
+  /** Only with the setting `apiUrl`. */
+  ApiConnectionName?: string;
 };
 
 /** The deployed pipeline of one environment, as CloudFormation describes it. */

@@ -26,6 +26,8 @@ export interface AwsServer {
   /** What a new replay goes through. */
   replayLife: string[];
   secret: string;
+  /** By name: what was given to it. */
+  connections: Map<string, unknown>;
   /** By log group. */
   logs: Map<string, object[]>;
   /** Metric name to its datapoints, newest first; by `name` or `name/dimension value`. */
@@ -50,6 +52,7 @@ export async function startAwsServer(): Promise<AwsServer> {
     replays: new Map(),
     replayLife: ['RUNNING', 'COMPLETED'],
     secret: '{}',
+    connections: new Map(),
     logs: new Map(),
     metrics: new Map(),
     ringing: [],
@@ -136,6 +139,9 @@ function jsonCall(state: State, operation: string, input: any): object {
     case 'PutEvents':
       state.put.push(...(input.Entries as object[]));
       return { FailedEntryCount: 0, Entries: (input.Entries as object[]).map(() => ({ EventId: 'e' })) };
+    case 'UpdateConnection':
+      state.connections.set(input.Name, input.AuthParameters);
+      return { ConnectionState: 'AUTHORIZING' };
     case 'GetSecretValue':
       return { SecretString: state.secret };
     case 'PutSecretValue':

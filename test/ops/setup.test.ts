@@ -47,6 +47,20 @@ describe('secrets', () => {
     });
   });
 
+  it('gives a new API key to the connection that posts plan events, which has a copy of its own', async () => {
+    [...pipeline.aws.stacks.values()][0]!.outputs.ApiConnectionName = 'huntaze-stripe-api-dev';
+    Object.assign(pipeline.variables, { API_KEY: 'topsecret' });
+    const plan = await pipeline.run('secrets');
+    expect(plan.out).toContain('Give API_KEY to the connection huntaze-stripe-api-dev');
+    expect(pipeline.aws.connections.size).toBe(0);
+    const { code, out, err } = await pipeline.run('secrets', '--apply');
+    expect(code).toBe(0);
+    expect(out + err).not.toContain('topsecret');
+    expect(pipeline.aws.connections.get('huntaze-stripe-api-dev')).toEqual({
+      ApiKeyAuthParameters: { ApiKeyName: 'x-api-key', ApiKeyValue: 'topsecret' },
+    });
+  });
+
   it('asks for the values on a terminal, and leaves what is left empty', async () => {
     pipeline.answering('postgres://stripe_writer:x@127.0.0.1:5432/postgres', '', 'api-key');
     const { code } = await pipeline.run('secrets', '--apply');
