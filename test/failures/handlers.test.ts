@@ -24,6 +24,7 @@ let db: TestDatabase;
 let parts: AwsParts;
 let standIn: string;
 let published: object[] = [];
+let invocations = 0;
 const region = { region: 'us-east-1', credentials: LOCAL_CREDENTIALS };
 
 beforeAll(async () => {
@@ -35,7 +36,7 @@ beforeAll(async () => {
     onPutEvent: (put) => void published.push(put),
     shutdown,
   });
-  for (const name of ['work', 'failed']) await parts.sqs.send(new CreateQueueCommand({ QueueName: name }));
+  await parts.sqs.send(new CreateQueueCommand({ QueueName: 'failed' }));
   const s3 = new S3Client({ ...region, endpoint: parts.queuesEndpoint, forcePathStyle: true });
   await s3.send(new CreateBucketCommand({ Bucket: 'audit' }));
   s3.destroy();
@@ -72,12 +73,15 @@ const queueUrl = (name: string) => `${parts.queuesEndpoint}/000000000000/${name}
 
 /** Sends the bodies through the work queue, as the bus would, and hands them to the function, as Lambda would. */
 async function invoke(name: 'payments' | 'billing' | 'audit', bodies: string[], env: Record<string, string> = {}) {
+  // A queue of its own: what another invocation gave back must not come to this one.
+  const work = `work${++invocations}`;
+  await parts.sqs.send(new CreateQueueCommand({ QueueName: work }));
   const records = [];
   for (const body of bodies) {
-    await parts.sqs.send(new SendMessageCommand({ QueueUrl: queueUrl('work'), MessageBody: body }));
+    await parts.sqs.send(new SendMessageCommand({ QueueUrl: queueUrl(work), MessageBody: body }));
     const { Messages: [message] = [] } = await parts.sqs.send(
       new ReceiveMessageCommand({
-        QueueUrl: queueUrl('work'),
+        QueueUrl: queueUrl(work),
         MessageSystemAttributeNames: ['All'],
         VisibilityTimeout: 600,
       }),
@@ -114,7 +118,7 @@ async function invoke(name: 'payments' | 'billing' | 'audit', bodies: string[], 
         IDEMPOTENCY_TABLE: 'idempotency',
         APP_BUS_NAME: 'apps',
         AUDIT_BUCKET: 'audit',
-        WORK_QUEUE_URL: queueUrl('work'),
+        WORK_QUEUE_URL: queueUrl(work),
         FAILED_QUEUE_URL: queueUrl('failed'),
         ...env,
       },
