@@ -83,13 +83,15 @@ type Route = (pipeline: LocalPipeline, request: IncomingMessage, response: Serve
 
 const routes: Record<string, Route> = {
   'POST /stripe': async (pipeline, request, response) => {
+    // Not destroyed when we stop reading in the middle: the answer that says why goes over the same connection.
+    const body = request.iterator({ destroyOnReturn: false });
     try {
       if (/\b(x-)?ndjson\b|jsonl/.test(request.headers['content-type'] ?? '')) {
-        const { events } = await readManyEvents(request, pipeline.folder);
+        const { events } = await readManyEvents(body, pipeline.folder);
         const ids = await pipeline.post(events);
         json(response, 202, { accepted: ids.length, ids });
       } else {
-        const ids = await pipeline.post([await readOneEvent(request)]);
+        const ids = await pipeline.post([await readOneEvent(body)]);
         json(response, 202, { accepted: 1, ids });
       }
     } catch (error) {
@@ -100,8 +102,8 @@ const routes: Record<string, Route> = {
         field: error.problems[0]!.field,
         problems: error.problems,
       });
-      // What is still on its way is not read: nothing of this body was accepted.
-      request.unpipe().resume();
+      // What is still on its way is of no interest: nothing of this body was accepted.
+      request.resume();
     }
   },
   'GET /state': async (pipeline, _request, response) => json(response, 200, await pipeline.state()),

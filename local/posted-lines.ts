@@ -1,13 +1,14 @@
-import { once } from 'node:events';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { finished } from 'node:stream/promises';
 import { type PostedEvent, readPostedEvent, type ShapeProblem } from './stripe-event-shape.ts';
 
 /** EventBridge's and SQS's own limit; the envelope around an event needs some of it. */
 const LONGEST_EVENT_BYTES = 1024 * 1024 - 1024;
+
+/** So many lines go to the file at a time. */
+const LINES_PER_WRITE = 100;
 
 /** The body is not what `POST /stripe` takes; nothing of it was accepted. */
 export class UnreadablePost extends Error {
@@ -49,25 +50,28 @@ export async function readManyEvents(
   folder: string,
 ): Promise<{ count: number; events: AsyncGenerator<PostedEvent> }> {
   const file = join(folder, `posted-${crypto.randomUUID()}.ndjson`);
-  const spool = createWriteStream(file);
+  const spool = await open(file, 'w');
   let count = 0;
   try {
     let line = 0;
+    const waiting: string[] = [];
     for await (const text of linesOf(body)) {
       line += 1;
       if (text.trim() === '') continue;
       readEvent(text, line);
       count += 1;
-      if (!spool.write(`${text}\n`)) await once(spool, 'drain');
+      waiting.push(`${text}\n`);
+      if (waiting.length === LINES_PER_WRITE) await spool.appendFile(waiting.splice(0).join(''));
     }
-    if (count === 0)
+    if (count === 0) {
       throw new UnreadablePost(1, [{ field: '(the whole)', message: 'wanted at least one Stripe event; got nothing' }]);
-    spool.end();
-    await finished(spool);
+    }
+    await spool.appendFile(waiting.join(''));
   } catch (error) {
-    spool.destroy();
     await rm(file, { force: true });
     throw error;
+  } finally {
+    await spool.close();
   }
   return { count, events: eventsOf(file) };
 }

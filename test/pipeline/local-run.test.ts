@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { request } from 'node:http';
 import { createConnection } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { plusMonthly, premiumMonthly } from '../../local/demonstration/prices.ts';
 import { Shutdown } from '../../local/shutdown.ts';
 import { startStripeApi } from '../../local/stripe-api.ts';
@@ -141,6 +143,24 @@ describe('POST /stripe', () => {
     const problem = (await answer.json()) as { error: string; line: number; field: string };
     expect(problem).toMatchObject({ line, field });
     expect(problem.error).toMatch(message);
+    const state = await run.state();
+    expect([state.posted, state.idle]).toEqual([before.posted, true]);
+  });
+
+  it('answers a long post whose beginning is bad, instead of hanging up', async () => {
+    const answer = await run.send('/stripe', `nonsense\n${`${goodLine}\n`.repeat(100_000)}`, 'application/x-ndjson');
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ line: 1 });
+  });
+
+  it('lives on when a post breaks off in the middle', async () => {
+    const before = await run.state();
+    const post = request(`${run.url}/stripe`, { method: 'POST', headers: { 'content-type': 'application/x-ndjson' } });
+    const broken = once(post, 'error');
+    post.write(`${goodLine}\n`.repeat(1000));
+    await sleep(200);
+    post.destroy(new Error('gone'));
+    await broken;
     const state = await run.state();
     expect([state.posted, state.idle]).toEqual([before.posted, true]);
   });

@@ -32,6 +32,8 @@ export function spawnLocalRun(
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  // What a test that fails leaves behind must not outlive the tests.
+  process.once('exit', () => child.kill());
   let printed = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => {
