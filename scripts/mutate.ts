@@ -24,7 +24,7 @@ type Verdict = { claim: string; difference: string } | undefined;
 const server = await scratchServer();
 let survivors = 0;
 try {
-  console.log('| what is wrong | noticed by: | with |\n|---|---|---|');
+  console.log('| what is wrong | noticed by | with |\n|---|---|---|');
   for (const mutation of mutations.filter(({ name }) => name.includes(values.only))) {
     const database = await server.open((sql) => mutate(mutation, sql));
     const verdict = await firstToNotice({ ...database, answersFromBefore: mutation.answersFromBefore ?? false });
@@ -45,9 +45,9 @@ async function firstToNotice(database: ScratchDatabase & { answersFromBefore: bo
   // A few histories of each claim first: most mutations fall at once. Then what was found once; then many more.
   for (const share of [0.1, 0, 1]) {
     if (share === 0) {
-      for (const { name, hold } of examples) {
+      for (const { short, hold } of examples) {
         const difference = await differenceOf(() => hold(database));
-        if (difference) return { claim: `once found: ${name}`, difference };
+        if (difference) return { claim: `example: ${short}`, difference };
       }
     }
     for (const claim of share === 0 ? [] : claims) {
