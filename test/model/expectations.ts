@@ -278,13 +278,15 @@ export const everExpected = (account: StripeAccount, id: string): Announcement[]
     .filter(({ subscription }) => subscription === id)
     .map(({ currency, amount }) => ({ status: 'pending', plan_id: null, currency, amount }));
 
-/** Events of one second that cannot be put in order by what they say: several snapshots that are not the `created` one. */
+/**
+ * Events of one second that cannot be put in order by what they say: snapshots that are not the `created` one, and that differ. (Stripe
+ * sends `paused` and `resumed` beside an `updated` that shows the same: whichever is the later, the state is that one.)
+ */
 export function isTied(account: StripeAccount, happening: StripeHappening): boolean {
-  if (happening.object.kind !== 'subscription' || happening.type === 'customer.subscription.created') return false;
-  return account
+  if (happening.object.kind !== 'subscription') return false;
+  const snapshots = account
     .snapshotsOf(happening.object)
-    .some(
-      ({ id, type, created }) =>
-        id !== happening.id && created === happening.created && type !== 'customer.subscription.created',
-    );
+    .filter(({ type, created }) => created === happening.created && type !== 'customer.subscription.created')
+    .map(({ object }) => JSON.stringify(object));
+  return happening.type !== 'customer.subscription.created' && new Set(snapshots).size > 1;
 }

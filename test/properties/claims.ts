@@ -126,7 +126,7 @@ export const racing = claim(
 
 export const fetchesOnlyTies = claim(
   'fetches',
-  'asks Stripe only where the events of one second cannot decide',
+  'asks Stripe only where the events of one second contradict each other',
   2,
   deliveryPlan,
   async ({ database, recipe, plan, name, note }) => {
@@ -136,7 +136,9 @@ export const fetchesOnlyTies = claim(
     for (const position of seen.fetches) {
       const happening = account.happenings[position!]!;
       if (!isTied(account, happening))
-        throw new Error(`Asked Stripe because of ${happening.type} ${happening.id}, alone in its second`);
+        throw new Error(
+          `Asked Stripe because of ${happening.type} ${happening.id}, which nothing in its second contradicts`,
+        );
     }
   },
 );
