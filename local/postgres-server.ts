@@ -40,12 +40,6 @@ export async function startPostgres(): Promise<PostgresServer> {
   let server: ChildProcess | undefined;
   let guard: ChildProcess | undefined;
 
-  await run(
-    join(bin, 'initdb'),
-    ['-D', dataDir, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync'],
-    account,
-  );
-
   const start = async () => {
     // fsync off: a crash of the server alone loses nothing, only one of the whole machine would, and this is a scratch copy.
     const settings = [
@@ -98,6 +92,11 @@ export async function startPostgres(): Promise<PostgresServer> {
   };
 
   try {
+    await run(
+      join(bin, 'initdb'),
+      ['-D', dataDir, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync'],
+      account,
+    );
     await start();
   } catch (error) {
     await remove();
