@@ -1,8 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { chromium } from 'playwright-core';
+import { startBrowser } from './browser.ts';
 import { alarmStates } from './dashboard/alarm-states.ts';
 import { measureLocalRun, metricsFrom } from './dashboard/local-run.ts';
 import { MetricBook, type Series } from './dashboard/metric-book.ts';
@@ -17,7 +16,7 @@ Draws the dashboard of the synthesised stack, with the metrics of a local run in
   --from <address>  draws what a local run that is going on measured, e.g. http://127.0.0.1:4000
   --sample          draws made-up metrics
   --out <folder>    where dashboard.html and dashboard.png go (default docs/images; the page goes to .local)
-  --no-png          only the page: needs no browser. Else Chromium, /usr/bin/chromium or the one that CHROMIUM names`;
+  --no-png          only the page: needs no browser. Else Chromium, /usr/bin/chromium or the one that CHROMIUM_PATH names`;
 
 const { values: options } = parseArgs({
   options: {
@@ -74,21 +73,9 @@ function statesByArn({ alarms }: StackDashboard, book: MetricBook) {
 
 /** One picture of the whole page, 1920 wide as on a common screen. */
 async function photograph(page: string, folder: string): Promise<string> {
-  const profile = mkdtempSync(join(tmpdir(), 'stripe-dashboard-browser-'));
-  const browser = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    viewport: { width: 1920, height: 1080 },
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  const browser = await startBrowser();
   try {
-    const tab = await browser.newPage();
+    const tab = await browser.newPage({ viewport: { width: 1920, height: 1080 } });
     await tab.setContent(page);
     mkdirSync(folder, { recursive: true });
     const file = join(folder, 'dashboard.png');
@@ -96,6 +83,5 @@ async function photograph(page: string, folder: string): Promise<string> {
     return file;
   } finally {
     await browser.close();
-    rmSync(profile, { recursive: true, force: true });
   }
 }

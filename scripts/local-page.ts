@@ -4,8 +4,8 @@
  * Run it with Chromium on the machine: `node scripts/local-page.ts`.
  */
 import { join } from 'node:path';
-import { startBrowser } from '../test/pipeline/browser.ts';
 import { startLocalRun } from '../test/pipeline/local-run.ts';
+import { startBrowser } from './browser.ts';
 
 const picture = join(import.meta.dirname, '../docs/images/local-page.png');
 
