@@ -3,7 +3,8 @@ import * as z from 'zod/mini';
 /** What the door asks of an event, and nothing more: what is inside is the workers' to judge, and theirs to park. */
 const snapshot = z.looseObject({
   id: z.string().check(z.minLength(1)),
-  object: z.literal('event'),
+  // Stripe always sends it; a hand-made event without it is as clear.
+  object: z.optional(z.literal('event')),
   type: z.string().check(z.minLength(1)),
   created: z.int().check(z.nonnegative()),
   data: z.looseObject({ object: z.looseObject({}) }),
