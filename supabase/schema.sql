@@ -614,6 +614,13 @@ begin
     verdict := billing.order_of_event(held, event ->> 'id', event ->> 'type', created, fact -> 'snapshot' ->> 'status', event ->> 'origin' = 'replay');
   end if;
 
+  -- Two events of one second that show the same (Stripe sends `paused` beside an `updated`): whichever came later, the row is right, unless
+  -- an answer is still under way that may show another one between them.
+  if verdict = 'undecidable' and not asks_stripe and held.ticket_issued = held.ticket_applied
+    and jsonb_populate_record(held, fact -> 'snapshot') is not distinct from held then
+    return jsonb_build_object('verdict', 'same');
+  end if;
+
   if verdict = 'stale' then
     return jsonb_build_object('verdict', 'stale');
   end if;

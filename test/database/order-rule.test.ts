@@ -84,10 +84,19 @@ it('asks Stripe when two updates share a second, and stores the answer in that s
   expect(await row()).toMatchObject({ plan_id: 'premium_plus', as_of: new Date(100_000) });
 });
 
+it('does not ask Stripe when two events of one second show the same', async () => {
+  await arrive(event('a', 'updated', 100, { status: 'paused' }));
+  expect(await arrive(event('b', 'paused', 100, { status: 'paused' }))).toMatchObject({
+    outcome: 'duplicate',
+    reason: 'same_state',
+  });
+  expect(await row()).toMatchObject({ status: 'paused', ticket_issued: 0 });
+});
+
 it('lets a slow answer lose to a newer event', async () => {
   await arrive(event('a', 'updated', 100));
   const settled = await arrive(
-    event('b', 'updated', 100),
+    event('b', 'updated', 100, { status: 'past_due' }),
     {},
     {
       stripe: {
@@ -106,7 +115,7 @@ it('lets a slow answer lose to a newer event', async () => {
 it('lets a slow answer lose to an answer with a newer ticket', async () => {
   await arrive(event('a', 'updated', 100));
   const settled = await arrive(
-    event('b', 'updated', 100),
+    event('b', 'updated', 100, { status: 'past_due' }),
     {},
     {
       stripe: {
@@ -153,7 +162,7 @@ it('closes the row whenever the deletion arrives, and nothing brings it back', a
 it('closes the row when a fetch finds the end, even if a newer event came meanwhile', async () => {
   await arrive(event('a', 'updated', 100));
   const settled = await arrive(
-    event('b', 'updated', 100),
+    event('b', 'updated', 100, { status: 'past_due' }),
     {},
     {
       stripe: {

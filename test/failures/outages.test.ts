@@ -40,8 +40,8 @@ afterEach(async () => {
   await Promise.all([admin.end(), writer.end()]);
 });
 
-const message = (id = 'a', created = 100) =>
-  envelope(subscriptionEvent(`evt_${n}_${id}`, 'updated', created, { id: `sub_${n}`, customer: `cus_${n}` }));
+const message = (id = 'a', created = 100, status = 'active') =>
+  envelope(subscriptionEvent(`evt_${n}_${id}`, 'updated', created, { id: `sub_${n}`, customer: `cus_${n}`, status }));
 const later = (code: string | RegExp) => expect.objectContaining({ retry: 'later', code: expect.stringMatching(code) });
 const status = async () =>
   (await admin.query('select status from billing.subscriptions where subscription_id = $1', [`sub_${n}`])).rows[0]
@@ -187,9 +187,9 @@ it('lets a later event overtake one that waits for Stripe, which makes the quest
     },
   };
   await settle(testDoor(writer), message('a', 100));
-  await expect(settle(testDoor(writer, throttled), message('b', 100))).rejects.toEqual(later('stripe_429'));
+  await expect(settle(testDoor(writer, throttled), message('b', 100, 'past_due'))).rejects.toEqual(later('stripe_429'));
   expect((await settle(testDoor(writer, throttled), message('c', 101))).outcome).toBe('applied');
-  expect((await settle(testDoor(writer, throttled), message('b', 100))).outcome).toBe('stale');
+  expect((await settle(testDoor(writer, throttled), message('b', 100, 'past_due'))).outcome).toBe('stale');
 });
 
 it('settles good records beside poison ones in one batch', async () => {

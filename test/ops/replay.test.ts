@@ -116,7 +116,7 @@ describe('the plan', () => {
   it('says which events Stripe would be asked about, and which would be parked and why', async () => {
     await pipeline.audit('2026/11/20/10/a.ndjson.gz', [
       envelope(subscriptionEvent('evt_1', 'updated', started), { source }),
-      envelope(subscriptionEvent('evt_2', 'updated', started), { source }),
+      envelope(subscriptionEvent('evt_2', 'updated', started, { status: 'past_due' }), { source }),
       envelope({ ...subscriptionEvent('evt_3', 'updated', started), data: { object: { id: 'sub_9' } } }, { source }),
       'not an envelope',
     ]);
