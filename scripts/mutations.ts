@@ -106,6 +106,16 @@ export const mutations: readonly Mutation[] = [
     `coalesce(held.ticket_applied, 0)`,
   ),
   { name: 'the fetch begins before the ticket is handed out', from: '', to: '', answersFromBefore: true },
+  swap(
+    'an event that shows the same ends the question, though an answer is under way',
+    ` and held.ticket_issued = held.ticket_applied\n`,
+    `\n`,
+  ),
+  swap(
+    'Stripe is asked though both events show the same',
+    `(held, fact -> 'snapshot') is not distinct from held then`,
+    `(held, fact -> 'snapshot') is null then`,
+  ),
   // Everything else
   swap(
     'rank within a second is ignored, the first to arrive wins',

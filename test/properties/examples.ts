@@ -75,6 +75,20 @@ export const examples: readonly Example[] = [
     },
   },
   {
+    short: 'answer between two alike',
+    name: 'asks again when an event shows what is held while an answer is under way that shows another one between them',
+    async hold(database) {
+      const through = [{ quantity: 2 }, { quantity: 1 }, { quantity: 2 }];
+      // The second event's answer says 1; the third event, which says 2 as the first did, passes it on the way.
+      for (let turns = 20; turns < 80; turns++) {
+        const account = lived(life([{ afterSeconds: 5, act: { do: 'flap', nth: 0, through } }]));
+        const choices = Array.from({ length: 200 }, (_, turn) => (turn < turns ? 0 : 1));
+        await deliver(database, account, { ...inOrder, width: 2, choices });
+        judge(account, await heldOf(database, account));
+      }
+    },
+  },
+  {
     short: 'lagging answer',
     name: 'stays closed when the comparison asks after the deletion and Stripe’s answer lags behind it',
     async hold(database) {
