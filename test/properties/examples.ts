@@ -75,6 +75,27 @@ export const examples: readonly Example[] = [
     },
   },
   {
+    short: 'two questions, two seconds',
+    name: 'lets a newer ticket of an older second lose to an answer that moved the row on',
+    async hold(database) {
+      // A mistaken end; two replayed events contradict it, one in its second and one five seconds later, and both ask at once.
+      const quantities = [
+        { afterSeconds: 0, act: { do: 'change quantity', nth: 0, quantity: 2 } },
+        { afterSeconds: 3, act: { do: 'change quantity', nth: 0, quantity: 4 } },
+        { afterSeconds: 2, act: { do: 'change quantity', nth: 0, quantity: 3 } },
+      ] as const;
+      for (let variation = 0; variation < 40; variation++) {
+        const account = lived(life([...quantities]));
+        await deliver(database, account, inOrder, { misread: activeIsTheEnd });
+        const [same, , last] = account.snapshotsOf(account.all('subscription')[0]!).slice(-3);
+        const choices = Array.from({ length: 97 }, (_, turn) => ((turn + 1) * (variation + 3) * 7919) % 13);
+        const replay = { ...inOrder, ...startingWith([last!.position, same!.position], account), width: 2, choices };
+        await deliver(database, account, replay, { replayName: 'after-the-fix' });
+        judge(account, await heldOf(database, account));
+      }
+    },
+  },
+  {
     short: 'answer between two alike',
     name: 'asks again when an event shows what is held while an answer is under way that shows another one between them',
     async hold(database) {
@@ -101,16 +122,31 @@ export const examples: readonly Example[] = [
 ];
 
 /** A release took `active` for the end, until it was mended before the quantity changed. */
-async function mistakenEnd(database: Database, act: Act): Promise<void> {
-  const misread: TrialOptions['misread'] = (fact) => {
-    const read = fact as { snapshot?: { status: string; quantity: number } };
-    if (read.snapshot?.status !== 'active' || read.snapshot.quantity !== 1) return fact;
-    return { ...read, snapshot: { ...read.snapshot, status: 'canceled' } };
+const activeIsTheEnd: NonNullable<TrialOptions['misread']> = (fact) => {
+  const read = fact as { snapshot?: { status: string; quantity: number } };
+  if (read.snapshot?.status !== 'active' || read.snapshot.quantity !== 1) return fact;
+  return { ...read, snapshot: { ...read.snapshot, status: 'canceled' } };
+};
+
+/** A plan's order that begins with these events of the history and goes on with the others as they happened. */
+function startingWith(first: number[], { happenings }: StripeAccount): Pick<DeliveryPlan, 'spread' | 'jitter'> {
+  const order = [
+    ...first,
+    ...happenings.map(({ position }) => position).filter((position) => !first.includes(position)),
+  ];
+  const places = happenings.map(({ position }) => order.indexOf(position));
+  // An event comes at its position plus a share of the spread: here at ten times its place.
+  return {
+    spread: 1000,
+    jitter: places.map((place, position) => (1000 * (10 * place - position)) / happenings.length),
   };
+}
+
+async function mistakenEnd(database: Database, act: Act): Promise<void> {
   for (const afterSeconds of [0, 5]) {
     for (const jitter of [[0], backwards]) {
       const account = lived(life([{ afterSeconds, act }]));
-      await deliver(database, account, inOrder, { misread });
+      await deliver(database, account, inOrder, { misread: activeIsTheEnd });
       await deliver(database, account, { ...inOrder, spread: 1000, jitter }, { replayName: 'after-the-fix' });
       judge(account, await heldOf(database, account));
     }
