@@ -65,8 +65,8 @@ export const mutations: readonly Mutation[] = [
   ),
   {
     name: 'an end that a fetch found must fit its ticket',
-    from: `not billing.is_terminal(held.status) then 'apply'\n    when held.as_of is not`,
-    to: `false then 'apply'\n    when held.as_of is not`,
+    from: `not billing.is_terminal(held.status) then 'apply'\n    when answer_as_of >`,
+    to: `false then 'apply'\n    when answer_as_of >`,
     spare: 'the end’s own event closes the row; the rule only closes it sooner',
   },
   swap('the fetch is skipped, the last to arrive wins', `    else 'undecidable'\n  end`, `    else 'apply'\n  end`),
@@ -83,7 +83,7 @@ export const mutations: readonly Mutation[] = [
   ),
   // The order rule, fetches
   swap('the ticket is ignored', ` and ticket > held.ticket_applied then 'apply'`, ` then 'apply'`),
-  swap('the ticket’s second is ignored', `when held.as_of is not distinct from ticket_as_of and ticket`, `when ticket`),
+  swap('the ticket’s second is ignored', `when held.as_of is not distinct from answer_as_of and ticket`, `when ticket`),
   swap(
     'a fetch brings a subscription back',
     `and not (mends and held.source_type <> 'customer.subscription.deleted') then 'stale'`,
@@ -94,12 +94,17 @@ export const mutations: readonly Mutation[] = [
     `and not (mends and held.source_type <> 'customer.subscription.deleted') then 'stale'`,
     `and not mends then 'stale'`,
   ),
-  swap('an answer is stored as of now', `else greatest(ticket_as_of, created) end;`, `else clock_timestamp() end;`),
+  swap(
+    'an answer is stored as of now',
+    `next.as_of := coalesce(answer_as_of, next.started_at, held.as_of);`,
+    `next.as_of := clock_timestamp();`,
+  ),
   swap(
     'an answer counts for the second of the row, not of the event that asked',
-    `else greatest(ticket_as_of, created) end;`,
-    `else ticket_as_of end;`,
+    `else greatest((fetched ->> 'as_of')::timestamptz, created) end;`,
+    `else (fetched ->> 'as_of')::timestamptz end;`,
   ),
+  drop('an answer of a later second can lose to a newer ticket', `    when answer_as_of > held.as_of then 'apply'\n`),
   swap(
     'an event does not overtake the questions under way',
     `case when held.source_event_id = event ->> 'id' then held.ticket_applied else coalesce(held.ticket_issued, 0) end`,

@@ -42,19 +42,21 @@ $$;
 
 -- Subscriptions. Held row against what Stripe answered to a fetch that began after `ticket` was handed out: apply | stale.
 --
--- The answer counts for the second in which the ticket was handed out. A newer event or a newer ticket has overtaken it.
+-- The answer counts for the second of the event that asked (`answer_as_of`; the comparison with Stripe asks in the row's own). A newer event
+-- or, within that second, a newer ticket has overtaken it.
 -- An end is final here too: it closes the row whatever the row says meanwhile. Only a replay or the comparison with Stripe (`mends`)
 -- may open a row again, with an answer to a question asked after the row was closed: the end was a wrong reading then. What the
 -- deletion's own event closed stays closed, whatever a read of Stripe that lags behind says.
 create function billing.order_of_fetch(
-  held billing.subscriptions, ticket integer, ticket_as_of timestamptz, status text, mends boolean
+  held billing.subscriptions, ticket integer, answer_as_of timestamptz, status text, mends boolean
 ) returns text
 language sql immutable as $$
   select case
     when billing.is_terminal(held.status) and not billing.is_terminal(status)
       and not (mends and held.source_type <> 'customer.subscription.deleted') then 'stale'
     when billing.is_terminal(status) and not billing.is_terminal(held.status) then 'apply'
-    when held.as_of is not distinct from ticket_as_of and ticket > held.ticket_applied then 'apply'
+    when answer_as_of > held.as_of then 'apply'
+    when held.as_of is not distinct from answer_as_of and ticket > held.ticket_applied then 'apply'
     else 'stale'
   end
 $$;

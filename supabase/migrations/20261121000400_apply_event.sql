@@ -11,14 +11,15 @@ declare
   created constant timestamptz := to_timestamp((event ->> 'created')::bigint);
   -- A reconcile run has no snapshot: it always asks Stripe, in the second of the row it found.
   asks_stripe constant boolean := fact -> 'snapshot' = 'null';
-  ticket_as_of constant timestamptz := (fetched ->> 'as_of')::timestamptz;
+  -- Stripe's answer tells all that had happened by the event that asked; the comparison with Stripe asks in the row's own second.
+  answer_as_of constant timestamptz := case when asks_stripe then (fetched ->> 'as_of')::timestamptz else greatest((fetched ->> 'as_of')::timestamptz, created) end;
   held billing.subscriptions;
   next billing.subscriptions;
   verdict text;
 begin
   select * into held from billing.subscriptions where subscription_id = id;
   if fetched is not null then
-    verdict := billing.order_of_fetch(held, (fetched ->> 'ticket')::integer, ticket_as_of, fetched -> 'snapshot' ->> 'status', event ->> 'origin' <> 'webhook');
+    verdict := billing.order_of_fetch(held, (fetched ->> 'ticket')::integer, answer_as_of, fetched -> 'snapshot' ->> 'status', event ->> 'origin' <> 'webhook');
   elsif asks_stripe then
     verdict := 'undecidable';
   else
@@ -57,14 +58,13 @@ begin
     -- A later event overtakes every question under way; the row's own event, read anew, overtakes none.
     next.ticket_applied := case when held.source_event_id = event ->> 'id' then held.ticket_applied else coalesce(held.ticket_issued, 0) end;
   else
-    -- The answer tells all that had happened by the event that asked; the comparison with Stripe asks in the row's own second.
-    next.as_of := case when asks_stripe then coalesce(ticket_as_of, next.started_at, held.as_of) else greatest(ticket_as_of, created) end;
+    next.as_of := coalesce(answer_as_of, next.started_at, held.as_of);
     next.source_event_id := null;
     next.source_type := 'fetch';
     -- So does an end.
     next.ticket_applied := case
       when billing.is_terminal(next.status) and not billing.is_terminal(held.status) then held.ticket_issued
-      else (fetched ->> 'ticket')::integer
+      else greatest((fetched ->> 'ticket')::integer, held.ticket_applied)
     end;
   end if;
 
