@@ -315,6 +315,30 @@ it.each([
   expect(printed.replaceAll('nobody_topsecret', '')).not.toContain('topsecret');
 });
 
+it('gives the message back while the idempotency table does not answer, and nothing was done twice when it does', async () => {
+  const body = envelope(subscriptionEvent('evt_table', 'created', 100, { id: 'sub_table', customer: 'cus_table' }));
+  const { lines, answer } = await invoke('billing', [body], { AWS_ENDPOINT_URL_DYNAMODB: 'http://127.0.0.1:1' });
+  expect(answer!.batchItemFailures).toHaveLength(1);
+  expect(lines).toContainEqual(expect.objectContaining({ message: 'event deferred', code: 'idempotency_unavailable' }));
+  await invoke('billing', [body]);
+  const { rows } = await db.admin.query(
+    `select event_type from billing.plan_events where subscription_id = 'sub_table'`,
+  );
+  expect(rows).toEqual([{ event_type: 'SUBSCRIPTION_ACTIVATED' }]);
+});
+
+it('gives the message back while the app bus does not answer; the database is right already', async () => {
+  const body = envelope(subscriptionEvent('evt_bus', 'created', 100, { id: 'sub_bus', customer: 'cus_bus' }));
+  const { lines } = await invoke('billing', [body], { AWS_ENDPOINT_URL_EVENTBRIDGE: 'http://127.0.0.1:1' });
+  expect(lines).toContainEqual(expect.objectContaining({ message: 'event deferred', code: 'app_bus_unavailable' }));
+  expect(
+    (await db.admin.query(`select status from billing.subscriptions where subscription_id = 'sub_bus'`)).rows,
+  ).toEqual([{ status: 'active' }]);
+  expect(published).toEqual([]);
+  await invoke('billing', [body]);
+  expect(published).toMatchObject([{ detailType: 'SUBSCRIPTION_ACTIVATED' }]);
+});
+
 it('parks with the reason in the attributes, for `ops redrive`', async () => {
   await invoke('billing', [
     envelope({ ...subscriptionEvent('evt_park', 'updated', 100), data: { object: { id: 'sub_1', status: 'active' } } }),

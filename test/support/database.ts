@@ -1,4 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import pg from 'pg';
+import { parse } from 'yaml';
+import { readPlanEventRegistry } from '../../core/plan-event-registry.ts';
 
 /** A database of a test's own, with every migration applied. */
 export interface TestDatabase {
@@ -11,6 +15,24 @@ export interface TestDatabase {
 }
 
 let count = 0;
+
+const registry = readPlanEventRegistry(
+  parse(readFileSync(join(import.meta.dirname, '../../config/plan-events.yaml'), 'utf8')),
+);
+if ('problems' in registry) throw new Error(registry.problems.join('\n'));
+const { check } = registry;
+
+/** Whatever a test was about: every plan event that it had written is of the shape that the apps were promised. */
+async function checkPlanEvents(admin: pg.Pool): Promise<void> {
+  const { rows } = await admin.query(
+    'select id, event_type, user_id, payload, app_source, metadata from billing.plan_events',
+  );
+  for (const row of rows) {
+    const problems = check(row);
+    if (problems.length > 0)
+      throw new Error(`Not as config/plan-events.yaml says: ${problems.join('; ')}: ${JSON.stringify(row)}`);
+  }
+}
 
 /** Clones the migrated template: about 50 ms. */
 export async function freshDatabase(): Promise<TestDatabase> {
@@ -30,6 +52,7 @@ export async function freshDatabase(): Promise<TestDatabase> {
     admin,
     writer,
     async close() {
+      await checkPlanEvents(admin);
       await Promise.all([admin.end(), writer.end()]);
       await onServer(server, `drop database if exists ${name} with (force)`);
     },
