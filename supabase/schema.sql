@@ -240,7 +240,7 @@ view billing.payment_history as
     payment.failure_code,
     payment.currency,
     payment.amount_minor,
-    payment.amount_refunded_minor,
+    COALESCE(refunded.amount_minor, payment.amount_refunded_minor) AS amount_refunded_minor,
     dispute.status AS dispute_status,
     payment.livemode,
     payment.created
@@ -257,6 +257,13 @@ view billing.payment_history as
                   WHERE checkouts.customer_id = payment.customer_id AND checkouts.user_id IS NOT NULL
                   ORDER BY checkouts.as_of DESC
                  LIMIT 1)) AS user_id) billed ON true
+     LEFT JOIN LATERAL ( SELECT
+                CASE
+                    WHEN count(*) > 0 THEN COALESCE(sum(refunds.amount_minor) FILTER (WHERE refunds.status = 'succeeded'::text), 0::numeric)::bigint
+                    ELSE NULL::bigint
+                END AS amount_minor
+           FROM billing.refunds
+          WHERE refunds.charge_id = payment.payment_id) refunded ON true
      LEFT JOIN LATERAL ( SELECT disputes.status
            FROM billing.disputes
           WHERE disputes.charge_id = payment.payment_id

@@ -94,7 +94,10 @@ create view billing.payment_history as
 select
   coalesce(subscriber.user_id, billed.user_id) as user_id,
   payment.customer_id, payment.payment_id, payment.object, payment.invoice_id, payment.status, payment.failure_code, payment.currency,
-  payment.amount_minor, payment.amount_refunded_minor, dispute.status as dispute_status, payment.livemode, payment.created
+  payment.amount_minor,
+  -- By the refunds themselves where we know them: no event of the charge tells that one bounced.
+  coalesce(refunded.amount_minor, payment.amount_refunded_minor) as amount_refunded_minor,
+  dispute.status as dispute_status, payment.livemode, payment.created
 from billing.payments as payment
 left join lateral (
   select user_id from billing.subscriptions where customer_id = payment.customer_id and user_id is not null order by as_of desc nulls last limit 1
@@ -104,6 +107,10 @@ left join lateral (
     (select metadata_user_id from billing.customers where customer_id = payment.customer_id),
     (select user_id from billing.checkouts where customer_id = payment.customer_id and user_id is not null order by as_of desc limit 1)) as user_id
 ) as billed on true
+left join lateral (
+  select case when count(*) > 0 then coalesce(sum(amount_minor) filter (where status = 'succeeded'), 0)::bigint end as amount_minor
+  from billing.refunds where charge_id = payment.payment_id
+) as refunded on true
 left join lateral (
   select status from billing.disputes where charge_id = payment.payment_id order by as_of desc limit 1
 ) as dispute on true;

@@ -276,3 +276,14 @@ it("shows support one user's payments, with refunds and disputes, and nobody els
     },
   ]);
 });
+
+it('shows support no refund that bounced', async () => {
+  await arrive(event('evt_1', 'charge.succeeded', day(0), charge({ created: day(0) })));
+  await arrive(event('evt_2', 'charge.refunded', day(1), charge({ amount_refunded: 800, created: day(0) })));
+  await arrive(event('evt_3', 'refund.created', day(1), refund({ id: 're_1', amount: 500 })));
+  await arrive(event('evt_4', 'refund.created', day(1), refund({ id: 're_2', amount: 300 })));
+  await arrive(event('evt_5', 'refund.failed', day(2), refund({ id: 're_1', amount: 500, status: 'failed' })));
+  expect(await rows('select amount_refunded_minor::int from billing.payment_history')).toEqual([
+    { amount_refunded_minor: 300 },
+  ]);
+});
