@@ -55,8 +55,8 @@ export const mutations: readonly Mutation[] = [
   ),
   swap(
     'the deletion rule is removed: an event brings a subscription back',
-    `then 'undecidable' else 'stale' end`,
-    `then 'undecidable' else 'apply' end`,
+    `held.source_type <> 'customer.subscription.deleted' then 'undecidable' else 'stale' end`,
+    `held.source_type <> 'customer.subscription.deleted' then 'undecidable' else 'apply' end`,
   ),
   swap(
     'the deletion rule is removed: an end must be the later event',

@@ -623,8 +623,8 @@ begin
   end if;
 
   -- Two events of one second that show the same (Stripe sends `paused` beside an `updated`): whichever came later, the row is right, unless
-  -- an answer is still under way that may show another one between them.
-  if verdict = 'undecidable' and not asks_stripe and held.ticket_issued = held.ticket_applied
+  -- an answer is still under way that may show another one between them. A replay asks all the same: what is held may have been read wrongly.
+  if verdict = 'undecidable' and not asks_stripe and event ->> 'origin' <> 'replay' and held.ticket_issued = held.ticket_applied
     and jsonb_populate_record(held, fact -> 'snapshot') is not distinct from held then
     return jsonb_build_object('verdict', 'same');
   end if;
@@ -767,7 +767,8 @@ AS $function$
     when created > held.as_of then 'apply'
     when created < held.as_of then 'stale'
     when is_replay and held.source_type = 'fetch' then 'undecidable'
-    when billing.is_terminal(status) and event_type = 'customer.subscription.deleted' then 'stale'
+    when billing.is_terminal(status) and event_type = 'customer.subscription.deleted' then
+      case when is_replay then 'undecidable' else 'stale' end
     when billing.is_terminal(status) and held.source_type = 'customer.subscription.deleted' then 'apply'
     when held.source_type = 'customer.subscription.created' then 'apply'
     when event_type = 'customer.subscription.created' then 'stale'

@@ -18,7 +18,8 @@ comment on function billing.is_terminal is 'A status that Stripe never takes bac
 --
 -- A replay repairs what was read wrongly. The very event that the row stems from is applied anew. A row that stems from a fetch is
 -- fetched anew. And an event which says that the subscription lived on after the end that we hold, or in its second, makes us ask:
--- that end may have been a wrong reading. (Not so the deletion's own event, which cannot be read wrongly.)
+-- that end may have been a wrong reading. (Not so the deletion's own event, which cannot be read wrongly.) For the same reason the
+-- deletion asks when it finds its second closed by an update.
 create function billing.order_of_event(
   held billing.subscriptions, event_id text, event_type text, created timestamptz, status text, is_replay boolean
 ) returns text
@@ -32,7 +33,8 @@ language sql immutable as $$
     when created > held.as_of then 'apply'
     when created < held.as_of then 'stale'
     when is_replay and held.source_type = 'fetch' then 'undecidable'
-    when billing.is_terminal(status) and event_type = 'customer.subscription.deleted' then 'stale'
+    when billing.is_terminal(status) and event_type = 'customer.subscription.deleted' then
+      case when is_replay then 'undecidable' else 'stale' end
     when billing.is_terminal(status) and held.source_type = 'customer.subscription.deleted' then 'apply'
     when held.source_type = 'customer.subscription.created' then 'apply'
     when event_type = 'customer.subscription.created' then 'stale'

@@ -27,8 +27,8 @@ begin
   end if;
 
   -- Two events of one second that show the same (Stripe sends `paused` beside an `updated`): whichever came later, the row is right, unless
-  -- an answer is still under way that may show another one between them.
-  if verdict = 'undecidable' and not asks_stripe and held.ticket_issued = held.ticket_applied
+  -- an answer is still under way that may show another one between them. A replay asks all the same: what is held may have been read wrongly.
+  if verdict = 'undecidable' and not asks_stripe and event ->> 'origin' <> 'replay' and held.ticket_issued = held.ticket_applied
     and jsonb_populate_record(held, fact -> 'snapshot') is not distinct from held then
     return jsonb_build_object('verdict', 'same');
   end if;

@@ -216,6 +216,18 @@ it('takes a replay of what it holds for a duplicate, and derives anew what a mis
   ]);
 });
 
+it('mends by one replay an end that was misread in the very second of the deletion, whichever comes first', async () => {
+  const update = event('u', 'updated', 100);
+  const deletion = event('d', 'deleted', 100, { status: 'canceled' });
+  // What a release that took `active` for the end left behind: the update closed the row, the deletion was stale.
+  await arrive({ ...event('u', 'updated', 100, { status: 'canceled' }) });
+  await arrive(deletion);
+  const truth = stripeSays({ status: 'canceled' });
+  await arrive(deletion, { 'replay-name': 'r1' }, truth);
+  await arrive(update, { 'replay-name': 'r1' }, truth);
+  expect(await row()).toMatchObject({ status: 'canceled' });
+});
+
 it('notes an event of the wrong mode or of a connected account as ignored', async () => {
   expect(await arrive({ ...event('a', 'updated', 100), livemode: true })).toMatchObject({
     outcome: 'ignored',
