@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
-import { pinnedApiVersion } from '../core/api-version.ts';
 import { PipelineError } from '../core/errors.ts';
+import { pinnedApiVersion } from '../core/stripe/api-version.ts';
 
 /** Stripe's API, as the workers see it. */
 export interface StripeReader {

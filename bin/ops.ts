@@ -1,4 +1,4 @@
-import { ops } from '../ops/command-line.ts';
-import { processTerminal } from '../ops/terminal.ts';
+import { ops } from '../ops/cli/command-line.ts';
+import { processTerminal } from '../ops/cli/terminal.ts';
 
 process.exitCode = await ops(process.argv.slice(2), { terminal: processTerminal(), variables: process.env });

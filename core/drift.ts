@@ -1,4 +1,4 @@
-import type { SubscriptionSnapshot } from './facts/subscription.ts';
+import type { SubscriptionSnapshot } from './stripe/facts/subscription.ts';
 
 /** One column in which our row is not what Stripe says. */
 export interface Difference {

@@ -1,4 +1,4 @@
-import type { Catalogue } from '../core/catalogue.ts';
+import type { Catalogue } from '../core/plans/catalogue.ts';
 
 /** Put in by the bundler (`lib/handler-code.ts`): the catalogue that was validated at synth. */
 declare const BUNDLED_CATALOGUE: Catalogue;

@@ -4,25 +4,25 @@ import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSHandler, SQSRecord } from 'aws-lambda';
-import { planPublisher } from '../adapters/app-bus.ts';
-import { onceByDynamoDb } from '../adapters/once.ts';
-import { planStore } from '../adapters/plan-store.ts';
-import { poolKeeper } from '../adapters/postgres.ts';
-import { workQueues } from '../adapters/queues.ts';
-import { secretReader } from '../adapters/secrets.ts';
+import { planPublisher } from '../adapters/aws/app-bus.ts';
+import { dynamoDbIdempotency } from '../adapters/aws/idempotency.ts';
+import { secretReader } from '../adapters/aws/secrets.ts';
+import { workQueues } from '../adapters/aws/sqs.ts';
+import { traced, traceEvent } from '../adapters/aws/xray.ts';
+import { planStore } from '../adapters/postgres/plan-store.ts';
+import { poolKeeper } from '../adapters/postgres/pool.ts';
 import { stripeClient, stripeReader } from '../adapters/stripe.ts';
-import { traced, traceEvent } from '../adapters/traces.ts';
 import type { Worker } from '../core/event-routes.ts';
-import { settleBatch } from './batch.ts';
+import { processBatch } from '../pipeline/process-batch.ts';
+import { type EventProcessor, recordParked, settle } from '../pipeline/process-event.ts';
+import { headOf, reporter } from '../pipeline/telemetry.ts';
 import { catalogue, databaseCa } from './bundled.ts';
 import { readEnv, type WorkerEnv } from './env.ts';
-import { type EventDoor, noteParked, settle } from './event-door.ts';
-import { headOf, reporter } from './report.ts';
 
 /** Connections of one function instance: times the mapping's maximum concurrency, it must stay small for the smallest Supabase pooler. */
 const CONNECTIONS = 2;
 
-/** A work queue's handler: real parts plugged into the door. */
+/** A work queue's handler: real parts plugged into the processor. */
 export function workerHandler(worker: Worker): SQSHandler {
   const env = readEnv<WorkerEnv>([
     'ENVIRONMENT',
@@ -37,12 +37,12 @@ export function workerHandler(worker: Worker): SQSHandler {
   const secrets = secretReader(new SecretsManagerClient(), env.SECRET_ID);
   const pools = poolKeeper(databaseCa, CONNECTIONS);
   const database = async () => pools((await secrets()).DATABASE_URL);
-  const { once, registerContext } = onceByDynamoDb(new DynamoDBClient(), env.IDEMPOTENCY_TABLE, worker);
+  const { idempotently, registerContext } = dynamoDbIdempotency(new DynamoDBClient(), env.IDEMPOTENCY_TABLE, worker);
   const stripe = stripeReader(async () =>
     stripeClient((await secrets()).STRIPE_SECRET_KEY, process.env.STRIPE_API_BASE),
   );
   const publish = traced('app bus', planPublisher(new EventBridgeClient(), env.APP_BUS_NAME, appBusSource()));
-  const door: EventDoor = {
+  const processor: EventProcessor = {
     worker,
     livemode: env.ENVIRONMENT === 'prod',
     source: env.STRIPE_EVENT_SOURCE_NAME,
@@ -51,7 +51,7 @@ export function workerHandler(worker: Worker): SQSHandler {
       query: traced('postgres', async (text: string, values: unknown[]) => (await database()).query(text, values)),
     }),
     stripe: { subscription: traced('stripe', stripe.subscription) },
-    once,
+    idempotently,
     publish: async (planEvents) => {
       if (planEvents.length > 0) await publish(planEvents);
     },
@@ -68,13 +68,13 @@ export function workerHandler(worker: Worker): SQSHandler {
     logger.addContext(context);
     const batch = reporter(logger, env.ENVIRONMENT, worker);
     try {
-      return await settleBatch(
+      return await processBatch(
         Records,
-        (record) => traceEvent(annotationsOf(record), () => settle(door, record.body)),
+        (record) => traceEvent(annotationsOf(record), () => settle(processor, record.body)),
         {
           defer: queues.defer,
           async park(record, error) {
-            await noteParked(door, record.body, error.code);
+            await recordParked(processor, record.body, error.code);
             await queues.park(record, error);
           },
         },

@@ -7,7 +7,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { type EventFamily, eventTypesOf, routedEventTypes, workers } from '../core/event-routes.ts';
 import type { AuditEnv } from '../lambdas/env.ts';
-import { DurableQueue, LastQueue } from './durable-queue.ts';
+import { DeadLetterQueue, DurableQueue } from './durable-queue.ts';
 import type { EventIntake } from './event-intake.ts';
 import { pipelineNames } from './names.ts';
 import { PipelineFunction } from './pipeline-function.ts';
@@ -56,8 +56,8 @@ export class AuditTrail extends Construct {
     super(scope, id);
     const names = pipelineNames(settings);
 
-    this.undelivered = new LastQueue(this, 'Undelivered', { name: names.undelivered('audit'), key });
-    this.failed = new LastQueue(this, 'Failed', { name: names.auditFailed, key, fifo: true });
+    this.undelivered = new DeadLetterQueue(this, 'Undelivered', { name: names.undelivered('audit'), key });
+    this.failed = new DeadLetterQueue(this, 'Failed', { name: names.auditFailed, key, fifo: true });
     this.queue = new DurableQueue(this, 'Queue', {
       name: names.auditQueue,
       key,

@@ -11,7 +11,7 @@ import type { Asset } from 'aws-cdk-lib/aws-s3-assets';
  * deployments with the same version run the same code, and `ops doctor` sees when what is deployed is not what lies here.
  */
 export function codeVersionOf(functions: readonly LambdaFunction[]): string {
-  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8'));
+  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8'));
   const hashes = functions.map((fn) => (fn.node.findChild('Code') as Asset).assetHash).sort();
   return `${version}+${createHash('sha256').update(hashes.join()).digest('hex').slice(0, 12)}`;
 }

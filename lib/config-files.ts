@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseDocument } from 'yaml';
-import { type Catalogue, readCatalogue } from '../core/catalogue.ts';
-import { readPlanEventRegistry } from '../core/plan-event-registry.ts';
+import { type Catalogue, readCatalogue } from '../core/plans/catalogue.ts';
+import { readPlanEventRegistry } from '../core/plans/plan-event-registry.ts';
 
 /** `plans.yaml` in `folder`; what is wrong with it goes to `problems`, naming the entry and what would mend it. */
 export function readPlans(folder: string, problems: string[]): Catalogue | undefined {

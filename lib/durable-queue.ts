@@ -31,7 +31,7 @@ export class DurableQueue extends Queue {
 }
 
 /** A queue at the end of the line: what lies here waits for a person, who sees it in an alarm. */
-export class LastQueue extends DurableQueue {
+export class DeadLetterQueue extends DurableQueue {
   constructor(scope: Construct, id: string, props: Omit<DurableQueueProps, 'deadLetterQueue'>) {
     super(scope, id, props);
     Validations.of(this).acknowledge({
@@ -47,7 +47,7 @@ export class LastQueue extends DurableQueue {
  * Encrypted with SQS's own key, since it takes what the customer key could not. A bus grants itself nothing on its queue.
  * @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-encryption-event-bus-dlq.html
  */
-export class KeyFailureQueue extends LastQueue {
+export class KeyFailureQueue extends DeadLetterQueue {
   constructor(scope: Construct, id: string, { name, busNames }: { name: string; busNames: readonly string[] }) {
     super(scope, id, { name });
     this.addToResourcePolicy(

@@ -8,7 +8,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { eventTypesOf, type Worker } from '../core/event-routes.ts';
 import type { WorkerEnv } from '../lambdas/env.ts';
-import { DurableQueue, LastQueue } from './durable-queue.ts';
+import { DeadLetterQueue, DurableQueue } from './durable-queue.ts';
 import type { EventIntake } from './event-intake.ts';
 import { pipelineNames } from './names.ts';
 import { PipelineFunction } from './pipeline-function.ts';
@@ -28,7 +28,7 @@ export interface EventWorkerProps {
 const timeout = Duration.seconds(30);
 
 /**
- * A message comes back after 2 s, 4 s, … and at most every 15 minutes (`lambdas/batch.ts`); 200 times is about two
+ * A message comes back after 2 s, 4 s, … and at most every 15 minutes (`pipeline/process-batch.ts`); 200 times is about two
  * days, so an outage of the database over a weekend still heals by itself.
  */
 const attemptsBeforeFailed = 200;
@@ -62,8 +62,8 @@ export class EventWorker extends Construct {
     const names = pipelineNames(settings);
     this.name = worker;
 
-    this.undelivered = new LastQueue(this, 'Undelivered', { name: names.undelivered(worker), key });
-    this.failed = new LastQueue(this, 'Failed', { name: names.failed(worker), key });
+    this.undelivered = new DeadLetterQueue(this, 'Undelivered', { name: names.undelivered(worker), key });
+    this.failed = new DeadLetterQueue(this, 'Failed', { name: names.failed(worker), key });
     this.queue = new DurableQueue(this, 'Queue', {
       name: names.queue(worker),
       key,

@@ -15,7 +15,7 @@ import type { Key } from 'aws-cdk-lib/aws-kms';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { LastQueue } from './durable-queue.ts';
+import { DeadLetterQueue } from './durable-queue.ts';
 import { pipelineNames } from './names.ts';
 import type { Settings } from './settings.ts';
 
@@ -49,7 +49,7 @@ export class PlanPublisher extends Construct {
     }) as IEventBus;
     if (settings.apiUrl === undefined) return;
 
-    this.apiUndelivered = new LastQueue(this, 'ApiUndelivered', { name: names.undelivered('api'), key });
+    this.apiUndelivered = new DeadLetterQueue(this, 'ApiUndelivered', { name: names.undelivered('api'), key });
     this.apiConnection = this.connection(names.apiConnection, secret, key);
     new Rule(this, 'ApiRule', {
       eventBus: this.appBus,

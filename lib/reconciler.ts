@@ -7,7 +7,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { Worker } from '../core/event-routes.ts';
 import type { ReconcileEnv } from '../lambdas/env.ts';
-import { LastQueue } from './durable-queue.ts';
+import { DeadLetterQueue } from './durable-queue.ts';
 import { pipelineNames } from './names.ts';
 import { PipelineFunction } from './pipeline-function.ts';
 import type { Settings } from './settings.ts';
@@ -30,7 +30,7 @@ export class Reconciler extends Construct {
   constructor(scope: Construct, id: string, { settings, key, secret, queues }: ReconcilerProps) {
     super(scope, id);
     const names = pipelineNames(settings);
-    this.failed = new LastQueue(this, 'Failed', { name: names.failed('reconcile'), key });
+    this.failed = new DeadLetterQueue(this, 'Failed', { name: names.failed('reconcile'), key });
     const handler = new PipelineFunction<ReconcileEnv>(this, 'Handler', {
       settings,
       key,

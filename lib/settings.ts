@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Node } from 'constructs';
-import type { Catalogue } from '../core/catalogue.ts';
+import type { Catalogue } from '../core/plans/catalogue.ts';
 import { checkPlanEvents, readPlans } from './config-files.ts';
 import type { Environment } from './names.ts';
 import { SettingsContext } from './settings-context.ts';
@@ -46,7 +46,7 @@ export class SettingsError extends Error {
   }
 }
 
-const configFolderOfThisRepository = join(import.meta.dirname, '..', 'config');
+const configFolderOfThisRepository = join(import.meta.dirname, '../config');
 
 /**
  * The settings in the CDK context of `node` (`-c name=value` or cdk.json) and in the files of `configFolder`.

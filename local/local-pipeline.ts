@@ -1,24 +1,24 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Accounts, type OutcomeCounts, type ReplayAccount } from './accounts.ts';
-import { type AwsParts, createResources, type QueueDepth, startAwsParts } from './aws-parts.ts';
-import { type PutEvent, startStandIn } from './aws-stand-in.ts';
-import { type Blueprint, readBlueprint } from './blueprint.ts';
-import { type LocalDatabase, openDatabase, type PlanState } from './database.ts';
-import { type EventEnvelope, envelopeOf } from './envelope.ts';
-import { EventArchive } from './event-archive.ts';
-import { type Delivery, EventBus } from './event-bus.ts';
-import { EventSourceMapping } from './event-source-mapping.ts';
-import { functionEnvironment } from './function-environment.ts';
-import { FunctionProcess } from './function-process.ts';
-import { type DeferredMessage, InvocationReader } from './invocation-reader.ts';
-import { LiveFeed } from './live-feed.ts';
-import { MetricStore } from './metrics.ts';
+import { type PutEvent, startStandIn } from './backends/aws-endpoint.ts';
+import { type LocalDatabase, openDatabase, type PlanState } from './backends/database.ts';
+import { type AwsParts, createResources, type QueueDepth, startAwsParts } from './backends/sqs-s3-dynamodb.ts';
+import { type Blueprint, readBlueprint } from './cloudformation/blueprint.ts';
+import { type Synthesised, synthesise } from './cloudformation/synthesise.ts';
+import { MetricStore } from './cloudwatch/metrics.ts';
+import { EventTally, type OutcomeCounts, type ReplayAccount } from './event-tally.ts';
+import { EventArchive } from './eventbridge/event-archive.ts';
+import { type Delivery, EventBus } from './eventbridge/event-bus.ts';
+import { type EventEnvelope, envelopeOf } from './eventbridge/event-envelope.ts';
+import { LiveFeed } from './http/live-feed.ts';
+import type { PostedEvent } from './http/stripe-event-shape.ts';
+import { EventSourceMapping } from './lambda/event-source-mapping.ts';
+import { functionEnvironment } from './lambda/function-environment.ts';
+import { FunctionProcess } from './lambda/function-process.ts';
+import { type DeferredMessage, InvocationReader } from './lambda/invocation-reader.ts';
 import type { Shutdown } from './shutdown.ts';
-import type { PostedEvent } from './stripe-event-shape.ts';
-import { type Synthesised, synthesise } from './synthesise.ts';
-import { type WorkLine, workLines } from './work-kinds.ts';
+import { type WorkLine, workLines } from './work-lines.ts';
 
 /** What `GET /state` answers; the fields that design §8 fixes first, ours after them. */
 export interface PipelineState {
@@ -73,7 +73,7 @@ export class LocalPipeline {
   readonly database: LocalDatabase;
   readonly metrics = new MetricStore();
   readonly feed = new LiveFeed();
-  readonly #accounts = new Accounts();
+  readonly #accounts = new EventTally();
   readonly #parts: AwsParts;
   readonly #buses: Map<string, EventBus>;
   readonly #archive: EventArchive;
@@ -350,13 +350,13 @@ export class LocalPipeline {
     };
   }
 
-  #functionState({ kind, fn, queue, lostQueueNames }: WorkLine): FunctionState {
+  #functionState({ kind, fn, queue, deadLetterQueueNames }: WorkLine): FunctionState {
     return {
       kind,
       enabled: this.#mappings.get(fn.name)?.enabled ?? false,
       processes: this.#processes.get(fn.name)?.flatMap(({ pid }) => pid ?? []) ?? [],
       queue: queue.name,
-      lost_queues: lostQueueNames,
+      lost_queues: deadLetterQueueNames,
     };
   }
 

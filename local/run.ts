@@ -1,9 +1,9 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { type Demonstration, prepareDemonstration, runDemonstration } from './demonstration.ts';
-import { PortInUse, startHttpServer } from './http-server.ts';
+import { startStripeApi } from './backends/stripe-api.ts';
+import { type Demonstration, prepareDemonstration, runDemonstration } from './demonstration/demonstration.ts';
+import { PortInUse, startHttpServer } from './http/http-server.ts';
 import { LocalPipeline, type PipelineOptions } from './local-pipeline.ts';
 import { Shutdown } from './shutdown.ts';
-import { startStripeApi } from './stripe-api.ts';
 import { Terminal } from './terminal.ts';
 
 interface Options {

@@ -1,13 +1,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { alarmStates } from '../local/cloudwatch/alarm-states.ts';
+import { dashboardPage } from '../local/cloudwatch/dashboard-page.ts';
+import { MetricHistory, type Series } from '../local/cloudwatch/metric-history.ts';
+import { type StackDashboard, synthesiseDashboard } from '../local/cloudwatch/stack-dashboard.ts';
 import { startBrowser } from './browser.ts';
-import { alarmStates } from './dashboard/alarm-states.ts';
 import { measureLocalRun, metricsFrom } from './dashboard/local-run.ts';
-import { MetricBook, type Series } from './dashboard/metric-book.ts';
-import { dashboardPage } from './dashboard/page.ts';
 import { sampleMetrics } from './dashboard/sample.ts';
-import { type StackDashboard, synthesiseDashboard } from './dashboard/stack-dashboard.ts';
 
 const usage = `npm run dashboard -- [--from <address> | --sample] [--out <folder>] [--no-png]
 
@@ -32,7 +32,7 @@ if (options.help) {
   console.log(usage);
 } else {
   const stack = await synthesiseDashboard();
-  const book = new MetricBook(await measured(stack));
+  const book = new MetricHistory(await measured(stack));
   const page = dashboardPage(stack.widgets, {
     name: stack.name,
     source: sourceOf(book),
@@ -51,7 +51,7 @@ function measured(stack: StackDashboard): Promise<Series[]> | Series[] {
   return options.from ? metricsFrom(options.from) : measureLocalRun();
 }
 
-function sourceOf(book: MetricBook): string {
+function sourceOf(book: MetricHistory): string {
   const seconds = Math.round((book.span.toMs - book.span.fromMs) / 1000);
   const what = options.sample
     ? 'made-up metrics'
@@ -61,7 +61,7 @@ function sourceOf(book: MetricBook): string {
   return `${what}, ${seconds} s long: numbers and alarms take it as one period, graphs as the dashboard's whole range`;
 }
 
-function statesByArn({ alarms }: StackDashboard, book: MetricBook) {
+function statesByArn({ alarms }: StackDashboard, book: MetricHistory) {
   const states = alarmStates(alarms, book, book.span);
   return new Map(
     alarms.map(({ logicalId, properties }) => [

@@ -5,8 +5,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { applyMigrations } from '../adapters/migrations.ts';
-import { startPostgres } from '../local/postgres-server.ts';
+import { applyMigrations } from '../adapters/postgres/migrations.ts';
+import { startPostgres } from '../local/backends/postgres-server.ts';
 import { describeSchema } from './describe-schema.ts';
 
 const root = join(import.meta.dirname, '..');

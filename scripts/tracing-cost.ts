@@ -17,7 +17,7 @@ const [openTelemetry] = process.argv.slice(2);
 const worker = `import { handler } from '${join(root, 'lambdas/billing/handler.ts')}'; export { handler };`;
 const ways: Record<string, string> = {
   'no tracing code (Lambda alone)': worker,
-  'our own documents (adapters/traces.ts)': `import { traceEvent, traced } from '${join(root, 'adapters/traces.ts')}'; ${worker} export const use = [traceEvent, traced];`,
+  'our own documents (adapters/aws/xray.ts)': `import { traceEvent, traced } from '${join(root, 'adapters/aws/xray.ts')}'; ${worker} export const use = [traceEvent, traced];`,
   'Powertools Tracer': `import { Tracer } from '@aws-lambda-powertools/tracer'; ${worker} export const tracer = new Tracer();`,
   ...(openTelemetry && {
     'OpenTelemetry SDK + OTLP over HTTP': `import { NodeTracerProvider, BatchSpanProcessor } from '${openTelemetry}/node_modules/@opentelemetry/sdk-trace-node'; import { OTLPTraceExporter } from '${openTelemetry}/node_modules/@opentelemetry/exporter-trace-otlp-http'; ${worker} export const provider = new NodeTracerProvider({ spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())] });`,

@@ -1,7 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { S3Client } from '@aws-sdk/client-s3';
 import type { SQSHandler } from 'aws-lambda';
-import { auditStore } from '../../adapters/audit-store.ts';
+import { auditStore } from '../../adapters/aws/audit-store.ts';
 import { type AuditEnv, readEnv } from '../env.ts';
 
 const env = readEnv<AuditEnv>(['AUDIT_BUCKET']);

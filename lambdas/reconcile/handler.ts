@@ -2,16 +2,16 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { Handler } from 'aws-lambda';
-import { emitMetrics } from '../../adapters/metrics.ts';
-import { planStore } from '../../adapters/plan-store.ts';
-import { poolKeeper } from '../../adapters/postgres.ts';
-import { envelopeSender } from '../../adapters/queues.ts';
-import { secretReader } from '../../adapters/secrets.ts';
+import { emitMetrics } from '../../adapters/aws/embedded-metrics.ts';
+import { secretReader } from '../../adapters/aws/secrets.ts';
+import { envelopeSender } from '../../adapters/aws/sqs.ts';
+import { planStore } from '../../adapters/postgres/plan-store.ts';
+import { poolKeeper } from '../../adapters/postgres/pool.ts';
 import { stripeClient } from '../../adapters/stripe.ts';
 import { metricsOfReconcile } from '../../core/metrics.ts';
+import { reconcile } from '../../pipeline/reconcile.ts';
 import { catalogue, databaseCa } from '../bundled.ts';
 import { type ReconcileEnv, readEnv } from '../env.ts';
-import { reconcile } from './reconcile.ts';
 
 const env = readEnv<ReconcileEnv>([
   'ENVIRONMENT',

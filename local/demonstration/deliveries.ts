@@ -1,4 +1,4 @@
-import { shuffle } from '../event-archive.ts';
+import { shuffle } from '../eventbridge/event-archive.ts';
 import type { AccountEvent } from './stripe-account.ts';
 
 /** The same numbers in every run, so that what went wrong once goes wrong again. */

@@ -1,4 +1,4 @@
-import type { PlanState } from '../database.ts';
+import type { PlanState } from '../backends/database.ts';
 import { plusMonthly, plusYearly, premiumMonthly, premiumMonthlyUsd, premiumYearly } from './prices.ts';
 import type { StripeCustomer } from './stripe-account.ts';
 

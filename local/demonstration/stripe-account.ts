@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
-import { pinnedApiVersion } from '../../core/api-version.ts';
-import type { PostedEvent } from '../stripe-event-shape.ts';
+import { pinnedApiVersion } from '../../core/stripe/api-version.ts';
+import type { PostedEvent } from '../http/stripe-event-shape.ts';
 import { premiumMonthly, type SoldPrice } from './prices.ts';
 import {
   chargeObject,

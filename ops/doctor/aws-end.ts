@@ -1,8 +1,8 @@
 import { DescribeRuleCommand, ListTargetsByRuleCommand } from '@aws-sdk/client-eventbridge';
 import { GetFunctionConfigurationCommand } from '@aws-sdk/client-lambda';
-import { intakeOf, isOn } from '../mapping-switch.ts';
-import type { Ops } from '../ops.ts';
-import { lostQueues, pausables, queueDepth } from '../queues.ts';
+import type { Ops } from '../cli/ops.ts';
+import { deadLetterQueues, pausables, queueDepth } from '../deployment/queue-depths.ts';
+import { consumerOf, isOn } from '../pause/consumer.ts';
 import { type Check, ok, some, wrong } from './check.ts';
 
 /** What new functions are made with; older ones still run until AWS retires them, but get no updates. */
@@ -98,8 +98,8 @@ async function checkFunctions(ops: Ops): Promise<Check[]> {
       ({ FunctionName, StateReason, LastUpdateStatusReason }) =>
         `${FunctionName} (${LastUpdateStatusReason ?? StateReason})`,
     );
-  const intakes = await Promise.all(pausables.map((worker) => intakeOf(ops, worker)));
-  const paused = intakes.filter((intake) => !isOn(intake)).map(({ worker }) => worker);
+  const consumers = await Promise.all(pausables.map((worker) => consumerOf(ops, worker)));
+  const paused = consumers.filter((consumer) => !isOn(consumer)).map(({ worker }) => worker);
   return [
     old.length === 0
       ? ok('aws.functions.runtime', `All functions run on ${supportedRuntimes.join(', ')}.`)
@@ -116,7 +116,7 @@ async function checkFunctions(ops: Ops): Promise<Check[]> {
 async function checkQueues(ops: Ops): Promise<Check[]> {
   const { outputs } = await ops.stack();
   const depths = await Promise.all(
-    lostQueues(outputs).map(async (queue) => ({ ...queue, depth: await queueDepth(ops.aws.sqs, queue.url) })),
+    deadLetterQueues(outputs).map(async (queue) => ({ ...queue, depth: await queueDepth(ops.aws.sqs, queue.url) })),
   );
   const held = depths.filter(({ depth }) => depth.waiting + depth.in_flight > 0);
   return [

@@ -1,9 +1,9 @@
 import { TLSSocket } from 'node:tls';
 import type pg from 'pg';
-import { explain } from '../explain.ts';
-import { planMigrate } from '../migrate.ts';
-import type { Ops } from '../ops.ts';
-import { checkSecrets } from '../secrets.ts';
+import type { Ops } from '../cli/ops.ts';
+import { toUserError } from '../cli/user-error.ts';
+import { planMigrate } from '../migrate/migrate.ts';
+import { checkSecrets } from '../secrets/secrets.ts';
 import { type Check, notChecked, ok, some, wrong } from './check.ts';
 
 /** The secret, and the database behind it. `ownerUrl`: who may read which migrations are applied; without it that is not checked. */
@@ -35,7 +35,7 @@ async function checkConnection(ops: Ops): Promise<Check[]> {
     const fix =
       'Check DATABASE_URL (`npm run ops -- secrets`), that the database is up and open to this machine, and its authority: --database-ca.';
     return [
-      wrong('database', `Postgres cannot be reached: ${explain(error)?.message ?? (error as Error).message}`, fix),
+      wrong('database', `Postgres cannot be reached: ${toUserError(error)?.message ?? (error as Error).message}`, fix),
     ];
   } finally {
     await pool?.end();
@@ -97,7 +97,7 @@ async function checkMigrations(ops: Ops, ownerUrl: string | undefined): Promise<
       );
     return ok('database.migrations', `All ${plan.applied.length} migrations are applied.`);
   } catch (error) {
-    const refusal = explain(error);
+    const refusal = toUserError(error);
     return wrong(
       'database.migrations',
       `Cannot be read: ${refusal?.message ?? (error as Error).message}`,

@@ -1,11 +1,11 @@
 import type Stripe from 'stripe';
-import { isKnownApiVersion, pinnedApiVersion } from '../../core/api-version.ts';
-import type { Catalogue } from '../../core/catalogue.ts';
 import { routedEventTypes } from '../../core/event-routes.ts';
-import { explain } from '../explain.ts';
-import type { Ops } from '../ops.ts';
-import { Refusal } from '../refusal.ts';
-import { type DestinationView, destinationOf, viewOf } from '../stripe-destination.ts';
+import type { Catalogue } from '../../core/plans/catalogue.ts';
+import { isKnownApiVersion, pinnedApiVersion } from '../../core/stripe/api-version.ts';
+import type { Ops } from '../cli/ops.ts';
+import { Refusal } from '../cli/refusal.ts';
+import { toUserError } from '../cli/user-error.ts';
+import { type DestinationView, destinationOf, viewOf } from '../destination/stripe-destination.ts';
 import { type Check, ok, some, wrong } from './check.ts';
 
 /** Stripe's end: the key, the event destination, the prices. */
@@ -16,7 +16,7 @@ export async function checkStripe(ops: Ops, catalogue: Catalogue, account: strin
     stripe = await ops.stripe();
     prices = await activePrices(stripe);
   } catch (error) {
-    const refusal = explain(error);
+    const refusal = toUserError(error);
     if (!refusal) throw error;
     return [wrong('stripe.key', refusal.message, refusal.fix)];
   }

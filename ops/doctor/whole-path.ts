@@ -1,9 +1,9 @@
 import { paginateListObjectsV2 } from '@aws-sdk/client-s3';
-import { readObject } from '../audited-events.ts';
-import { explain } from '../explain.ts';
-import type { Ops } from '../ops.ts';
-import { status } from '../status.ts';
-import { destinationOf } from '../stripe-destination.ts';
+import type { Ops } from '../cli/ops.ts';
+import { toUserError } from '../cli/user-error.ts';
+import { readObject } from '../deployment/audited-events.ts';
+import { destinationOf } from '../destination/stripe-destination.ts';
+import { status } from '../status/status.ts';
 import { type Check, ok, wrong } from './check.ts';
 
 /** Stripe says a ping arrives within seconds; a cold audit function and its queue add some. */
@@ -51,7 +51,7 @@ async function checkPing(ops: Ops): Promise<Check> {
       "Look, in this order: the destination above, the bus's metrics, `npm run ops -- redrive` for the audit queues, the log of the audit function.",
     );
   } catch (error) {
-    const refusal = explain(error);
+    const refusal = toUserError(error);
     if (!refusal) throw error;
     return wrong('path.ping', `No ping could be sent: ${refusal.message}`, refusal.fix);
   }

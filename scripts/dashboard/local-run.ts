@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LOCAL_EVENT_SOURCE } from '../../local/synthesise.ts';
-import type { Series } from './metric-book.ts';
+import { LOCAL_EVENT_SOURCE } from '../../local/cloudformation/synthesise.ts';
+import type { Series } from '../../local/cloudwatch/metric-history.ts';
 
 /** Seconds until the demonstration must have ended; it takes well under a minute on a slow machine. */
 const patienceSeconds = 180;

@@ -7,7 +7,7 @@ import {
   type SettledEvent,
 } from '../../core/metrics.ts';
 import type { Outcome } from '../../core/outcome.ts';
-import type { Series } from './metric-book.ts';
+import type { Series } from '../../local/cloudwatch/metric-history.ts';
 
 /**
  * Made-up events, reported as a worker would: enough to see every widget filled when no local run is at hand.

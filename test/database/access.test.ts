@@ -1,6 +1,6 @@
-import { settle } from '../../lambdas/event-door.ts';
+import { settle } from '../../pipeline/process-event.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { envelope, subscriptionEvent, testDoor } from '../support/door.ts';
+import { envelope, subscriptionEvent, testProcessor } from '../support/event-processor.ts';
 
 /** From the attacker's side: what each role of Supabase is refused (design §5). */
 
@@ -12,7 +12,7 @@ beforeAll(async () => {
   db = await freshDatabase();
   for (const [index, user] of [alice, bob].entries()) {
     await settle(
-      testDoor(db.writer),
+      testProcessor(db.writer),
       envelope(
         subscriptionEvent(`evt_${index}`, 'updated', 100, {
           id: `sub_${index}`,

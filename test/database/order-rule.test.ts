@@ -1,6 +1,6 @@
-import { settle } from '../../lambdas/event-door.ts';
+import { settle } from '../../pipeline/process-event.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { envelope, subscriptionEvent, testDoor } from '../support/door.ts';
+import { envelope, subscriptionEvent, testProcessor } from '../support/event-processor.ts';
 
 /** The order rule (design §4), line by line, by hand. The generated proof is in test/properties. */
 
@@ -31,7 +31,7 @@ const planEvents = async () =>
 const event = (id: string, type: string, created: number, object: Parameters<typeof subscriptionEvent>[3] = {}) =>
   subscriptionEvent(`evt_${sub}_${id}`, type, created, { id: sub, customer: cus, ...object });
 const arrive = (stripeEvent: object, more: object = {}, parts = {}) =>
-  settle(testDoor(db.writer, parts), envelope(stripeEvent, more));
+  settle(testProcessor(db.writer, parts), envelope(stripeEvent, more));
 const stripeSays = (object: Parameters<typeof subscriptionEvent>[3]) => ({
   stripe: { subscription: async () => (event('x', 'updated', 0, object) as { data: { object: object } }).data.object },
 });
@@ -53,11 +53,11 @@ it('keeps the subscription we hold when an older event arrives late', async () =
 });
 
 it('calls the same live event again a duplicate, and publishes its plan events again', async () => {
-  const door = testDoor(db.writer);
+  const processor = testProcessor(db.writer);
   const message = envelope(event('a', 'updated', 100));
-  expect((await settle(door, message)).outcome).toBe('applied');
-  expect((await settle(door, message)).outcome).toBe('duplicate');
-  expect(door.published.map(({ id }) => id)).toEqual([door.published[0]!.id, door.published[0]!.id]);
+  expect((await settle(processor, message)).outcome).toBe('applied');
+  expect((await settle(processor, message)).outcome).toBe('duplicate');
+  expect(processor.published.map(({ id }) => id)).toEqual([processor.published[0]!.id, processor.published[0]!.id]);
   expect(await planEvents()).toHaveLength(1);
 });
 

@@ -1,6 +1,6 @@
-import { settle } from '../../lambdas/event-door.ts';
+import { settle } from '../../pipeline/process-event.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { envelope, subscriptionEvent, testDoor } from '../support/door.ts';
+import { envelope, subscriptionEvent, testProcessor } from '../support/event-processor.ts';
 import { checkout, customer, event, invoice } from '../support/stripe-samples.ts';
 
 /** From facts to what the apps see: users, plan states, plan events (design §4). */
@@ -40,7 +40,8 @@ const bill = (id: string, type: string, created: number, more: object = {}) =>
       ...more,
     }),
   );
-const arrive = (stripeEvent: object, more: object = {}) => settle(testDoor(db.writer), envelope(stripeEvent, more));
+const arrive = (stripeEvent: object, more: object = {}) =>
+  settle(testProcessor(db.writer), envelope(stripeEvent, more));
 const plan = async (userId: string | null = user()) =>
   (
     await db.admin.query(
@@ -210,9 +211,9 @@ it('tells of a planned cancellation and of its reversal', async () => {
 });
 
 it('applies an event twenty times at once only once', async () => {
-  const door = testDoor(db.writer);
+  const processor = testProcessor(db.writer);
   const message = envelope(subscription('a', 'updated', 100, { metadata: { user_id: user() } }));
-  const outcomes = (await Promise.all(Array.from({ length: 20 }, () => settle(door, message)))).map(
+  const outcomes = (await Promise.all(Array.from({ length: 20 }, () => settle(processor, message)))).map(
     ({ outcome }) => outcome,
   );
   expect(outcomes.filter((outcome) => outcome === 'applied')).toHaveLength(1);

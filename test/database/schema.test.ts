@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { applyMigrations, migrationStatus, readMigrations } from '../../adapters/migrations.ts';
+import { applyMigrations, migrationStatus, readMigrations } from '../../adapters/postgres/migrations.ts';
 import { describeSchema } from '../../scripts/describe-schema.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { chmodSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import type pg from 'pg';
-import { connectionOptions, connectPool, databaseError } from '../../adapters/postgres.ts';
-import type { PostgresServer } from '../../local/postgres-server.ts';
-import { startPostgres } from '../../local/postgres-server.ts';
+import { connectionOptions, connectPool, databaseError } from '../../adapters/postgres/pool.ts';
+import type { PostgresServer } from '../../local/backends/postgres-server.ts';
+import { startPostgres } from '../../local/backends/postgres-server.ts';
 import { anotherAuthority, authority, serverCertificate, serverKey } from './tls-fixtures.ts';
 
 /**

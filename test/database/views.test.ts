@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { settle } from '../../lambdas/event-door.ts';
+import { settle } from '../../pipeline/process-event.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { envelope, subscriptionEvent, testDoor } from '../support/door.ts';
+import { envelope, subscriptionEvent, testProcessor } from '../support/event-processor.ts';
 import { charge, checkout, dispute, event, refund } from '../support/stripe-samples.ts';
 
 /** What finance and support read: by hand, and on generated data against sums made here. */
@@ -14,7 +14,7 @@ afterEach(() => db.close());
 
 const day = (index: number) => Date.UTC(2026, 9, 1 + index) / 1000;
 const arrive = (stripeEvent: object, worker: 'payments' | 'billing' = 'payments', livemode = false) =>
-  settle(testDoor(db.writer, { worker, livemode }), envelope({ ...stripeEvent, livemode }));
+  settle(testProcessor(db.writer, { worker, livemode }), envelope({ ...stripeEvent, livemode }));
 const rows = async (sql: string) => (await db.admin.query(sql)).rows;
 const revenue = () =>
   rows(

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { EventBridgeClient, PutPartnerEventsCommand } from '@aws-sdk/client-eventbridge';
 import pg from 'pg';
-import { startPostgres } from '../../local/postgres-server.ts';
+import { startPostgres } from '../../local/backends/postgres-server.ts';
 import { pricesOf, startStripeServer } from '../ops/stripe-server.ts';
-import { catalogue } from '../support/door.ts';
+import { catalogue } from '../support/event-processor.ts';
 import { account, region, startEmulator } from './emulator.ts';
 
 export const root = join(import.meta.dirname, '../..');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { envelope, subscriptionEvent } from '../support/door.ts';
+import { envelope, subscriptionEvent } from '../support/event-processor.ts';
 import { checkout, event, invoice, paymentIntent } from '../support/stripe-samples.ts';
 import { type Deployment, type Ran, root, stackName, target } from './deployment.ts';
 import { region } from './emulator.ts';

@@ -8,11 +8,11 @@ import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { CreateQueueCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { eventRoutes, routedEventTypes } from '../../core/event-routes.ts';
 import { writeBundle } from '../../lib/handler-code.ts';
-import { type AwsParts, LOCAL_CREDENTIALS, startAwsParts } from '../../local/aws-parts.ts';
-import { startStandIn } from '../../local/aws-stand-in.ts';
+import { startStandIn } from '../../local/backends/aws-endpoint.ts';
+import { type AwsParts, LOCAL_CREDENTIALS, startAwsParts } from '../../local/backends/sqs-s3-dynamodb.ts';
 import { Shutdown } from '../../local/shutdown.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { catalogue, envelope, source, subscriptionEvent } from '../support/door.ts';
+import { catalogue, envelope, source, subscriptionEvent } from '../support/event-processor.ts';
 import { event, sampleOf } from '../support/stripe-samples.ts';
 
 /** The bundles that are deployed, one invocation at a time, on real queues, table, bucket and database. */

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { PlanEvent } from '../../core/plan-event.ts';
+import type { PlanEvent } from '../../core/plans/plan-event.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { envelope, subscriptionEvent } from '../support/door.ts';
+import { envelope, subscriptionEvent } from '../support/event-processor.ts';
 
 /** "Process killed before, during or after the commit: the retry completes it; nothing doubled, nothing lost" (design §10). */
 

@@ -5,15 +5,15 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import type { SQSRecord } from 'aws-lambda';
 import pg from 'pg';
-import { applyMigrations } from '../../adapters/migrations.ts';
-import { planStore } from '../../adapters/plan-store.ts';
-import { connectPool } from '../../adapters/postgres.ts';
+import { applyMigrations } from '../../adapters/postgres/migrations.ts';
+import { planStore } from '../../adapters/postgres/plan-store.ts';
+import { connectPool } from '../../adapters/postgres/pool.ts';
 import { PipelineError } from '../../core/errors.ts';
-import { settleBatch } from '../../lambdas/batch.ts';
-import { settle } from '../../lambdas/event-door.ts';
-import type { PostgresServer } from '../../local/postgres-server.ts';
-import { startPostgres } from '../../local/postgres-server.ts';
-import { envelope, subscriptionEvent, testDoor } from '../support/door.ts';
+import type { PostgresServer } from '../../local/backends/postgres-server.ts';
+import { startPostgres } from '../../local/backends/postgres-server.ts';
+import { processBatch } from '../../pipeline/process-batch.ts';
+import { settle } from '../../pipeline/process-event.ts';
+import { envelope, subscriptionEvent, testProcessor } from '../support/event-processor.ts';
 
 /** The database refusing, slow, failing over, deadlocking; the app bus and Stripe failing (design §10). A server of this file's own. */
 
@@ -49,19 +49,19 @@ const status = async () =>
 
 it('waits while the database is down, and settles on the same pool when it is back', async () => {
   await server.stop('immediate');
-  await expect(settle(testDoor(writer), message())).rejects.toEqual(later('database_unreachable'));
+  await expect(settle(testProcessor(writer), message())).rejects.toEqual(later('database_unreachable'));
   await server.start();
-  expect((await settle(testDoor(writer), message())).outcome).toBe('applied');
+  expect((await settle(testProcessor(writer), message())).outcome).toBe('applied');
 });
 
 it('waits when the server goes away in the middle of a call, and nothing is half done', async () => {
-  await settle(testDoor(writer), message());
+  await settle(testProcessor(writer), message());
   // The customer's lock held by somebody else: our call hangs in it, then the server crashes.
   const holder = await admin.connect();
   holder.on('error', () => {});
   await holder.query('begin');
   await holder.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`cus_${n}`]);
-  const pending = settle(testDoor(writer), message('b', 101));
+  const pending = settle(testProcessor(writer), message('b', 101));
   const failed = expect(pending).rejects.toEqual(later(/^database_/));
   await waitFor(
     async () =>
@@ -72,26 +72,26 @@ it('waits when the server goes away in the middle of a call, and nothing is half
   await failed;
   holder.release(true);
   await server.start();
-  expect((await settle(testDoor(writer), message('b', 101))).outcome).toBe('applied');
+  expect((await settle(testProcessor(writer), message('b', 101))).outcome).toBe('applied');
 });
 
 it('waits while the database only reads (a failover under way)', async () => {
   await admin.query('alter role stripe_writer set default_transaction_read_only = on');
   const readOnly = connectPool(server.url.replace('postgres@', 'stripe_writer@'), null, 1);
   try {
-    await expect(settle(testDoor(readOnly), message())).rejects.toEqual(later('database_25006'));
+    await expect(settle(testProcessor(readOnly), message())).rejects.toEqual(later('database_25006'));
   } finally {
     await admin.query('alter role stripe_writer reset default_transaction_read_only');
     await readOnly.end();
   }
-  expect((await settle(testDoor(writer), message())).outcome).toBe('applied');
+  expect((await settle(testProcessor(writer), message())).outcome).toBe('applied');
 });
 
 it('waits when the pooler has no connection left', async () => {
   await admin.query('alter role stripe_writer connection limit 0');
   const crowded = connectPool(server.url.replace('postgres@', 'stripe_writer@'), null, 1);
   try {
-    await expect(settle(testDoor(crowded), message())).rejects.toEqual(later('database_53300'));
+    await expect(settle(testProcessor(crowded), message())).rejects.toEqual(later('database_53300'));
   } finally {
     await admin.query('alter role stripe_writer connection limit -1');
     await crowded.end();
@@ -105,7 +105,7 @@ it('gives up on a database that hangs before the function times out', async () =
   try {
     await holder.query('begin');
     await holder.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`cus_${n}`]);
-    await expect(settle(testDoor(impatient), message())).rejects.toEqual(later('database_57014'));
+    await expect(settle(testProcessor(impatient), message())).rejects.toEqual(later('database_57014'));
   } finally {
     await holder.query('rollback');
     holder.release();
@@ -121,7 +121,7 @@ it('waits when the network swallows everything', async () => {
   const { port } = hole.address() as AddressInfo;
   const lost = new pg.Pool({ host: '127.0.0.1', port, user: 'x', database: 'x', connectionTimeoutMillis: 300 });
   try {
-    await expect(settle(testDoor(lost), message())).rejects.toEqual(later('database_unreachable'));
+    await expect(settle(testProcessor(lost), message())).rejects.toEqual(later('database_unreachable'));
   } finally {
     for (const socket of sockets) socket.destroy();
     hole.close();
@@ -130,13 +130,13 @@ it('waits when the network swallows everything', async () => {
 });
 
 it('waits after a deadlock, which Postgres breaks, and settles at the next attempt', async () => {
-  await settle(testDoor(writer), message());
+  await settle(testProcessor(writer), message());
   // Somebody's manual update in the opposite order: a row first, then the customer's lock.
   const other = await admin.connect();
   await other.query('begin');
   await other.query(`set local deadlock_timeout = '10s'`);
   await other.query('update billing.subscriptions set quantity = 1 where subscription_id = $1', [`sub_${n}`]);
-  const first = settle(testDoor(writer), message('b', 101));
+  const first = settle(testProcessor(writer), message('b', 101));
   const failed = expect(first).rejects.toEqual(later('database_40P01'));
   await waitFor(
     async () =>
@@ -148,14 +148,14 @@ it('waits after a deadlock, which Postgres breaks, and settles at the next attem
   await held;
   await other.query('rollback');
   other.release();
-  expect((await settle(testDoor(writer), message('b', 101))).outcome).toBe('applied');
+  expect((await settle(testProcessor(writer), message('b', 101))).outcome).toBe('applied');
 });
 
 it('never tries again what the database will always refuse, and notes it as parked', async () => {
   await admin.query(`create function billing.refuse() returns trigger language plpgsql as $$ begin raise exception 'no' using errcode = '23514'; end $$;
     create trigger refuse before insert on billing.subscriptions for each row when (new.subscription_id = 'sub_${n}') execute function billing.refuse()`);
   try {
-    await expect(settle(testDoor(writer), message())).rejects.toMatchObject({
+    await expect(settle(testProcessor(writer), message())).rejects.toMatchObject({
       retry: 'never',
       code: 'database_23514',
       message: expect.not.stringMatching('sub_'),
@@ -166,14 +166,14 @@ it('never tries again what the database will always refuse, and notes it as park
 });
 
 it('keeps the database right while the app bus is down, and publishes when it is back', async () => {
-  const down = testDoor(writer, {
+  const down = testProcessor(writer, {
     publish: async () => {
       throw new PipelineError('app_bus_unavailable', 'later', 'down');
     },
   });
   await expect(settle(down, message())).rejects.toEqual(later('app_bus_unavailable'));
   expect(await status()).toBe('active');
-  const up = testDoor(writer);
+  const up = testProcessor(writer);
   expect((await settle(up, message())).outcome).toBe('duplicate');
   expect(up.published).toMatchObject([{ event_type: 'SUBSCRIPTION_ACTIVATED' }]);
 });
@@ -186,10 +186,12 @@ it('lets a later event overtake one that waits for Stripe, which makes the quest
       },
     },
   };
-  await settle(testDoor(writer), message('a', 100));
-  await expect(settle(testDoor(writer, throttled), message('b', 100, 'past_due'))).rejects.toEqual(later('stripe_429'));
-  expect((await settle(testDoor(writer, throttled), message('c', 101))).outcome).toBe('applied');
-  expect((await settle(testDoor(writer, throttled), message('b', 100, 'past_due'))).outcome).toBe('stale');
+  await settle(testProcessor(writer), message('a', 100));
+  await expect(settle(testProcessor(writer, throttled), message('b', 100, 'past_due'))).rejects.toEqual(
+    later('stripe_429'),
+  );
+  expect((await settle(testProcessor(writer, throttled), message('c', 101))).outcome).toBe('applied');
+  expect((await settle(testProcessor(writer, throttled), message('b', 100, 'past_due'))).outcome).toBe('stale');
 });
 
 it('settles good records beside poison ones in one batch', async () => {
@@ -209,10 +211,10 @@ it('settles good records beside poison ones in one batch', async () => {
     (body, index) =>
       ({ messageId: String(index), body, attributes: { ApproximateReceiveCount: '1' } }) as unknown as SQSRecord,
   );
-  const door = testDoor(writer);
-  const { batchItemFailures } = await settleBatch(
+  const processor = testProcessor(writer);
+  const { batchItemFailures } = await processBatch(
     records,
-    ({ body }) => settle(door, body),
+    ({ body }) => settle(processor, body),
     { defer: async () => {}, park: async ({ messageId }, { code }) => void parked.push(`${messageId} ${code}`) },
     { settled: () => {}, parked: () => {}, deferred: () => {} },
   );
@@ -243,7 +245,7 @@ it('redrives a parked event after the fix: the ledger does not call it a duplica
     },
     null,
   );
-  expect((await settle(testDoor(writer), message())).outcome).toBe('applied');
+  expect((await settle(testProcessor(writer), message())).outcome).toBe('applied');
   expect((await admin.query('select outcome from billing.events where event_id = $1', [`evt_${n}_a`])).rows).toEqual([
     { outcome: 'applied' },
   ]);

@@ -1,10 +1,10 @@
 import type Stripe from 'stripe';
-import { planStore } from '../../adapters/plan-store.ts';
+import { planStore } from '../../adapters/postgres/plan-store.ts';
 import type { Worker } from '../../core/event-routes.ts';
-import { settle } from '../../lambdas/event-door.ts';
-import { questionFor, reconcile } from '../../lambdas/reconcile/reconcile.ts';
+import { settle } from '../../pipeline/process-event.ts';
+import { questionFor, reconcile } from '../../pipeline/reconcile.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { catalogue, envelope, source, subscriptionEvent, testDoor } from '../support/door.ts';
+import { catalogue, envelope, source, subscriptionEvent, testProcessor } from '../support/event-processor.ts';
 
 /** "Stripe lost or never sent an event: the reconcile run finds and heals it" (design §10). */
 
@@ -67,16 +67,16 @@ async function run(stripe: { events?: Stripe.Event[]; subscriptions: Stripe.Subs
     now,
     enqueue: async (worker, envelopes) => void queued.push(...envelopes.map((each) => ({ worker, envelope: each }))),
   });
-  const door = testDoor(db.writer, { stripe: { subscription: (id) => lists.subscriptions.retrieve(id) } });
+  const processor = testProcessor(db.writer, { stripe: { subscription: (id) => lists.subscriptions.retrieve(id) } });
   const outcomes = [];
   for (const { worker, envelope: each } of queued)
-    outcomes.push(`${worker} ${(await settle({ ...door, worker }, JSON.stringify(each))).outcome}`);
+    outcomes.push(`${worker} ${(await settle({ ...processor, worker }, JSON.stringify(each))).outcome}`);
   return { report, outcomes };
 }
 
 it('finds nothing where nothing is missing', async () => {
   const created = event('a', 'created', now - 10 * hour);
-  await settle(testDoor(db.writer), envelope(created));
+  await settle(testProcessor(db.writer), envelope(created));
   const { report, outcomes } = await run({ events: [created], subscriptions: [objectOf(created)] });
   expect(report).toEqual({
     eventsCompared: 1,
@@ -91,7 +91,7 @@ it('finds nothing where nothing is missing', async () => {
 it('heals a missed event with that event itself, in its own second', async () => {
   const created = event('a', 'created', now - 10 * hour);
   const missed = event('b', 'updated', now - 9 * hour, { price: 'price_premium_plus_monthly_eur' });
-  await settle(testDoor(db.writer), envelope(created));
+  await settle(testProcessor(db.writer), envelope(created));
   const { report, outcomes } = await run({ events: [missed, created], subscriptions: [objectOf(missed)] });
   expect(report.missedEvents).toEqual([missed.id]);
   expect(outcomes).toEqual(['billing applied']);
@@ -100,7 +100,7 @@ it('heals a missed event with that event itself, in its own second', async () =>
 });
 
 it('heals a missed deletion that Stripe lists no event of any more', async () => {
-  await settle(testDoor(db.writer), envelope(event('a', 'created', now - 1000 * hour)));
+  await settle(testProcessor(db.writer), envelope(event('a', 'created', now - 1000 * hour)));
   const gone = objectOf(event('x', 'deleted', 0, { status: 'canceled' }));
   const { report, outcomes } = await run({ subscriptions: [gone] });
   expect(report.drifted).toEqual([{ subscription_id: ids.id, fields: ['status'] }]);
@@ -117,7 +117,7 @@ it('finds a subscription that we never heard of', async () => {
 
 it('heals a wrong field, and what an unknown price had left once the catalogue has it', async () => {
   const created = event('a', 'created', now - 10 * hour, { price: 'price_premium_monthly_eur' });
-  await settle(testDoor(db.writer, { catalogue: { plans: [] } }), envelope(created));
+  await settle(testProcessor(db.writer, { catalogue: { plans: [] } }), envelope(created));
   expect(await row()).toMatchObject({ plan_id: null });
   const { report } = await run({ events: [created], subscriptions: [objectOf(created)] });
   expect(report.drifted).toEqual([{ subscription_id: ids.id, fields: ['plan_id', 'tier', 'grace_days'] }]);
@@ -127,7 +127,7 @@ it('heals a wrong field, and what an unknown price had left once the catalogue h
 it('leaves alone what is still on its way', async () => {
   const created = event('a', 'created', now - 10 * hour);
   const fresh = event('b', 'updated', now - 60, { status: 'past_due' });
-  await settle(testDoor(db.writer), envelope(created));
+  await settle(testProcessor(db.writer), envelope(created));
   const { report } = await run({ events: [fresh, created], subscriptions: [objectOf(fresh)] });
   expect(report).toMatchObject({ missedEvents: [], drifted: [] });
 });
@@ -135,27 +135,29 @@ it('leaves alone what is still on its way', async () => {
 it('does nothing twice when the same run is tried again', async () => {
   const { id, customer } = ids;
   const question = JSON.stringify(questionFor({ source, runId: 'run-9', now }, { id, customer, livemode: false }));
-  const door = testDoor(db.writer, { stripe: { subscription: async () => objectOf(event('x', 'updated', 0)) } });
-  expect((await settle(door, question)).outcome).toBe('refetched');
-  expect((await settle(door, question)).outcome).toBe('duplicate');
+  const processor = testProcessor(db.writer, {
+    stripe: { subscription: async () => objectOf(event('x', 'updated', 0)) },
+  });
+  expect((await settle(processor, question)).outcome).toBe('refetched');
+  expect((await settle(processor, question)).outcome).toBe('duplicate');
   expect(await origins()).toEqual(['SUBSCRIPTION_ACTIVATED reconcile']);
 });
 
 it('lets a newer event win over the answer it fetched before', async () => {
-  await settle(testDoor(db.writer), envelope(event('a', 'created', now - 10 * hour)));
+  await settle(testProcessor(db.writer), envelope(event('a', 'created', now - 10 * hour)));
   const old = objectOf(event('x', 'updated', 0, { status: 'past_due' }));
   const question = JSON.stringify(
     questionFor({ source, runId: 'run-8', now }, { id: ids.id, customer: ids.customer, livemode: false }),
   );
-  const door = testDoor(db.writer, {
+  const processor = testProcessor(db.writer, {
     stripe: {
       subscription: async () => {
-        await settle(testDoor(db.writer), envelope(event('c', 'updated', now - 9 * hour)));
+        await settle(testProcessor(db.writer), envelope(event('c', 'updated', now - 9 * hour)));
         return old;
       },
     },
   });
-  expect((await settle(door, question)).outcome).toBe('stale');
+  expect((await settle(processor, question)).outcome).toBe('stale');
   expect(await row()).toMatchObject({ status: 'active' });
 });
 

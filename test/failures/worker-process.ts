@@ -7,10 +7,10 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Context } from 'aws-lambda';
 import pg from 'pg';
-import { onceByDynamoDb } from '../../adapters/once.ts';
-import { planStore } from '../../adapters/plan-store.ts';
-import { settle } from '../../lambdas/event-door.ts';
-import { testDoor } from '../support/door.ts';
+import { dynamoDbIdempotency } from '../../adapters/aws/idempotency.ts';
+import { planStore } from '../../adapters/postgres/plan-store.ts';
+import { settle } from '../../pipeline/process-event.ts';
+import { testProcessor } from '../support/event-processor.ts';
 
 const { step, message, databaseUrl, dynamoUrl, appBusUrl } = JSON.parse(process.argv[2]!);
 const die = () => process.kill(process.pid, 'SIGKILL');
@@ -40,7 +40,7 @@ if (step === 'before the idempotency record is completed') {
     { step: 'build' },
   );
 }
-const { once, registerContext } = onceByDynamoDb(dynamo, 'idempotency', 'billing');
+const { idempotently, registerContext } = dynamoDbIdempotency(dynamo, 'idempotency', 'billing');
 // The record is free again after what was left of the invocation: 150 ms here, 30 s in Lambda.
 registerContext({ getRemainingTimeInMillis: () => 150 } as Context);
 
@@ -57,8 +57,8 @@ const query = async (text: string, values: unknown[]) => {
   die();
   return client.query('commit');
 };
-const door = testDoor(pool, {
-  once,
+const processor = testProcessor(pool, {
+  idempotently,
   store: planStore({ query } as never),
   publish: async (planEvents) => {
     if (step === 'before publishing') die();
@@ -66,6 +66,6 @@ const door = testDoor(pool, {
     if (step === 'after publishing') die();
   },
 });
-const { outcome } = await settle(door, message);
+const { outcome } = await settle(processor, message);
 await pool.end();
 console.log(outcome);

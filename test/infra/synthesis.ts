@@ -6,7 +6,7 @@ import { Template } from 'aws-cdk-lib/assertions';
 import { readSettings, type Settings } from '../../lib/settings.ts';
 import { StripePipelineStack } from '../../lib/stripe-pipeline-stack.ts';
 
-export const root = join(import.meta.dirname, '..', '..');
+export const root = join(import.meta.dirname, '../..');
 export const eventSource = 'aws.partner/stripe.com/ed_61abc';
 
 export interface Resource {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { alarmStates } from '../../local/cloudwatch/alarm-states.ts';
+import { MetricHistory, type Series } from '../../local/cloudwatch/metric-history.ts';
 import { premiumMonthly } from '../../local/demonstration/prices.ts';
-import { alarmStates } from '../../scripts/dashboard/alarm-states.ts';
-import { MetricBook, type Series } from '../../scripts/dashboard/metric-book.ts';
 import { type LocalRun, startLocalRun } from '../pipeline/local-run.ts';
 import { day, stripeAccount } from '../pipeline/stripe-lives.ts';
 import { synthesise } from './synthesis.ts';
@@ -45,7 +45,7 @@ async function watching() {
         points: [{ at, values: [visible] }],
       }),
     );
-    return new MetricBook([...series, ...depths]);
+    return new MetricHistory([...series, ...depths]);
   };
   const watch = {
     async firing(): Promise<string[]> {

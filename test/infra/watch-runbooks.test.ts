@@ -2,10 +2,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { alarmKinds } from '../../lib/watch/planned-alarm.ts';
-import type { Perform } from '../../ops/arguments.ts';
-import { goingLive } from '../../ops/commands/going-live.ts';
-import { repairing } from '../../ops/commands/repairing.ts';
-import { somethingWrong } from '../../ops/commands/something-wrong.ts';
+import type { AddAction } from '../../ops/cli/arguments.ts';
+import { goingLive } from '../../ops/cli/going-live.ts';
+import { repairing } from '../../ops/cli/repairing.ts';
+import { somethingWrong } from '../../ops/cli/something-wrong.ts';
 import { root } from './synthesis.ts';
 
 const folder = join(root, 'docs', 'runbooks');
@@ -44,7 +44,7 @@ it.each(runbooks)('$file tells only commands that the operators’ CLI takes', a
 async function parsed(command: string): Promise<string | undefined> {
   const nothing = (registered: Command) => registered.action(() => {});
   const program = new Command().option('--env <name>').option('--app <name>').exitOverride();
-  for (const register of [goingLive, somethingWrong, repairing]) register(program, nothing as unknown as Perform);
+  for (const register of [goingLive, somethingWrong, repairing]) register(program, nothing as unknown as AddAction);
   for (const one of everyCommand(program))
     one.exitOverride().configureOutput({ writeErr: () => {}, writeOut: () => {} });
   const words = command

@@ -1,9 +1,9 @@
 import { type Measurement, metrics } from '../../core/metrics.ts';
-import type { Template } from '../../local/synthesise.ts';
-import { type AlarmState, alarmStates } from '../../scripts/dashboard/alarm-states.ts';
-import { MetricBook, type MetricName, type Series } from '../../scripts/dashboard/metric-book.ts';
-import { dashboardOf, type StackDashboard } from '../../scripts/dashboard/stack-dashboard.ts';
-import { metricsIn } from '../../scripts/dashboard/widget-lines.ts';
+import type { Template } from '../../local/cloudformation/synthesise.ts';
+import { type AlarmState, alarmStates } from '../../local/cloudwatch/alarm-states.ts';
+import { MetricHistory, type MetricName, type Series } from '../../local/cloudwatch/metric-history.ts';
+import { dashboardOf, type StackDashboard } from '../../local/cloudwatch/stack-dashboard.ts';
+import { metricsIn } from '../../local/cloudwatch/widget-lines.ts';
 import { type Resource, type Synthesis, synthesise } from './synthesis.ts';
 
 /** `failed-billing` of `huntaze-stripe-failed-billing-dev`. */
@@ -53,7 +53,7 @@ export function alarmsThatFire(measurements: readonly Measurement[], more: reado
       points: [{ at, values: [value] }],
     }),
   );
-  const book = new MetricBook(merged([...ours, ...more]));
+  const book = new MetricHistory(merged([...ours, ...more]));
   const states = alarmStates(alarms, book, book.span);
   const fires = alarms.filter(({ logicalId }) => states.get(logicalId) === ('ALARM' satisfies AlarmState));
   // The two halves of a burn rate tell nobody by themselves.

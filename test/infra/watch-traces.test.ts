@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { traced, traceEvent, traceHeader } from '../../adapters/traces.ts';
+import { traced, traceEvent, traceHeader } from '../../adapters/aws/xray.ts';
 
 /** What X-Ray's daemon would hear. */
 let daemon: Socket;

@@ -1,7 +1,7 @@
-import { planStore } from '../../adapters/plan-store.ts';
-import { settle } from '../../lambdas/event-door.ts';
+import { planStore } from '../../adapters/postgres/plan-store.ts';
+import { settle } from '../../pipeline/process-event.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { envelope, subscriptionEvent, testDoor } from '../support/door.ts';
+import { envelope, subscriptionEvent, testProcessor } from '../support/event-processor.ts';
 import { type Pipeline, source, startPipeline } from './pipeline.ts';
 
 let pipeline: Pipeline;
@@ -11,7 +11,7 @@ beforeEach(async () => {
   database = await freshDatabase();
   pipeline.aws.secret = JSON.stringify({ DATABASE_URL: database.writerUrl, STRIPE_SECRET_KEY: pipeline.stripe.key });
   await settle(
-    { ...testDoor(database.writer), source },
+    { ...testProcessor(database.writer), source },
     envelope(subscriptionEvent('evt_1', 'updated', started), { source }),
   );
   theirs({});
@@ -35,7 +35,7 @@ function theirs(object: Parameters<typeof subscriptionEvent>[3]): void {
 /** Plays the billing worker: settles what lies in its queue, asking the server of Stripe's shape. */
 async function work(): Promise<number> {
   const door = {
-    ...testDoor(database.writer),
+    ...testProcessor(database.writer),
     source,
     store: planStore(database.writer),
     stripe: { subscription: async (id: string) => pipeline.stripe.subscriptions.get(id) },

@@ -1,10 +1,10 @@
 import { routedEventTypes } from '../../core/event-routes.ts';
-import { connectAws } from '../../ops/aws.ts';
+import { createOps } from '../../ops/cli/ops.ts';
+import { connectAws } from '../../ops/deployment/aws.ts';
 import type { Check } from '../../ops/doctor/check.ts';
-import { doctor } from '../../ops/doctor.ts';
-import { createOps } from '../../ops/ops.ts';
+import { doctor } from '../../ops/doctor/doctor.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { envelope } from '../support/door.ts';
+import { envelope } from '../support/event-processor.ts';
 import { type Pipeline, region, startPipeline } from './pipeline.ts';
 
 let pipeline: Pipeline;

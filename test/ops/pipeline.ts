@@ -12,11 +12,11 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { buildApp } from 'fauxqs';
-import { connectAws } from '../../ops/aws.ts';
-import { ops } from '../../ops/command-line.ts';
-import type { Patience } from '../../ops/replay-run.ts';
-import type { Terminal } from '../../ops/terminal.ts';
-import { catalogue } from '../support/door.ts';
+import { ops } from '../../ops/cli/command-line.ts';
+import type { Terminal } from '../../ops/cli/terminal.ts';
+import { connectAws } from '../../ops/deployment/aws.ts';
+import type { ProgressReporter } from '../../ops/replay/run.ts';
+import { catalogue } from '../support/event-processor.ts';
 import { startAwsServer } from './aws-server.ts';
 import { pricesOf, startStripeServer } from './stripe-server.ts';
 
@@ -135,7 +135,7 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
   /** What a person answers, in order; none: nobody is there. */
   let answers: string[] | undefined;
   let now: Date | undefined;
-  let patience: Partial<Patience> = {};
+  let reporter: Partial<ProgressReporter> = {};
   const variables: Record<string, string> = { STRIPE_API_BASE: stripe.url };
   // The SDK reads these from the process; a test never uses a person's own.
   Object.assign(process.env, credentials);
@@ -158,8 +158,8 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
     at(time: Date | undefined) {
       now = time;
     },
-    waiting(parts: Partial<Patience>) {
-      patience = parts;
+    waiting(parts: Partial<ProgressReporter>) {
+      reporter = parts;
     },
     /** `npm run ops -- <args>` in this process. */
     async run(...args: string[]): Promise<Ran> {
@@ -171,12 +171,12 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
         colour: false,
         ask: async () => answers?.shift() ?? '',
         askSecret: async () => answers?.shift() ?? '',
-        patience: () => ({
+        progress: () => ({
           wait: async () => false,
           ask: async () => 'go on',
           progress: () => {},
           done: () => {},
-          ...patience,
+          ...reporter,
         }),
       };
       const argv = ['--env', environment, '--region', region, ...args];

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
-import { envelope, subscriptionEvent } from '../support/door.ts';
+import { envelope, subscriptionEvent } from '../support/event-processor.ts';
 import { event, invoice } from '../support/stripe-samples.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
 

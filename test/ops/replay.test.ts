@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { envelope, subscriptionEvent } from '../support/door.ts';
+import { envelope, subscriptionEvent } from '../support/event-processor.ts';
 import { event, invoice, paymentIntent } from '../support/stripe-samples.ts';
 import { type Pipeline, source, startPipeline } from './pipeline.ts';
 
@@ -87,10 +87,10 @@ describe('the plan', () => {
 
   it('says that nothing would change where the rows are right already', async () => {
     await audited();
-    const { planStore } = await import('../../adapters/plan-store.ts');
-    const { settle } = await import('../../lambdas/event-door.ts');
-    const { testDoor } = await import('../support/door.ts');
-    const door = { ...testDoor(database.writer), source, store: planStore(database.writer) };
+    const { planStore } = await import('../../adapters/postgres/plan-store.ts');
+    const { settle } = await import('../../pipeline/process-event.ts');
+    const { testProcessor } = await import('../support/event-processor.ts');
+    const door = { ...testProcessor(database.writer), source, store: planStore(database.writer) };
     await settle(door, envelope(subscriptionEvent('evt_created', 'created', started), { source }));
     await settle(door, envelope(subscriptionEvent('evt_active', 'updated', started + 60), { source }));
     const { out } = await replay('--rules', 'billing');
@@ -101,10 +101,10 @@ describe('the plan', () => {
 
   it('shows what a replay would repair: the plan that a bug left unknown', async () => {
     await audited();
-    const { settle } = await import('../../lambdas/event-door.ts');
-    const { testDoor } = await import('../support/door.ts');
+    const { settle } = await import('../../pipeline/process-event.ts');
+    const { testProcessor } = await import('../support/event-processor.ts');
     await settle(
-      { ...testDoor(database.writer), source },
+      { ...testProcessor(database.writer), source },
       envelope(subscriptionEvent('evt_active', 'updated', started + 60), { source }),
     );
     await database.admin.query('update billing.subscriptions set plan_id = null, tier = null');

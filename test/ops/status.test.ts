@@ -1,4 +1,4 @@
-import { judge, type Status } from '../../ops/status.ts';
+import { judge, type Status } from '../../ops/status/status.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
 
 let pipeline: Pipeline;

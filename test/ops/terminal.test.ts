@@ -1,33 +1,33 @@
-import { localCodeVersion } from '../../ops/code-version.ts';
-import { processTerminal } from '../../ops/terminal.ts';
+import { processTerminal } from '../../ops/cli/terminal.ts';
+import { localCodeVersion } from '../../ops/deployment/code-version.ts';
 
 describe('where nobody can be asked', () => {
   it('stops waiting on Ctrl-C, and cancels what it started', async () => {
-    const patience = processTerminal().patience();
+    const reporter = processTerminal().progress();
     try {
-      const waited = patience.wait(60_000);
+      const waited = reporter.wait(60_000);
       process.emit('SIGINT');
       expect(await waited).toBe(true);
-      expect(await patience.ask()).toBe('cancel');
-      expect(await patience.wait(1)).toBe(false);
+      expect(await reporter.ask()).toBe('cancel');
+      expect(await reporter.wait(1)).toBe(false);
     } finally {
-      patience.done();
+      reporter.done();
     }
   });
 
   it('notices a Ctrl-C that came while it was busy', async () => {
-    const patience = processTerminal().patience();
+    const reporter = processTerminal().progress();
     try {
       process.emit('SIGTERM');
-      expect(await patience.wait(60_000)).toBe(true);
+      expect(await reporter.wait(60_000)).toBe(true);
     } finally {
-      patience.done();
+      reporter.done();
     }
   });
 
   it('lets Ctrl-C through again once it is done', () => {
     const before = process.listenerCount('SIGINT');
-    processTerminal().patience().done();
+    processTerminal().progress().done();
     expect(process.listenerCount('SIGINT')).toBe(before);
   });
 });

@@ -1,6 +1,6 @@
-import { readBlueprint } from '../../local/blueprint.ts';
-import type { Template } from '../../local/synthesise.ts';
-import { workLines } from '../../local/work-kinds.ts';
+import { readBlueprint } from '../../local/cloudformation/blueprint.ts';
+import type { Template } from '../../local/cloudformation/synthesise.ts';
+import { workLines } from '../../local/work-lines.ts';
 import { minimalTemplate, synthesised } from './minimal-template.ts';
 
 const read = (
@@ -63,7 +63,7 @@ describe('the blueprint', () => {
     expect(line).toMatchObject({
       kind: 'worker',
       failedQueueName: 'failed',
-      lostQueueNames: ['failed', 'stack-Undelivered'],
+      deadLetterQueueNames: ['failed', 'stack-Undelivered'],
     });
   });
 

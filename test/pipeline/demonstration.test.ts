@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import pg from 'pg';
-import { prepareDemonstration } from '../../local/demonstration.ts';
+import { prepareDemonstration } from '../../local/demonstration/demonstration.ts';
 import { spawnLocalRun } from './local-run.ts';
 
 describe('the demonstration', () => {

@@ -1,7 +1,7 @@
 import { type SendMessageBatchCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
-import { readBlueprint } from '../../local/blueprint.ts';
-import { envelopeOf } from '../../local/envelope.ts';
-import { EventBus } from '../../local/event-bus.ts';
+import { readBlueprint } from '../../local/cloudformation/blueprint.ts';
+import { EventBus } from '../../local/eventbridge/event-bus.ts';
+import { envelopeOf } from '../../local/eventbridge/event-envelope.ts';
 import { minimalTemplate, synthesised } from './minimal-template.ts';
 
 interface Sent {

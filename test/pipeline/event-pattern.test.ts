@@ -1,4 +1,4 @@
-import { compilePattern } from '../../local/event-pattern.ts';
+import { compilePattern } from '../../local/eventbridge/event-pattern.ts';
 
 /** Expected by hand, from the documented semantics: docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html */
 const event = {

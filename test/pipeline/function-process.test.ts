@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { FunctionBlueprint } from '../../local/blueprint.ts';
-import { FunctionProcess } from '../../local/function-process.ts';
+import type { FunctionBlueprint } from '../../local/cloudformation/blueprint.ts';
+import { FunctionProcess } from '../../local/lambda/function-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stripe-eventbridge-function-'));
 afterAll(() => rmSync(folder, { recursive: true }));

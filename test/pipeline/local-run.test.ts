@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { createConnection } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startStripeApi } from '../../local/backends/stripe-api.ts';
 import { plusMonthly, premiumMonthly } from '../../local/demonstration/prices.ts';
 import { Shutdown } from '../../local/shutdown.ts';
-import { startStripeApi } from '../../local/stripe-api.ts';
 import { type LocalRun, settledCount, spawnLocalRun, startLocalRun } from './local-run.ts';
 import { day, iso, stripeAccount } from './stripe-lives.ts';
 

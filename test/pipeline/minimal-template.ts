@@ -1,4 +1,4 @@
-import type { Synthesised, Template } from '../../local/synthesise.ts';
+import type { Synthesised, Template } from '../../local/cloudformation/synthesise.ts';
 
 /** The smallest template that the local run takes: a partner bus with its archive, a rule, a queue with its dead letters, a worker. */
 export function minimalTemplate(): Template {

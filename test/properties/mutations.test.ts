@@ -1,4 +1,4 @@
-import { readMigrations } from '../../adapters/migrations.ts';
+import { readMigrations } from '../../adapters/postgres/migrations.ts';
 import { mutate, mutations } from '../../scripts/mutations.ts';
 
 const migrations = readMigrations()

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { readMigrations } from '../../adapters/migrations.ts';
-import { startPostgres } from '../../local/postgres-server.ts';
+import { readMigrations } from '../../adapters/postgres/migrations.ts';
+import { startPostgres } from '../../local/backends/postgres-server.ts';
 import type { Database } from './database.ts';
 import { watchOver } from './watch.ts';
 

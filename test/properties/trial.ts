@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { type PlanStore, planStore } from '../../adapters/plan-store.ts';
-import { type Catalogue, readCatalogue } from '../../core/catalogue.ts';
+import { type PlanStore, planStore } from '../../adapters/postgres/plan-store.ts';
 import { PipelineError } from '../../core/errors.ts';
 import { eventRoutes, isRouted } from '../../core/event-routes.ts';
 import type { Outcome } from '../../core/outcome.ts';
-import type { PlanEvent } from '../../core/plan-event.ts';
-import { type EventDoor, settle } from '../../lambdas/event-door.ts';
+import { type Catalogue, readCatalogue } from '../../core/plans/catalogue.ts';
+import type { PlanEvent } from '../../core/plans/plan-event.ts';
+import { type EventProcessor, settle } from '../../pipeline/process-event.ts';
 import { type ApiShape, eventJson, objectJson } from '../model/api-shapes.ts';
 import { type DeliveryPlan, deliveryOrder, type Fault, momentAfter } from '../model/deliveries.ts';
 import type { StripeAccount } from '../model/stripe-account.ts';
@@ -26,7 +26,7 @@ export const catalogue: Catalogue = (() => {
 type Item = { position: number } | { ask: number; which: number; message?: Message };
 
 interface Message {
-  worker: EventDoor['worker'];
+  worker: EventProcessor['worker'];
   envelope: object;
 }
 
@@ -56,7 +56,7 @@ export interface TrialOptions {
 }
 
 /**
- * Delivers a whole history to the real door, over a real database: the product's readers, its worker loop, its apply function.
+ * Delivers a whole history to the real processor, over a real database: the product's readers, its worker loop, its apply function.
  *
  * Only what Amazon and Stripe do is played: the queue (this loop), the app bus (a list), the API (the model).
  */
@@ -83,7 +83,12 @@ export async function deliver(
   };
 
   const store = gated(planStore(database.writer), gate, options.misread);
-  const doorFor = (worker: EventDoor['worker'], fault: Fault, position: number | null, begunAt: number): EventDoor => ({
+  const processorFor = (
+    worker: EventProcessor['worker'],
+    fault: Fault,
+    position: number | null,
+    begunAt: number,
+  ): EventProcessor => ({
     worker,
     livemode: false,
     source,
@@ -100,7 +105,7 @@ export async function deliver(
       },
     },
     // The first guard is taken away: the database must be enough.
-    once: async (_key, work) => ({ answer: await work(), again: false }),
+    idempotently: async (_key, work) => ({ answer: await work(), again: false }),
     async publish(planEvents) {
       if (fault === 'dies before publishing') throw new Died();
       seen.published.push(...planEvents);
@@ -122,7 +127,7 @@ export async function deliver(
       try {
         await gate();
         const { outcome } = await settle(
-          doorFor(message.worker, fault, position, begunAt),
+          processorFor(message.worker, fault, position, begunAt),
           JSON.stringify(message.envelope),
         );
         if (position !== null && outcome !== 'duplicate') decided.push(position);

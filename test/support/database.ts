@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { parse } from 'yaml';
-import { readPlanEventRegistry } from '../../core/plan-event-registry.ts';
+import { readPlanEventRegistry } from '../../core/plans/plan-event-registry.ts';
 
 /** A database of a test's own, with every migration applied. */
 export interface TestDatabase {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { applyMigrations } from '../../adapters/migrations.ts';
-import { startPostgres } from '../../local/postgres-server.ts';
+import { applyMigrations } from '../../adapters/postgres/migrations.ts';
+import { startPostgres } from '../../local/backends/postgres-server.ts';
 
 /** One real Postgres server per run, with a migrated database that every test file clones. */
 export default async function globalSetup(): Promise<void> {

@@ -1,4 +1,4 @@
-import { subscriptionEvent } from './door.ts';
+import { subscriptionEvent } from './event-processor.ts';
 
 /** Small Stripe objects for tests by example; today's API shape unless the name says otherwise. Generated histories: test/model. */
 

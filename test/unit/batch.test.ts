@@ -1,6 +1,6 @@
 import type { SQSRecord } from 'aws-lambda';
 import { PipelineError, UnreadableEvent } from '../../core/errors.ts';
-import { pauseBefore, settleBatch } from '../../lambdas/batch.ts';
+import { pauseBefore, processBatch } from '../../pipeline/process-batch.ts';
 
 const record = (messageId: string, attempt = 1) =>
   ({ messageId, body: messageId, attributes: { ApproximateReceiveCount: String(attempt) } }) as unknown as SQSRecord;
@@ -15,7 +15,7 @@ function run(failures: Record<string, unknown>, queues = {}) {
     deferred: (message: SQSRecord, error: PipelineError) =>
       void seen.push(['deferred because', message.messageId, error.code]),
   };
-  const answer = settleBatch(
+  const answer = processBatch(
     ['a', 'b', 'c'].map((id) => record(id)),
     async ({ messageId }) => {
       if (failures[messageId]) throw failures[messageId];

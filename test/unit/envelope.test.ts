@@ -1,5 +1,5 @@
-import { readEnvelope } from '../../core/envelope.ts';
-import { envelope, source, subscriptionEvent } from '../support/door.ts';
+import { readEnvelope } from '../../core/stripe/envelope.ts';
+import { envelope, source, subscriptionEvent } from '../support/event-processor.ts';
 
 const good = subscriptionEvent('evt_1', 'updated', 100);
 

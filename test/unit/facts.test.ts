@@ -1,6 +1,6 @@
 import { eventRoutes, routedEventTypes } from '../../core/event-routes.ts';
-import { readFact } from '../../core/read-fact.ts';
-import { catalogue, subscriptionEvent } from '../support/door.ts';
+import { readFact } from '../../core/stripe/read-fact.ts';
+import { catalogue, subscriptionEvent } from '../support/event-processor.ts';
 import { charge, event, invoice, sampleOf } from '../support/stripe-samples.ts';
 
 const read = (stripeEvent: object) => readFact(stripeEvent as never, catalogue);

@@ -1,0 +1,93 @@
+import pg from 'pg';
+import { PipelineError } from '../../core/errors.ts';
+
+const loopback = new Set(['127.0.0.1', '::1', '[::1]', 'localhost']);
+
+/**
+ * Connections to Postgres: TLS verified against `ca` (PEM; null = Node's own list of authorities), plain text only to loopback.
+ *
+ * The URL is taken apart by hand: `pg` lets a `sslmode` in a connection string override every TLS option given beside it.
+ * Works through a transaction pooler: no session state, no named prepared statements.
+ * @throws {PipelineError} `secret_not_set` when there is no URL, `database_url_invalid` when it cannot be one. Neither text shows the URL.
+ */
+export function connectPool(databaseUrl: string | undefined, ca: string | null, max: number): pg.Pool {
+  const pool = new pg.Pool({ ...connectionOptions(databaseUrl, ca), max, idleTimeoutMillis: 60_000 });
+  // An idle connection that dies is replaced by the next query, which reports what matters.
+  pool.on('error', () => {});
+  return pool;
+}
+
+/** @see connectPool */
+export function connectionOptions(databaseUrl: string | undefined, ca: string | null): pg.ClientConfig {
+  if (!databaseUrl) {
+    throw new PipelineError(
+      'secret_not_set',
+      'later',
+      'DATABASE_URL is empty in the secret. Set it: npm run ops -- secrets --apply',
+    );
+  }
+  const url = URL.canParse(databaseUrl) ? new URL(databaseUrl) : undefined;
+  if (!url || !['postgres:', 'postgresql:'].includes(url.protocol) || !url.hostname || url.pathname.length < 2) {
+    throw new PipelineError(
+      'database_url_invalid',
+      'later',
+      'DATABASE_URL in the secret is not a Postgres URL; wanted postgres://user:password@host:port/database. Special characters in the password are %-encoded. Set it again: npm run ops -- secrets --apply',
+    );
+  }
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port === '' ? 5432 : Number(url.port),
+    user: decodeURIComponent(url.username),
+    password: decodeURIComponent(url.password),
+    database: decodeURIComponent(url.pathname.slice(1)),
+    ssl: loopback.has(url.hostname) ? false : { rejectUnauthorized: true, ...(ca === null ? {} : { ca }) },
+    application_name: 'stripe-eventbridge',
+    // Less than a function's 30 s, so that a hanging database is a `later` with a reason and not a timeout without one.
+    connectionTimeoutMillis: 5_000,
+    query_timeout: 12_000,
+    keepAlive: true,
+  };
+}
+
+/**
+ * What a database error means for the event: network, shutdown, overload and deadlocks heal (`later`); bad data and bugs never do.
+ *
+ * Unknown codes heal: an event that waits is found again, an event that was given up on needs a person.
+ * @see https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+export function databaseError(cause: unknown): PipelineError {
+  if (cause instanceof PipelineError) return cause;
+  const error = cause as Error & { code?: string };
+  const sqlState = /^[0-9A-Z]{5}$/.test(error.code ?? '') ? error.code! : undefined;
+  const never = sqlState !== undefined && (/^(22|23|42)/.test(sqlState) || sqlState === 'P0001');
+  // The text of data errors can quote values; the class says enough.
+  const text =
+    never && !sqlState.startsWith('42') && sqlState !== 'P0001' && sqlState !== '22023'
+      ? 'the database refused a value'
+      : error.message;
+  return new PipelineError(
+    sqlState ? `database_${sqlState}` : 'database_unreachable',
+    never ? 'never' : 'later',
+    `Postgres: ${text}${sqlState ? ` (SQLSTATE ${sqlState})` : ''}`,
+    { cause },
+  );
+}
+
+/**
+ * One pool for the life of a function instance; a new one when the secret's URL changed (a rotated password).
+ * @throws as {@link connectPool}.
+ */
+export function poolKeeper(ca: string | null, max: number): (databaseUrl: string | undefined) => pg.Pool {
+  let pool: pg.Pool | undefined;
+  let poolUrl: string | undefined;
+  return (databaseUrl) => {
+    if (pool === undefined || poolUrl !== databaseUrl) {
+      const replaced = pool;
+      pool = connectPool(databaseUrl, ca, max);
+      poolUrl = databaseUrl;
+      // Ends once what is running on it is done.
+      void replaced?.end();
+    }
+    return pool;
+  };
+}

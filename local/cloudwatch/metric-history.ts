@@ -1,0 +1,72 @@
+/** The values of one metric with one set of dimensions, as the local run's `GET /metrics` gives them. */
+export interface Series {
+  namespace: string;
+  name: string;
+  unit: string;
+  dimensions: Record<string, string>;
+  points: { at: string; values: number[] }[];
+}
+
+export interface MetricName {
+  namespace: string;
+  name: string;
+  dimensions: Record<string, string>;
+}
+
+export interface Window {
+  fromMs: number;
+  toMs: number;
+}
+
+/** Looks up values as CloudWatch does: a metric is its namespace, its name and exactly its dimensions. */
+export class MetricHistory {
+  readonly #series: Map<string, { atMs: number; values: number[] }[]>;
+  /** From the first value to the last. */
+  readonly span: Window;
+
+  constructor(series: readonly Series[]) {
+    this.#series = new Map(
+      series.map((one) => [keyOf(one), one.points.map(({ at, values }) => ({ atMs: Date.parse(at), values }))]),
+    );
+    const times = [...this.#series.values()].flat().map(({ atMs }) => atMs);
+    this.span = { fromMs: Math.min(...times), toMs: Math.max(...times) + 1000 };
+  }
+
+  valuesOf(metric: MetricName, { fromMs, toMs }: Window): number[] {
+    const points = this.#series.get(keyOf(metric)) ?? [];
+    return points.filter(({ atMs }) => atMs >= fromMs && atMs < toMs).flatMap(({ values }) => values);
+  }
+
+  has(metric: MetricName): boolean {
+    return this.#series.has(keyOf(metric));
+  }
+}
+
+const keyOf = ({ namespace, name, dimensions }: MetricName): string =>
+  JSON.stringify([namespace, name, Object.entries(dimensions).sort(([one], [other]) => (one < other ? -1 : 1))]);
+
+/**
+ * One of CloudWatch's statistics over raw values; undefined where there are none.
+ * @throws {Error} for a statistic that this does not know.
+ */
+export function statistic(name: string, values: readonly number[]): number | undefined {
+  if (values.length === 0) return undefined;
+  const sum = values.reduce((total, value) => total + value, 0);
+  switch (name) {
+    case 'Sum':
+      return sum;
+    case 'SampleCount':
+      return values.length;
+    case 'Average':
+      return sum / values.length;
+    case 'Minimum':
+      return Math.min(...values);
+    case 'Maximum':
+      return Math.max(...values);
+  }
+  const percentile = /^p(\d+(\.\d+)?)$/.exec(name);
+  if (!percentile)
+    throw new Error(`The dashboard's picture does not know the statistic ${name}; teach it in scripts/dashboard.`);
+  const sorted = [...values].sort((one, other) => one - other);
+  return sorted[Math.max(0, Math.ceil((Number(percentile[1]) / 100) * sorted.length) - 1)];
+}

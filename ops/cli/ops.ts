@@ -1,0 +1,98 @@
+import type pg from 'pg';
+import type Stripe from 'stripe';
+import { connectPool } from '../../adapters/postgres/pool.ts';
+import { stripeClient } from '../../adapters/stripe.ts';
+import type { Environment } from '../../lib/names.ts';
+import { pipelineNames } from '../../lib/names.ts';
+import type { Aws } from '../deployment/aws.ts';
+import { type PipelineSecret, readSecret } from '../deployment/pipeline-secret.ts';
+import { findStack, type Stack } from '../deployment/stack.ts';
+import { modeOfKey } from '../destination/stripe-key.ts';
+import { Refusal } from './refusal.ts';
+
+/** What every verb works with: one environment, seen from outside. Each part is looked up when a verb first asks for it. */
+export interface Ops {
+  readonly environment: Environment;
+  readonly appName: string;
+  readonly stackName: string;
+  readonly aws: Aws;
+  stack(): Promise<Stack>;
+  secret(): Promise<PipelineSecret>;
+  /** @throws {Refusal} when there is no key, or one of the wrong mode for this environment. */
+  stripe(): Promise<Stripe>;
+  /** The handlers' own database and role (`stripe_writer`), with few connections; the verb ends it. */
+  database(): Promise<pg.Pool>;
+  /** PEM of the authority that Postgres must show; null for Node's own list. */
+  readonly databaseCa: string | null;
+  now(): Date;
+  sleep(ms: number): Promise<void>;
+  /** One line of progress for the person who waits; never data. */
+  say(line: string): void;
+}
+
+export interface OpsParts {
+  environment: Environment;
+  appName: string;
+  aws: Aws;
+  variables: Record<string, string | undefined>;
+  databaseCa?: string | null;
+  now?: () => Date;
+  sleep?: (ms: number) => Promise<void>;
+  say?: (line: string) => void;
+}
+
+export function createOps({ environment, appName, aws, variables, databaseCa = null, ...rest }: OpsParts): Ops {
+  const stackName = pipelineNames({ appName, environment }).stack;
+  const stack = once(() => findStack(aws.cloudformation, stackName));
+  const secret = once(async () => readSecret(aws.secrets, (await stack()).outputs.SecretArn));
+  const stripe = once(async () => {
+    const key = variables.STRIPE_SECRET_KEY || (await secret()).STRIPE_SECRET_KEY;
+    if (!key) {
+      throw new Refusal(
+        'no_stripe_key',
+        'There is no Stripe key: STRIPE_SECRET_KEY is not set, and the secret holds none.',
+        'Set STRIPE_SECRET_KEY, then `npm run ops -- secrets --apply`.',
+      );
+    }
+    const wrong = wrongMode(key, environment);
+    if (wrong) throw wrong;
+    return stripeClient(key, variables.STRIPE_API_BASE);
+  });
+  return {
+    environment,
+    appName,
+    stackName,
+    aws,
+    stack,
+    secret,
+    stripe,
+    databaseCa,
+    async database() {
+      const { DATABASE_URL } = await secret();
+      // Four: a dry run of a replay works on several customers side by side, and must leave the pooler to the handlers.
+      return connectPool(DATABASE_URL, databaseCa, 4);
+    },
+    now: rest.now ?? (() => new Date()),
+    sleep: rest.sleep ?? ((ms) => new Promise((resolve) => setTimeout(resolve, ms))),
+    say: rest.say ?? (() => {}),
+  };
+}
+
+/** Live keys in prod, test keys everywhere else: a test must never touch a customer, nor prod forget one. */
+export function wrongMode(key: string, environment: Environment): Refusal | undefined {
+  const mode = modeOfKey(key);
+  const wanted = environment === 'prod' ? 'live' : 'test';
+  if (mode === wanted) return undefined;
+  return new Refusal(
+    'stripe_key_mode',
+    mode
+      ? `The Stripe key is a ${mode}-mode key; "${environment}" wants ${wanted} mode.`
+      : 'That is not a Stripe secret key (sk_… or rk_…).',
+    `Use a key that begins with sk_${wanted}_ or rk_${wanted}_, or another --env.`,
+  );
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
+}

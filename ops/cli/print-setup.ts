@@ -1,0 +1,68 @@
+import type { DestinationPlan, NewDestination } from '../destination/destination.ts';
+import type { DestinationView } from '../destination/stripe-destination.ts';
+import type { MigratePlan, MigrateResult } from '../migrate/migrate.ts';
+import type { SecretLine } from '../secrets/secrets.ts';
+import type { Formatting } from './formatting.ts';
+
+export const printSecrets = ({ values }: { values: SecretLine[] }, format: Formatting): string =>
+  format.table(
+    ['value', 'now', 'verdict'],
+    values.map(({ name, shown, problem }) => [
+      name,
+      shown,
+      problem === null ? format.good('fine') : format.wrong(problem),
+    ]),
+  );
+
+export const printDestination = ({ destination }: DestinationPlan, format: Formatting): string =>
+  destination ? view(destination, format) : 'Stripe has none yet.';
+
+function view(destination: DestinationView, format: Formatting): string {
+  const {
+    id,
+    name,
+    status,
+    disabled_reason,
+    aws_account,
+    aws_region,
+    event_source_name,
+    event_source_status,
+    api_version,
+    missing,
+    superfluous,
+  } = destination;
+  return [
+    `${format.bold(id)} "${name}": ${status === 'enabled' ? format.good(status) : format.wrong(`${status}${disabled_reason ? ` (${disabled_reason})` : ''}`)}`,
+    `  to ${aws_account} ${aws_region}, source ${event_source_status}, API version ${api_version}`,
+    `  event source name: ${event_source_name}`,
+    `  event types: ${missing.length === 0 ? 'all that the workers handle' : format.wrong(`without ${missing.join(', ')}`)}${superfluous.length > 0 ? `; also ${superfluous.join(', ')}` : ''}`,
+  ].join('\n');
+}
+
+export const printNewDestination = (
+  { create, existing }: { create: NewDestination; existing: DestinationView[] },
+  format: Formatting,
+): string =>
+  [
+    ...existing.map((destination) => view(destination, format)),
+    `New: "${create.name}" to ${create.aws_account} ${create.aws_region}, API version ${create.api_version}, ${create.event_types.length} event types`,
+  ].join('\n');
+
+export const printCreated = ({ destination }: DestinationPlan, format: Formatting): string =>
+  destination
+    ? [
+        view(destination, format),
+        '',
+        `Deploy with it: npx cdk deploy -c stripeEventSourceName=${destination.event_source_name}`,
+      ].join('\n')
+    : '';
+
+export const printMigrations = ({ database, applied, pending, unknown }: MigratePlan, format: Formatting): string =>
+  [
+    `${database}: ${applied.length} applied${applied.length > 0 ? `, the last ${applied.at(-1)}` : ''}`,
+    pending.length === 0 ? format.good('Nothing is pending.') : `Pending: ${pending.join(', ')}`,
+    ...(unknown.length > 0 ? [format.care(`Applied there, unknown here: ${unknown.join(', ')}`)] : []),
+  ].join('\n');
+
+export const printMigrated = ({ applied }: MigrateResult, format: Formatting): string =>
+  applied.length === 0 ? 'Somebody else applied them meanwhile.' : format.good(`Applied ${applied.join(', ')}.`);

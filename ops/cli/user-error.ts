@@ -1,0 +1,142 @@
+import { PipelineError } from '../../core/errors.ts';
+import { Refusal } from './refusal.ts';
+
+/**
+ * What an error of AWS, Stripe, Postgres or the network means to the person at the terminal.
+ * Undefined for what nobody foresaw: the door then shows it whole, with its stack.
+ */
+export function toUserError(error: unknown): Refusal | undefined {
+  if (error instanceof Refusal) return error;
+  if (!isError(error)) return undefined;
+  if (error instanceof PipelineError) return new Refusal(error.code, error.message, fixOf(error), { cause: error });
+  if (error.name === 'ExitPromptError')
+    return new Refusal('interrupted', 'Interrupted; nothing was changed.', 'Run it again.');
+  return explainAws(error) ?? explainStripe(error) ?? explainNetwork(error);
+}
+
+/** By its looks: an error may come from another realm (a worker, a test runner), where `instanceof` fails. */
+const isError = (error: unknown): error is Error => typeof error === 'object' && error !== null && 'message' in error;
+
+function explainAws(error: Error): Refusal | undefined {
+  const cause = { cause: error };
+  if (error.message === 'Region is missing') {
+    return new Refusal('no_region', 'No AWS region is set.', 'Give --region eu-central-1 (or set AWS_REGION).', cause);
+  }
+  switch (error.name) {
+    case 'CredentialsProviderError':
+    case 'TokenProviderError':
+      return new Refusal(
+        'no_credentials',
+        `No AWS credentials that can be used (${firstLine(error.message)}).`,
+        'Sign in (`aws sso login`) and set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
+        cause,
+      );
+    case 'ExpiredToken':
+    case 'ExpiredTokenException':
+    case 'RequestExpired':
+      return new Refusal(
+        'credentials_expired',
+        'The AWS credentials have expired.',
+        'Sign in again: `aws sso login`.',
+        cause,
+      );
+    case 'InvalidClientTokenId':
+    case 'UnrecognizedClientException':
+    case 'SignatureDoesNotMatch':
+    case 'InvalidSignatureException':
+      return new Refusal(
+        'credentials_rejected',
+        `AWS does not accept these credentials (${error.name}).`,
+        'Check AWS_PROFILE, or the two AWS_… keys; `aws sts get-caller-identity` should name you.',
+        cause,
+      );
+    case 'AccessDenied':
+    case 'AccessDeniedException':
+    case 'AuthorizationError':
+      return new Refusal(
+        'access_denied',
+        firstLine(error.message),
+        'Ask for that action on that resource, or use a role that has it; docs/operations.md lists what each verb needs.',
+        cause,
+      );
+    default:
+      return undefined;
+  }
+}
+
+function explainStripe(error: Error): Refusal | undefined {
+  const type = (error as { type?: unknown }).type;
+  if (type === 'StripeAuthenticationError') {
+    return new Refusal(
+      'stripe_key_rejected',
+      'Stripe does not accept the key.',
+      'Make one at https://dashboard.stripe.com/apikeys, then `npm run ops -- secrets --apply`.',
+      { cause: error },
+    );
+  }
+  if (type === 'StripePermissionError') {
+    return new Refusal(
+      'stripe_permission',
+      `The Stripe key may not do that (${firstLine(error.message)}).`,
+      'Give the restricted key that permission in the Stripe dashboard, or use another key in STRIPE_SECRET_KEY.',
+      { cause: error },
+    );
+  }
+  if (type === 'StripeConnectionError') {
+    return new Refusal(
+      'stripe_unreachable',
+      `Stripe cannot be reached (${firstLine(error.message)}).`,
+      'Check the network (and STRIPE_API_BASE, if you set it).',
+      { cause: error },
+    );
+  }
+  if (typeof type === 'string' && type.startsWith('Stripe')) {
+    return new Refusal(
+      'stripe_refused',
+      `Stripe refused: ${firstLine(error.message)}`,
+      'Correct the request; Stripe changed nothing.',
+      { cause: error },
+    );
+  }
+  return undefined;
+}
+
+function explainNetwork(error: Error): Refusal | undefined {
+  const code = networkCode(error);
+  if (code === undefined) return undefined;
+  return new Refusal(
+    'unreachable',
+    `A server cannot be reached: ${firstLine(error.message) || code}.`,
+    'Check the network, the region, and AWS_ENDPOINT_URL if you set it.',
+    { cause: error },
+  );
+}
+
+const networkCodes = [
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+];
+
+/** Node reports several attempts to connect as one AggregateError with an empty message. */
+function networkCode(error: Error): string | undefined {
+  const errors = [error, ...((error as AggregateError).errors ?? []), error.cause];
+  return errors
+    .map((each) => (each as { code?: string } | undefined)?.code)
+    .find((code) => code !== undefined && networkCodes.includes(code));
+}
+
+export const firstLine = (text: string): string => text.split('\n', 1)[0]!.trim();
+
+function fixOf({ code }: PipelineError): string {
+  if (code === 'database_unreachable') {
+    return 'Check that this machine may reach the database, and for "self-signed" or "certificate" pass its authority with --database-ca.';
+  }
+  if (code.startsWith('database_'))
+    return '`npm run ops -- migrate` shows whether migrations are missing; `npm run ops -- doctor` looks at the rest.';
+  return 'Correct it, then run the verb again.';
+}

@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { Refusal } from '../cli/refusal.ts';
+
+/** What the deployed stack was given; the version depends on the last only, but a stack cannot be synthesised without the others. */
+export interface SynthSettings {
+  stripeEventSourceName: string;
+  environment: string;
+  appName: string;
+  databaseCaFile?: string;
+}
+
+/**
+ * The version of the code that lies here, as the stack would tell it.
+ *
+ * Synthesised in a process of its own: the CDK takes a second to load, talks on stderr, and may end the process.
+ * @throws {Refusal} when what lies here cannot be synthesised.
+ */
+export async function localCodeVersion(settings: SynthSettings): Promise<string> {
+  const child = spawn(
+    process.execPath,
+    [join(import.meta.dirname, 'print-code-version.ts'), JSON.stringify(settings)],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  const [out, err]: [Buffer[], Buffer[]] = [[], []];
+  child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code === 0) return Buffer.concat(out).toString().trim();
+  const said = Buffer.concat(err).toString().trim();
+  throw new Refusal(
+    'not_synthesisable',
+    `What lies here cannot be synthesised: ${said.split('\n').slice(-20).join('\n')}`,
+    'Mend it until `npx cdk synth` passes.',
+  );
+}

@@ -1,0 +1,149 @@
+import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
+import { routedEventTypes } from '../../core/event-routes.ts';
+import { pinnedApiVersion } from '../../core/stripe/api-version.ts';
+import type { Ops } from '../cli/ops.ts';
+import { Refusal } from '../cli/refusal.ts';
+import type { Change, Report } from '../cli/report.ts';
+import { type DestinationView, destinationOf, listDestinations, viewOf } from './stripe-destination.ts';
+
+export interface DestinationPlan {
+  /** What Stripe has now; null before the first. */
+  destination: DestinationView | null;
+}
+
+export interface NewDestination {
+  name: string;
+  aws_account: string;
+  aws_region: string;
+  api_version: string;
+  event_types: readonly string[];
+}
+
+/** The destination behind the stack's bus, and what is wrong with it. */
+export async function showDestination(ops: Ops): Promise<Report<{ destination: DestinationView }>> {
+  const destination = viewOf(await destinationOf(await ops.stripe(), await sourceName(ops)));
+  const found: string[] = [];
+  if (destination.status !== 'enabled')
+    found.push(`It is disabled (${destination.disabled_reason ?? 'by a person'}): Stripe sends nothing.`);
+  if (destination.missing.length > 0)
+    found.push(`Stripe does not send ${destination.missing.join(', ')}: \`destination update --apply\` adds them.`);
+  return { data: { destination }, found };
+}
+
+/** A destination with exactly the routed types and the API version this code is written for. Needs no stack yet. */
+export async function planCreate(
+  ops: Ops,
+  { another }: { another: boolean },
+): Promise<Change<{ create: NewDestination; existing: DestinationView[] }, DestinationPlan>> {
+  const [stripe, { Account }, region] = await Promise.all([
+    ops.stripe(),
+    ops.aws.sts.send(new GetCallerIdentityCommand({})),
+    ops.aws.sts.config.region(),
+  ]);
+  const existing = (await listDestinations(stripe))
+    .map(viewOf)
+    .filter(({ aws_account, aws_region }) => aws_account === Account && aws_region === region);
+  if (existing.length > 0 && !another) {
+    throw new Refusal(
+      'destination_exists',
+      `Stripe sends to this AWS account and region already: ${existing.map(({ id, event_source_name }) => `${id} (${event_source_name})`).join(', ')}.`,
+      'Deploy with that source name; or, for a cut-over to another API version, add --another.',
+    );
+  }
+  const create: NewDestination = {
+    name: ops.stackName,
+    aws_account: Account!,
+    aws_region: region,
+    api_version: pinnedApiVersion,
+    event_types: routedEventTypes,
+  };
+  return {
+    plan: { create, existing },
+    steps: [
+      `Create a Stripe event destination to EventBridge in ${Account} ${region}, API version ${pinnedApiVersion}, ${routedEventTypes.length} event types.`,
+    ],
+    warnings: [
+      'Deploy within 7 days: Stripe deletes a source that no bus took, and what it sends before the deploy is dropped.',
+    ],
+    async act() {
+      const made = await stripe.v2.core.eventDestinations.create({
+        name: create.name,
+        description: `Plan state of ${ops.environment}; made by \`ops destination create\``,
+        type: 'amazon_eventbridge',
+        event_payload: 'snapshot',
+        snapshot_api_version: create.api_version,
+        enabled_events: [...create.event_types],
+        amazon_eventbridge: { aws_account_id: create.aws_account, aws_region: create.aws_region },
+      });
+      return { data: { destination: viewOf(made) }, found: [] };
+    },
+  };
+}
+
+/** Stripe sends again. What happened while it was disabled was not kept by Stripe for this destination. */
+export function planEnable(ops: Ops): Promise<Change<DestinationPlan, DestinationPlan>> {
+  return planSwitch(ops, {
+    wanted: 'enabled',
+    step: 'Enable the destination: Stripe sends from now on.',
+    warnings: [
+      'What happened while it was disabled never comes by itself: afterwards run `npm run ops -- reconcile --apply`.',
+    ],
+  });
+}
+
+/** Stripe stops sending. Prefer `pause`, which loses nothing. */
+export function planDisable(ops: Ops): Promise<Change<DestinationPlan, DestinationPlan>> {
+  return planSwitch(ops, {
+    wanted: 'disabled',
+    step: 'Disable the destination: Stripe sends nothing more.',
+    warnings: [
+      'Events of that time are lost to the bus, the archive and the audit. `npm run ops -- pause` stops the work without losing any.',
+    ],
+  });
+}
+
+/** Brings the destination's event types in line with the routes table. */
+export async function planUpdate(ops: Ops): Promise<Change<DestinationPlan, DestinationPlan>> {
+  const stripe = await ops.stripe();
+  const destination = viewOf(await destinationOf(stripe, await sourceName(ops)));
+  return {
+    plan: { destination },
+    steps: [
+      ...(destination.missing.length > 0 ? [`Add ${destination.missing.join(', ')}.`] : []),
+      ...(destination.superfluous.length > 0 ? [`Take out ${destination.superfluous.join(', ')}.`] : []),
+    ],
+    warnings: [],
+    found:
+      destination.missing.length > 0
+        ? [`Stripe does not send ${destination.missing.length} of the types that the workers handle.`]
+        : [],
+    async act() {
+      const updated = await stripe.v2.core.eventDestinations.update(destination.id, {
+        enabled_events: [...routedEventTypes],
+      });
+      return { data: { destination: viewOf(updated) }, found: [] };
+    },
+  };
+}
+
+async function planSwitch(
+  ops: Ops,
+  { wanted, step, warnings }: { wanted: 'enabled' | 'disabled'; step: string; warnings: string[] },
+): Promise<Change<DestinationPlan, DestinationPlan>> {
+  const stripe = await ops.stripe();
+  const destination = viewOf(await destinationOf(stripe, await sourceName(ops)));
+  return {
+    plan: { destination },
+    steps: destination.status === wanted ? [] : [step],
+    warnings,
+    async act() {
+      const { eventDestinations } = stripe.v2.core;
+      const switched = await (wanted === 'enabled'
+        ? eventDestinations.enable(destination.id)
+        : eventDestinations.disable(destination.id));
+      return { data: { destination: viewOf(switched) }, found: [] };
+    },
+  };
+}
+
+const sourceName = async (ops: Ops): Promise<string> => (await ops.stack()).outputs.StripeEventSourceName;

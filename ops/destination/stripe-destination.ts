@@ -1,0 +1,73 @@
+import type Stripe from 'stripe';
+import { routedEventTypes } from '../../core/event-routes.ts';
+import { Refusal } from '../cli/refusal.ts';
+
+export type EventDestination = Stripe.V2.Core.EventDestination;
+
+/** A destination in our words. */
+export interface DestinationView {
+  id: string;
+  name: string;
+  status: string;
+  /** Why Stripe disabled it; null when it is enabled, or when a person did. */
+  disabled_reason: string | null;
+  aws_account: string | null;
+  aws_region: string | null;
+  /** `aws.partner/stripe.com/ed_…`: the setting `stripeEventSourceName` of the stack. */
+  event_source_name: string | null;
+  event_source_status: string | null;
+  api_version: string | null;
+  payload: string;
+  /** Types of the routes table that Stripe does not send here. */
+  missing: string[];
+  /** Types that Stripe sends here and no worker handles; the audit keeps them, and both ends bill them. */
+  superfluous: string[];
+}
+
+export function viewOf(destination: EventDestination): DestinationView {
+  const bridge = destination.amazon_eventbridge;
+  const [, , , region] = (bridge?.aws_event_source_arn ?? '').split(':');
+  const all = destination.enabled_events.includes('*');
+  return {
+    id: destination.id,
+    name: destination.name,
+    status: destination.status,
+    disabled_reason: destination.status_details?.disabled?.reason ?? null,
+    aws_account: bridge?.aws_account_id ?? null,
+    aws_region: region || null,
+    event_source_name: sourceNameOf(bridge?.aws_event_source_arn),
+    event_source_status: bridge?.aws_event_source_status ?? null,
+    api_version: destination.snapshot_api_version ?? null,
+    payload: destination.event_payload,
+    missing: all ? [] : routedEventTypes.filter((type) => !destination.enabled_events.includes(type)),
+    superfluous: destination.enabled_events.filter((type) => !(routedEventTypes as string[]).includes(type)),
+  };
+}
+
+/** Every EventBridge destination of the Stripe account that the key belongs to. */
+export async function listDestinations(stripe: Stripe): Promise<EventDestination[]> {
+  const found: EventDestination[] = [];
+  for await (const destination of stripe.v2.core.eventDestinations.list({ limit: 100 })) {
+    if (destination.type === 'amazon_eventbridge') found.push(destination);
+  }
+  return found;
+}
+
+/** The destination behind the stack's bus. @throws {Refusal} when the Stripe account of the key has none such. */
+export async function destinationOf(stripe: Stripe, sourceName: string): Promise<EventDestination> {
+  const destinations = await listDestinations(stripe);
+  const mine = destinations.find(
+    ({ amazon_eventbridge }) => sourceNameOf(amazon_eventbridge?.aws_event_source_arn) === sourceName,
+  );
+  if (mine) return mine;
+  throw new Refusal(
+    'no_destination',
+    `This Stripe account has no event destination with the source ${sourceName}.`,
+    'Use the key of the account that has it; or make one (`npm run ops -- destination create --apply`) and deploy with its source name.',
+  );
+}
+
+/** `arn:aws:events:<region>::event-source/aws.partner/stripe.com/ed_…` → `aws.partner/stripe.com/ed_…` */
+function sourceNameOf(arn: string | undefined): string | null {
+  return arn?.split(':event-source/')[1] ?? null;
+}

@@ -1,0 +1,53 @@
+import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
+import type { Ops } from '../cli/ops.ts';
+import type { Report } from '../cli/report.ts';
+import { localCodeVersion } from '../deployment/code-version.ts';
+import { readPlans } from '../deployment/plans.ts';
+import { checkAws } from './aws-end.ts';
+import type { Check } from './check.ts';
+import { checkDatabase } from './database-end.ts';
+import { checkStripe } from './stripe-end.ts';
+import { checkPath } from './whole-path.ts';
+
+export interface Diagnosis {
+  checks: Check[];
+}
+
+export interface DoctorOptions {
+  /** Within how many hours an event must have been seen. */
+  hours: number;
+  /** Have Stripe send a ping through the whole path. */
+  ping: boolean;
+  /** Owner of the schema, to see the migrations. */
+  ownerUrl?: string | undefined;
+  databaseCaFile?: string | undefined;
+  /** @default synthesises what lies here */
+  localVersion?: () => Promise<string>;
+}
+
+/** Both ends and what lies between, before go-live and whenever something is odd. Changes nothing; `ping` sends one event. */
+export async function doctor(
+  ops: Ops,
+  { hours, ping, ownerUrl, databaseCaFile, localVersion }: DoctorOptions,
+): Promise<Report<Diagnosis>> {
+  const { outputs } = await ops.stack();
+  const [{ Account }, region] = await Promise.all([
+    ops.aws.sts.send(new GetCallerIdentityCommand({})),
+    ops.aws.sts.config.region(),
+  ]);
+  const here = () =>
+    localCodeVersion({
+      stripeEventSourceName: outputs.StripeEventSourceName,
+      environment: ops.environment,
+      appName: ops.appName,
+      ...(databaseCaFile && { databaseCaFile }),
+    });
+  const checks = [
+    ...(await checkAws(ops, localVersion ?? here)),
+    ...(await checkDatabase(ops, ownerUrl)),
+    ...(await checkStripe(ops, readPlans(), Account ?? '', region)),
+    ...(await checkPath(ops, { hours, ping })),
+  ];
+  const found = checks.filter(({ verdict }) => verdict === 'wrong').map(({ says, fix }) => `${says} ${fix}`);
+  return { data: { checks }, found };
+}

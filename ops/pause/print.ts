@@ -1,0 +1,24 @@
+import { duration, type Formatting, moment } from '../cli/formatting.ts';
+import type { RollbackPlan } from '../rollback/rollback.ts';
+import type { Consumer } from './consumer.ts';
+
+export const printConsumers = ({ workers }: { workers: Consumer[] }, format: Formatting): string =>
+  format.table(
+    ['worker', 'state', 'waiting', 'in flight', 'oldest', 'kept until at least'],
+    workers.map(({ worker, state, waiting, in_flight, oldest_s, safe_until }) => [
+      worker,
+      state,
+      waiting,
+      in_flight,
+      duration(oldest_s),
+      moment(safe_until),
+    ]),
+  );
+
+export const printRollback = (plan: RollbackPlan, format: Formatting): string =>
+  [
+    printConsumers(plan, format),
+    '',
+    format.bold('The way back'),
+    ...plan.way_back.map((step, index) => `  ${index + 1}. ${step}`),
+  ].join('\n');

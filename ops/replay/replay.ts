@@ -1,0 +1,202 @@
+import { join } from 'node:path';
+import { DescribeArchiveCommand } from '@aws-sdk/client-eventbridge';
+import type { Worker } from '../../core/event-routes.ts';
+import type { Ops } from '../cli/ops.ts';
+import { Refusal } from '../cli/refusal.ts';
+import type { Change } from '../cli/report.ts';
+import { auditedEvents } from '../deployment/audited-events.ts';
+import { readPlans } from '../deployment/plans.ts';
+import { queueDepth, workQueues } from '../deployment/queue-depths.ts';
+import { logGroupsOf, type ReplayOutcomes, replayOutcomes } from './outcomes.ts';
+import { type Preview, previewReplay } from './preview.ts';
+import { checkRange, cutIntoPieces, MOST_AT_ONCE, type Piece, type ReplayRange } from './range.ts';
+import { isOpen, loadRun, type ProgressReporter, type ReplayRun, runPieces, saveRun } from './run.ts';
+
+export interface ReplayOptions extends ReplayRange {
+  /** Take events of the last ten minutes too, as far as they are archived. */
+  allowRecent: boolean;
+  /** Hours per piece. */
+  pieceHours: number;
+  atOnce: number;
+  /** Most events to try for the preview; 0 leaves the preview out. */
+  previewLimit: number;
+  /** Where the run is kept; by default a file named after stack and range. */
+  stateFile?: string;
+  /** Begin anew although the state file knows an unfinished run of this range. */
+  fresh: boolean;
+}
+
+export interface ReplayPlan {
+  from: string;
+  to: string;
+  rules: readonly Worker[];
+  preview: Preview | null;
+  pieces: Piece[];
+  /** The run that goes on; null for a new one. */
+  resumes: string | null;
+  state_file: string;
+}
+
+export interface ReplayResult {
+  run: string;
+  ended: 'finished' | 'left' | 'cancelled';
+  pieces: Piece[];
+  outcomes: ReplayOutcomes | null;
+  state_file: string;
+}
+
+const stateFolder = join(import.meta.dirname, '../../.local/replays');
+
+/** How often the queues are looked at until the replayed events are settled. */
+const DRAIN_POLL_MS = 3000;
+
+/** Replays a range of the archive to the workers' rules; before that, shows what it would change. */
+export async function planReplay(
+  ops: Ops,
+  options: ReplayOptions,
+  reporter: ProgressReporter,
+): Promise<Change<ReplayPlan, ReplayResult>> {
+  const { outputs } = await ops.stack();
+  const archive = await ops.aws.eventbridge.send(new DescribeArchiveCommand({ ArchiveName: outputs.ArchiveName }));
+  checkRange(
+    options,
+    { createdAt: archive.CreationTime ?? new Date(0), retentionDays: archive.RetentionDays ?? 0 },
+    ops.now(),
+    options.allowRecent,
+  );
+  if (options.atOnce > MOST_AT_ONCE)
+    throw new Refusal(
+      'too_many_at_once',
+      `At most ${MOST_AT_ONCE} replays run at once in an account and region.`,
+      `Use --at-once ${MOST_AT_ONCE} or less.`,
+    );
+
+  const file = options.stateFile ?? defaultFile(ops, options);
+  const known = options.fresh ? undefined : loadRun(file);
+  const resumed = known && isOpen(known) ? known : undefined;
+  const run = resumed ?? newRun(ops, options, outputs);
+  const preview = options.previewLimit > 0 ? await look(ops, options) : null;
+  const todo = run.pieces.filter(({ state }) => state !== 'completed');
+  return {
+    plan: {
+      from: run.from,
+      to: run.to,
+      rules: options.rules,
+      preview,
+      pieces: run.pieces,
+      resumes: resumed?.run ?? null,
+      state_file: file,
+    },
+    steps:
+      preview?.events === 0
+        ? []
+        : [
+            `${resumed ? `Go on with the replay ${run.run}` : 'Replay'} from ${run.from} to ${run.to} to ${options.rules.join(' and ')}, in ${todo.length} ${todo.length === 1 ? 'piece' : 'pieces'}, at most ${options.atOnce} at once.`,
+          ],
+    warnings: [
+      ...(preview && preview.not_tried > 0
+        ? [`${preview.not_tried} events were counted but not tried (--preview-limit).`]
+        : []),
+      'EventBridge replays unordered; the order rule of the database makes the end state right all the same.',
+      'Live events go on and share the workers with the replay.',
+    ],
+    async act() {
+      saveRun(file, run);
+      const ended = await runPieces(ops, run, { file, atOnce: options.atOnce, reporter });
+      const drained = ended === 'finished' ? await drain(ops, options.rules, reporter) : false;
+      const functions = { payments: outputs.PaymentsFunctionName, billing: outputs.BillingFunctionName };
+      const groups = await logGroupsOf(
+        ops.aws.lambda,
+        options.rules.map((worker) => functions[worker]),
+      );
+      const outcomes = await replayOutcomes(ops.aws.logs, groups, run.run, new Date(run.started_at));
+      return {
+        data: { run: run.run, ended, pieces: run.pieces, outcomes, state_file: file },
+        found: findings(ended, drained, run.pieces, outcomes),
+      };
+    },
+  };
+}
+
+async function look(ops: Ops, options: ReplayOptions): Promise<Preview> {
+  const { outputs } = await ops.stack();
+  const database = await ops.database();
+  try {
+    return await previewReplay(
+      {
+        database,
+        catalogue: readPlans(),
+        source: outputs.StripeEventSourceName,
+        livemode: ops.environment === 'prod',
+        rules: options.rules,
+        limit: options.previewLimit,
+        say: ops.say,
+      },
+      auditedEvents(ops.aws.s3, outputs.AuditBucketName, options.from, options.to),
+    );
+  } finally {
+    await database.end();
+  }
+}
+
+function newRun(ops: Ops, options: ReplayOptions, outputs: Awaited<ReturnType<Ops['stack']>>['outputs']): ReplayRun {
+  const startedAt = ops.now();
+  // Replay names may have 64 characters: app (≤ 34 here), environment, 15 of time, up to 8 of piece.
+  const name = `${ops.appName.slice(0, 30)}-${ops.environment}-${startedAt.toISOString().slice(0, 19).replace(/[-:]/g, '')}`;
+  const ruleArns = { payments: outputs.PaymentsRuleArn, billing: outputs.BillingRuleArn };
+  return {
+    run: name,
+    stack: ops.stackName,
+    archive_arn: outputs.ArchiveArn,
+    bus_arn: outputs.StripeEventBusArn,
+    rule_arns: options.rules.map((worker) => ruleArns[worker]),
+    from: options.from.toISOString(),
+    to: options.to.toISOString(),
+    rules: [...options.rules],
+    started_at: startedAt.toISOString(),
+    pieces: cutIntoPieces(options, options.pieceHours, name),
+  };
+}
+
+function defaultFile(ops: Ops, { from, to, rules }: ReplayOptions): string {
+  const short = (date: Date) => date.toISOString().slice(0, 19).replace(/[-:]/g, '');
+  return join(stateFolder, `${ops.stackName}-${short(from)}-${short(to)}-${rules.join('-')}.json`);
+}
+
+/** Waits until the workers' queues are empty twice in a row; false when the person did not want to. */
+async function drain(ops: Ops, rules: readonly Worker[], reporter: ProgressReporter): Promise<boolean> {
+  const urls = workQueues((await ops.stack()).outputs);
+  let empty = 0;
+  while (empty < 2) {
+    const depths = await Promise.all(rules.map((worker) => queueDepth(ops.aws.sqs, urls[worker])));
+    const left = depths.reduce((total, { waiting, in_flight }) => total + waiting + in_flight, 0);
+    empty = left === 0 ? empty + 1 : 0;
+    reporter.progress(1, `replayed; ${left} in the workers' queues`);
+    if (await reporter.wait(empty === 1 ? 1000 : DRAIN_POLL_MS)) {
+      if ((await reporter.ask()) !== 'go on') return false;
+    }
+  }
+  return true;
+}
+
+function findings(
+  ended: ReplayResult['ended'],
+  drained: boolean,
+  pieces: readonly Piece[],
+  outcomes: ReplayOutcomes,
+): string[] {
+  const parked = outcomes.by_outcome.parked ?? 0;
+  return [
+    ...pieces.flatMap(({ name, state, why }) =>
+      state === 'failed'
+        ? [`${name} failed: ${why}. Run the same command again: it takes up only what is not done.`]
+        : [],
+    ),
+    ...(ended === 'cancelled' ? ['Cancelled. Run the same command again to go on with what is left.'] : []),
+    ...(ended === 'left' ? ['The replays run on without us. Run the same command again to look at them.'] : []),
+    ...(ended === 'finished' && !drained
+      ? ['Everything is replayed, but the workers are not done with it: the outcomes are those so far.']
+      : []),
+    ...(parked > 0 ? [`${parked} were parked: \`ops redrive\` shows why.`] : []),
+  ];
+}

@@ -1,0 +1,58 @@
+import type { Ops } from '../cli/ops.ts';
+import type { Change } from '../cli/report.ts';
+import { planDisable } from '../destination/destination.ts';
+import type { Consumer } from '../pause/consumer.ts';
+import { planPause } from '../pause/pause.ts';
+
+export interface RollbackPlan {
+  workers: Consumer[];
+  disables_destination: boolean;
+  /** What to do next, in order; each is a command or a decision. */
+  way_back: string[];
+}
+
+/**
+ * The guided stop when a release went wrong: the workers stop, everything is still collected (queues, archive, audit), and the
+ * way back is said. Stripe's destination is disabled only when asked for, because what Stripe does not send is lost.
+ */
+export async function planRollback(
+  ops: Ops,
+  { disableDestination }: { disableDestination: boolean },
+): Promise<Change<RollbackPlan, RollbackPlan>> {
+  // The audit goes on: it interprets nothing, and it is the record of what a bad release did.
+  const pause = await planPause(ops, ['payments', 'billing']);
+  const disable = disableDestination ? await planDisable(ops) : undefined;
+  const wayBack = wayBackFrom(ops, disableDestination);
+  const plan = (workers: Consumer[]): RollbackPlan => ({
+    workers,
+    disables_destination: disableDestination,
+    way_back: wayBack,
+  });
+  return {
+    plan: plan(pause.plan.workers),
+    steps: [...pause.steps, ...(disable?.steps ?? [])],
+    warnings: [
+      ...pause.warnings,
+      'The scheduled comparison only queues what it finds: it waits with the rest.',
+      ...(disable?.warnings ?? []),
+    ],
+    async act() {
+      const paused = await pause.act();
+      if (disable && disable.steps.length > 0) await disable.act();
+      return { data: plan(paused.data.workers), found: [] };
+    },
+  };
+}
+
+function wayBackFrom({ environment }: Ops, disabled: boolean): string[] {
+  const ops = (rest: string) => `npm run ops -- ${rest} --env ${environment} --apply`;
+  return [
+    'Check out the last good commit and deploy it: npx cdk deploy. Migrations only go forward: leave the database as it is (a header in supabase/migrations says so if that is not safe).',
+    `See that both ends fit: npm run ops -- doctor --env ${environment}`,
+    ...(disabled ? [`Let Stripe send again: ${ops('destination enable')}`] : []),
+    `Take up the work, one worker first: ${ops('resume payments')}, then ${ops('resume billing')}`,
+    `Send back what the bad release gave up on: ${ops('redrive')}`,
+    `Repair what it wrote wrongly, from the hour it was deployed: npm run ops -- replay --env ${environment} --from <time> --to <time> (shows first what would change)`,
+    ...(disabled ? [`Find what Stripe did not send meanwhile: ${ops('reconcile')}`] : []),
+  ];
+}

@@ -1,0 +1,169 @@
+import type { Idempotently } from '../adapters/aws/idempotency.ts';
+import type { Delivery, PlanStore, Settled } from '../adapters/postgres/plan-store.ts';
+import type { StripeReader } from '../adapters/stripe.ts';
+import type { Worker } from '../core/event-routes.ts';
+import type { SettledEvent } from '../core/metrics.ts';
+import type { Catalogue } from '../core/plans/catalogue.ts';
+import type { PlanEvent } from '../core/plans/plan-event.ts';
+import { isKnownApiVersion } from '../core/stripe/api-version.ts';
+import { type Envelope, readEnvelope } from '../core/stripe/envelope.ts';
+import { readSubscription, type SubscriptionFact } from '../core/stripe/facts/subscription.ts';
+import { type Fact, readFact, reconcileType } from '../core/stripe/read-fact.ts';
+
+/** The parts a worker's processor is made of; real ones in Lambda, stand-ins for what cannot run in a test. */
+export interface EventProcessor {
+  worker: Worker;
+  /** prod takes live-mode events, everything else test-mode ones. */
+  livemode: boolean;
+  /** The configured partner event source. */
+  source: string;
+  catalogue: Catalogue;
+  store: PlanStore;
+  stripe: StripeReader;
+  idempotently: Idempotently;
+  publish(planEvents: readonly PlanEvent[]): Promise<void>;
+  /** Milliseconds since the epoch; for durations only, never for a decision. */
+  now(): number;
+}
+
+/** How one message ended, with all that the log line and the metrics say of it. */
+export interface SettledMessage extends SettledEvent {
+  event_id: string;
+  created: number;
+  customer_id: string | null;
+  subscription_id: string | null;
+  replay_name: string | null;
+  reason: string | null;
+  total_ms: number;
+  database_ms: number;
+  fetch_ms: number;
+  publish_ms: number;
+}
+
+/**
+ * Settles one message of a work queue: read, apply in one round trip, ask Stripe where events cannot decide, publish.
+ *
+ * Two guards against doing it twice: idempotency around everything (keyed on event id and replay name), and the apply function.
+ * @throws {PipelineError} later: back to the queue; never: to the failed queue, with the code as its reason. Anything else is a bug.
+ */
+export async function settle(processor: EventProcessor, body: string): Promise<SettledMessage> {
+  const startedAt = processor.now();
+  const envelope = readEnvelope(body, processor.source);
+  const delivery = deliveryOf(processor, envelope);
+  const { answer, again } = await processor.idempotently(
+    { event_id: delivery.id, replay_name: delivery.replay_name },
+    () => work(processor, envelope, delivery),
+  );
+  return {
+    worker: processor.worker,
+    type: delivery.type,
+    origin: delivery.origin,
+    event_id: delivery.id,
+    created: delivery.created,
+    replay_name: delivery.replay_name,
+    ...answer,
+    ...(again
+      ? {
+          outcome: 'duplicate',
+          reason: 'known_event',
+          arrivalToCommitMs: undefined,
+          planEvents: [],
+          database_ms: 0,
+          fetch_ms: 0,
+          publish_ms: 0,
+        }
+      : {}),
+    total_ms: processor.now() - startedAt,
+  } as SettledMessage;
+}
+
+/**
+ * Notes in the ledger that an event is given up on, before it goes to the failed queue.
+ *
+ * A message whose envelope cannot be read has no event id, and no row.
+ * @throws {PipelineError} later, when the database is down.
+ */
+export async function recordParked(processor: EventProcessor, body: string, code: string): Promise<void> {
+  let envelope: Envelope;
+  try {
+    envelope = readEnvelope(body, processor.source);
+  } catch {
+    return;
+  }
+  await processor.store.apply({ ...deliveryOf(processor, envelope), parked: code }, null);
+}
+
+async function work(processor: EventProcessor, envelope: Envelope, delivery: Delivery) {
+  const fact = delivery.ignored === undefined ? readFact(envelope.detail, processor.catalogue) : null;
+  const { settled, snapshot, databaseMs, fetchMs, committedAt } = await apply(processor, delivery, fact);
+  const publishStartedAt = processor.now();
+  await processor.publish(settled.plan_events);
+  return {
+    outcome: settled.outcome,
+    reason: settled.reason,
+    customer_id: fact !== null && 'customer_id' in fact ? fact.customer_id : null,
+    subscription_id: fact !== null && 'subscription_id' in fact ? fact.subscription_id : null,
+    arrivalToCommitMs: committedAt - Date.parse(delivery.arrived_at),
+    databaseMs,
+    unknownPrice: snapshot !== null && snapshot.plan_id === null,
+    unexpectedApiVersion: delivery.type !== reconcileType && !isKnownApiVersion(delivery.api_version),
+    ...paymentOf(fact),
+    planEvents: settled.plan_events.map(({ event_type }) => ({ event_type })),
+    database_ms: databaseMs,
+    fetch_ms: fetchMs,
+    publish_ms: processor.now() - publishStartedAt,
+  };
+}
+
+async function apply(processor: EventProcessor, delivery: Delivery, fact: Fact | null) {
+  const startedAt = processor.now();
+  const first = await processor.store.apply(delivery, fact);
+  if (first.outcome !== 'undecidable') {
+    const committedAt = processor.now();
+    const snapshot = fact?.kind === 'subscription' ? fact.snapshot : null;
+    return { settled: first, snapshot, databaseMs: committedAt - startedAt, fetchMs: 0, committedAt };
+  }
+  // The order of these two lines is the rule: the fetch begins after the ticket was handed out.
+  const fetchStartedAt = processor.now();
+  const fetched = readSubscription(await processor.stripe.subscription(first.subscription_id), processor.catalogue);
+  const fetchMs = processor.now() - fetchStartedAt;
+  const settled: Settled = await processor.store.applyFetched(delivery, fact as SubscriptionFact, {
+    ticket: first.ticket,
+    as_of: first.as_of,
+    snapshot: fetched.snapshot,
+  });
+  const committedAt = processor.now();
+  return { settled, snapshot: fetched.snapshot, databaseMs: committedAt - startedAt - fetchMs, fetchMs, committedAt };
+}
+
+function deliveryOf(processor: EventProcessor, envelope: Envelope): Delivery {
+  const event = envelope.detail;
+  const replayName = envelope['replay-name'] ?? null;
+  const livemode = event.livemode ?? false;
+  const ignored = reasonToIgnore(processor, event.account ?? null, livemode);
+  return {
+    id: event.id,
+    type: event.type,
+    created: event.created,
+    livemode,
+    api_version: event.api_version ?? null,
+    arrived_at: envelope.time,
+    replay_name: replayName,
+    origin: envelope.origin === 'reconcile' ? 'reconcile' : replayName === null ? 'webhook' : 'replay',
+    worker: processor.worker,
+    ...(ignored === undefined ? {} : { ignored }),
+  };
+}
+
+function reasonToIgnore(processor: EventProcessor, account: string | null, livemode: boolean): string | undefined {
+  if (account) return 'connected_account';
+  if (livemode !== processor.livemode) return livemode ? 'live_mode' : 'test_mode';
+  return undefined;
+}
+
+function paymentOf(fact: Fact | null): { payment?: NonNullable<SettledEvent['payment']> } {
+  if (fact?.kind !== 'payment' || fact.object !== 'payment_intent' || fact.status === 'canceled') return {};
+  return {
+    payment: { succeeded: fact.status === 'succeeded', currency: fact.currency, amountMinor: fact.amount_minor },
+  };
+}

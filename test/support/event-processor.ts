@@ -1,0 +1,129 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type pg from 'pg';
+import { parse } from 'yaml';
+import type { Idempotently } from '../../adapters/aws/idempotency.ts';
+import { planStore } from '../../adapters/postgres/plan-store.ts';
+import type { StripeReader } from '../../adapters/stripe.ts';
+import { readCatalogue } from '../../core/plans/catalogue.ts';
+import type { PlanEvent } from '../../core/plans/plan-event.ts';
+import type { EventProcessor } from '../../pipeline/process-event.ts';
+
+const read = readCatalogue(parse(readFileSync(join(import.meta.dirname, '../../config/plans.yaml'), 'utf8')));
+if ('problems' in read) throw new Error(read.problems.join('\n'));
+export const catalogue = read.catalogue;
+
+export const source = 'aws.partner/stripe.com/ed_test';
+
+/** A worker's processor onto a real database; the AWS parts are stand-ins that a test can look into or make fail. */
+export function testProcessor(
+  database: pg.Pool,
+  parts: Partial<EventProcessor> = {},
+): EventProcessor & { published: PlanEvent[] } {
+  const published: PlanEvent[] = [];
+  const nobody: StripeReader = {
+    subscription: async (id) => {
+      throw new Error(`This test did not expect Stripe to be asked for ${id}`);
+    },
+  };
+  // Without the first guard, so that the second one, the database, is what is tested.
+  const idempotently: Idempotently = async (_key, work) => ({ answer: await work(), again: false });
+  return {
+    worker: 'billing',
+    livemode: false,
+    source,
+    catalogue,
+    store: planStore(database),
+    stripe: nobody,
+    idempotently,
+    publish: async (planEvents) => {
+      published.push(...planEvents);
+    },
+    now: Date.now,
+    ...parts,
+    published,
+  };
+}
+
+let count = 0;
+
+/** The envelope that the bus would put around a Stripe event. */
+export function envelope(event: object, more: object = {}): string {
+  const detail = event as { type: string };
+  return JSON.stringify({
+    version: '0',
+    id: `00000000-0000-4000-8000-${String(++count).padStart(12, '0')}`,
+    source,
+    'detail-type': detail.type,
+    account: '123456789012',
+    region: 'eu-central-1',
+    resources: [source],
+    time: '2026-11-20T10:00:00Z',
+    detail: event,
+    ...more,
+  });
+}
+
+/** A subscription event in today's shape; everything a test does not name is ordinary. */
+export function subscriptionEvent(
+  id: string,
+  type: string,
+  created: number,
+  object: Partial<{
+    id: string;
+    customer: string;
+    status: string;
+    price: string;
+    metadata: object;
+    periodEnd: number;
+    cancel_at_period_end: boolean;
+  }> = {},
+): object {
+  const price = object.price ?? 'price_premium_monthly_eur';
+  return {
+    id,
+    object: 'event',
+    type: `customer.subscription.${type}`,
+    created,
+    livemode: false,
+    api_version: '2026-10-28.endive',
+    pending_webhooks: 1,
+    request: null,
+    data: {
+      object: {
+        id: object.id ?? 'sub_1',
+        object: 'subscription',
+        customer: object.customer ?? 'cus_1',
+        status: object.status ?? 'active',
+        metadata: object.metadata ?? { user_id: '11111111-1111-4111-8111-111111111111' },
+        currency: 'eur',
+        created: 1_790_000_000,
+        cancel_at_period_end: object.cancel_at_period_end ?? false,
+        cancel_at: null,
+        canceled_at: null,
+        ended_at: null,
+        trial_start: null,
+        trial_end: null,
+        latest_invoice: 'in_1',
+        items: {
+          object: 'list',
+          data: [
+            {
+              id: 'si_1',
+              quantity: 1,
+              current_period_start: 1_790_000_000,
+              current_period_end: object.periodEnd ?? 1_800_000_000,
+              price: {
+                id: price,
+                lookup_key: null,
+                unit_amount: 1900,
+                currency: 'eur',
+                recurring: { interval: 'month', interval_count: 1 },
+              },
+            },
+          ],
+        },
+      },
+    },
+  };
+}
