@@ -2,11 +2,28 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError, Help, Option } from 'commander';
 import { environments } from '../../lib/names.ts';
-import type { AddAction } from './arguments.ts';
+import { destination } from '../destination/command.ts';
+import { doctor } from '../doctor/command.ts';
+import { migrate } from '../migrate/command.ts';
+import { pause } from '../pause/command.ts';
+import { reconcile } from '../reconcile/command.ts';
+import { redrive } from '../redrive/command.ts';
+import { replay } from '../replay/command.ts';
+import { resume } from '../resume/command.ts';
+import { rollback } from '../rollback/command.ts';
+import { secrets } from '../secrets/command.ts';
+import { status } from '../status/command.ts';
+import { sync } from '../sync/command.ts';
 import { type CommandContext, CommandRunner, type ExitCode } from './command-runner.ts';
-import { goingLive } from './going-live.ts';
-import { repairing } from './repairing.ts';
-import { somethingWrong } from './something-wrong.ts';
+import type { Terminal } from './terminal.ts';
+import { commandOf, type RunVerb, type Verb, type VerbGroup } from './verb.ts';
+
+/** Every verb, under the moment it is for, in the order of `--help`. */
+export const verbs: Readonly<Record<string, readonly (Verb | VerbGroup)[]>> = {
+  'Going live:': [doctor, destination, secrets, migrate],
+  'Something is wrong:': [status, pause, resume, rollback, redrive],
+  'Repairing:': [replay, sync, reconcile],
+};
 
 /**
  * `ops <verb> …`: reads the arguments, runs the verb and answers the exit code.
@@ -15,21 +32,11 @@ import { somethingWrong } from './something-wrong.ts';
  */
 export async function ops(argv: readonly string[], context: CommandContext): Promise<ExitCode> {
   let exitCode: ExitCode = 0;
-  const addAction: AddAction = (command, verb, action) => {
-    command.action(async () => {
-      const options = command.optsWithGlobals() as never as Parameters<typeof action>[1];
-      // Operands as commander parsed them: single ones, and lists for what may be given several times.
-      exitCode = await action(
-        new CommandRunner(context, verb, options),
-        options,
-        command.processedArgs.flat().filter((arg): arg is string => arg !== undefined),
-      );
-    });
-  };
-  const program = describe(context);
-  goingLive(program, addAction);
-  somethingWrong(program, addAction);
-  repairing(program, addAction);
+  const program = describeProgram(context.terminal, async (verb, name, command) => {
+    const options = command.optsWithGlobals() as never as Parameters<Verb['run']>[1];
+    const operands = command.processedArgs.flat().filter((arg): arg is string => arg !== undefined);
+    exitCode = await verb.run(new CommandRunner(context, name, options), options, operands);
+  });
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {
@@ -39,7 +46,8 @@ export async function ops(argv: readonly string[], context: CommandContext): Pro
   return exitCode;
 }
 
-function describe({ terminal }: CommandContext): Command {
+/** The whole command line; `run` is called with the verb that was asked for. */
+export function describeProgram(terminal: Pick<Terminal, 'out' | 'err'>, run: RunVerb): Command {
   const program = new Command('npm run ops --')
     .description(
       'Operates a deployed pipeline: goes live, finds out what is wrong, repairs.\nVerbs that change something show their plan, and do nothing without --apply.',
@@ -56,6 +64,25 @@ function describe({ terminal }: CommandContext): Command {
       ),
     )
     .helpCommand(false)
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 done, 1 found something wrong, 2 wrong usage or nothing to look at.
+In prod, --apply asks you to type the environment's name, unless you add --yes.
+Each verb explains itself: npm run ops -- <verb> --help. All of them at work: docs/operations.md`,
+    );
+  for (const [moment, group] of Object.entries(verbs))
+    for (const verb of group) program.addCommand(commandOf(verb, run).helpGroup(moment));
+  for (const command of everyCommand(program)) inOneVoice(command, terminal);
+  return program;
+}
+
+/** A command, and all beneath it. */
+export const everyCommand = (command: Command): Command[] => [command, ...command.commands.flatMap(everyCommand)];
+
+/** Commander hands these down only to commands that it makes itself. */
+function inOneVoice(command: Command, terminal: Pick<Terminal, 'out' | 'err'>): void {
+  command
     .configureHelp({
       showGlobalOptions: true,
       // That a switch is off unless given needs no words.
@@ -67,15 +94,7 @@ function describe({ terminal }: CommandContext): Command {
     })
     .showHelpAfterError('Add --help to see what it takes.')
     .showSuggestionAfterError()
-    .exitOverride()
-    .addHelpText(
-      'after',
-      `
-Exit codes: 0 done, 1 found something wrong, 2 wrong usage or nothing to look at.
-In prod, --apply asks you to type the environment's name, unless you add --yes.
-Each verb explains itself: npm run ops -- <verb> --help. The book: docs/operations.md`,
-    );
-  return program;
+    .exitOverride();
 }
 
 /** What the deployment was given in cdk.json, so that nobody has to say it twice. */

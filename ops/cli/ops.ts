@@ -5,7 +5,7 @@ import { stripeClient } from '../../adapters/stripe.ts';
 import type { Environment } from '../../lib/names.ts';
 import { pipelineNames } from '../../lib/names.ts';
 import type { Aws } from '../deployment/aws.ts';
-import { type PipelineSecret, readSecret } from '../deployment/pipeline-secret.ts';
+import { readSecret, type SecretValues } from '../deployment/secret-values.ts';
 import { findStack, type Stack } from '../deployment/stack.ts';
 import { modeOfKey } from '../destination/stripe-key.ts';
 import { Refusal } from './refusal.ts';
@@ -17,7 +17,7 @@ export interface Ops {
   readonly stackName: string;
   readonly aws: Aws;
   stack(): Promise<Stack>;
-  secret(): Promise<PipelineSecret>;
+  secret(): Promise<SecretValues>;
   /** @throws {Refusal} when there is no key, or one of the wrong mode for this environment. */
   stripe(): Promise<Stripe>;
   /** The handlers' own database and role (`stripe_writer`), with few connections; the verb ends it. */

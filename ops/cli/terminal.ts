@@ -1,5 +1,4 @@
-import { SingleBar } from 'cli-progress';
-import type { ProgressReporter } from '../replay/run.ts';
+import { lineProgress, type ProgressReporter, terminalProgress } from './progress.ts';
 
 /** Where a verb's words go and a person's answers come from. */
 export interface Terminal {
@@ -13,12 +12,21 @@ export interface Terminal {
   ask(question: string): Promise<string>;
   askSecret(question: string): Promise<string>;
   progress(): ProgressReporter & { done(): void };
+  /** Nobody reads what is printed any more (`… | head`); what was begun is ended all the same. */
+  readerGone(): boolean;
 }
 
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
   const interactive = Boolean(process.stdin.isTTY && process.stderr.isTTY);
   const prompts = { output: process.stderr };
+  let gone = false;
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      gone ||= stream === process.stdout;
+    });
+  }
   return {
     out: (text) => void process.stdout.write(`${text}\n`),
     err: (text) => void process.stderr.write(`${text}\n`),
@@ -27,100 +35,9 @@ export function processTerminal(): Terminal {
     ask: async (message) => (await questions()).input({ message }, prompts),
     askSecret: async (message) => (await questions()).password({ message, mask: true }, prompts),
     progress: () => (interactive ? terminalProgress() : lineProgress()),
+    readerGone: () => gone,
   };
 }
 
 /** Loaded when somebody is asked: most runs ask nobody. */
 const questions = () => import('@inquirer/prompts');
-
-/** A bar, and a question on Ctrl-C. */
-function terminalProgress(): ProgressReporter & { done(): void } {
-  const bar = new SingleBar({
-    format: '{bar} {percentage} % | {what}',
-    hideCursor: true,
-    stream: process.stderr,
-    clearOnComplete: false,
-  });
-  let shown = false;
-  const interruption = onInterrupt();
-  return {
-    progress(done, what) {
-      if (!shown) bar.start(1, done, { what });
-      else bar.update(done, { what });
-      shown = true;
-    },
-    wait: interruption.wait,
-    async ask() {
-      if (shown) bar.stop();
-      shown = false;
-      const { confirm, select } = await questions();
-      const choice = await select<'cancel' | 'leave' | 'go on'>(
-        {
-          message: 'Stop waiting?',
-          choices: [
-            { name: 'Go on waiting', value: 'go on' },
-            { name: 'Cancel the replays that run (what is replayed stays replayed)', value: 'cancel' },
-            { name: 'Leave, and let them run', value: 'leave' },
-          ],
-        },
-        { output: process.stderr },
-      ).catch(() => 'leave' as const);
-      const sure =
-        choice !== 'cancel' ||
-        (await confirm({ message: 'Cancel them?', default: false }, { output: process.stderr }).catch(() => false));
-      return sure ? choice : 'go on';
-    },
-    done() {
-      if (shown) bar.stop();
-      interruption.end();
-    },
-  };
-}
-
-/** A line whenever something changed; on SIGINT or SIGTERM it stops what it started, since nobody can be asked. */
-function lineProgress(): ProgressReporter & { done(): void } {
-  let last = '';
-  const interruption = onInterrupt();
-  return {
-    progress(done, what) {
-      const line = `${Math.floor(done * 100)} % | ${what}`;
-      if (line !== last) process.stderr.write(`${line}\n`);
-      last = line;
-    },
-    wait: interruption.wait,
-    ask: async () => 'cancel',
-    done: interruption.end,
-  };
-}
-
-/** Holds Ctrl-C back for as long as somebody waits here; `wait` answers true as soon as it was pressed. */
-function onInterrupt() {
-  let pressed = false;
-  let wake: (() => void) | undefined;
-  const press = () => {
-    pressed = true;
-    wake?.();
-  };
-  process.on('SIGINT', press);
-  process.on('SIGTERM', press);
-  return {
-    async wait(ms: number): Promise<boolean> {
-      if (!pressed) {
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, ms);
-          wake = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
-      }
-      const was = pressed;
-      pressed = false;
-      return was;
-    },
-    end() {
-      process.off('SIGINT', press);
-      process.off('SIGTERM', press);
-    },
-  };
-}

@@ -27,7 +27,7 @@ export async function* auditedEvents(
       for (const { Key, LastModified } of Contents) {
         // Written before the range began: it can hold nothing of it.
         if (Key === undefined || (LastModified !== undefined && LastModified < from)) continue;
-        const envelopes = (await readObject(s3, bucket, Key)).filter(
+        const envelopes = (await readAuditObject(s3, bucket, Key)).filter(
           ({ time, 'replay-name': replay }) => replay === undefined && time >= from && time <= to,
         );
         if (envelopes.length > 0) yield envelopes;
@@ -37,7 +37,7 @@ export async function* auditedEvents(
 }
 
 /** The envelopes of one audit object; lines that are no envelope are left out, as no rule could match them. */
-export async function readObject(s3: S3Client, bucket: string, key: string): Promise<AuditedEnvelope[]> {
+export async function readAuditObject(s3: S3Client, bucket: string, key: string): Promise<AuditedEnvelope[]> {
   const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
   const bytes = Buffer.from(await Body!.transformToByteArray());
   // `Content-Encoding: gzip` makes some servers and clients unpack it on the way.

@@ -28,7 +28,7 @@ export interface QueueDepth {
 }
 
 /** The queues that feed the functions. */
-export const workQueues = (outputs: StackOutputs): Record<Pausable, string> => ({
+export const workQueueUrls = (outputs: StackOutputs): Record<Pausable, string> => ({
   payments: outputs.PaymentsQueueUrl,
   billing: outputs.BillingQueueUrl,
   audit: outputs.AuditQueueUrl,

@@ -1,8 +1,8 @@
 import { DescribeRuleCommand, ListTargetsByRuleCommand } from '@aws-sdk/client-eventbridge';
 import { GetFunctionConfigurationCommand } from '@aws-sdk/client-lambda';
 import type { Ops } from '../cli/ops.ts';
+import { consumerOf, isOn } from '../deployment/consumer.ts';
 import { deadLetterQueues, pausables, queueDepth } from '../deployment/queue-depths.ts';
-import { consumerOf, isOn } from '../pause/consumer.ts';
 import { type Check, ok, some, wrong } from './check.ts';
 
 /** What new functions are made with; older ones still run until AWS retires them, but get no updates. */

@@ -1,8 +1,8 @@
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import type { Ops } from '../cli/ops.ts';
 import type { Report } from '../cli/report.ts';
-import { localCodeVersion } from '../deployment/code-version.ts';
-import { readPlans } from '../deployment/plans.ts';
+import { localCodeVersion } from '../deployment/local-code-version.ts';
+import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 import { checkAws } from './aws-end.ts';
 import type { Check } from './check.ts';
 import { checkDatabase } from './database-end.ts';
@@ -45,7 +45,7 @@ export async function doctor(
   const checks = [
     ...(await checkAws(ops, localVersion ?? here)),
     ...(await checkDatabase(ops, ownerUrl)),
-    ...(await checkStripe(ops, readPlans(), Account ?? '', region)),
+    ...(await checkStripe(ops, readPlanCatalogue(), Account ?? '', region)),
     ...(await checkPath(ops, { hours, ping })),
   ];
   const found = checks.filter(({ verdict }) => verdict === 'wrong').map(({ says, fix }) => `${says} ${fix}`);

@@ -1,7 +1,7 @@
 import { paginateListObjectsV2 } from '@aws-sdk/client-s3';
 import type { Ops } from '../cli/ops.ts';
 import { toUserError } from '../cli/user-error.ts';
-import { readObject } from '../deployment/audited-events.ts';
+import { readAuditObject } from '../deployment/audited-events.ts';
 import { destinationOf } from '../destination/stripe-destination.ts';
 import { status } from '../status/status.ts';
 import { type Check, ok, wrong } from './check.ts';
@@ -69,7 +69,7 @@ async function isAudited(ops: Ops, eventId: string, since: Date): Promise<boolea
     )) {
       for (const { Key, LastModified } of Contents) {
         if (Key === undefined || (LastModified && LastModified.getTime() < since.getTime() - 60_000)) continue;
-        const envelopes = await readObject(ops.aws.s3, outputs.AuditBucketName, Key);
+        const envelopes = await readAuditObject(ops.aws.s3, outputs.AuditBucketName, Key);
         if (envelopes.some(({ line }) => line.includes(`"${eventId}"`))) return true;
       }
     }

@@ -1,7 +1,7 @@
 import type { Ops } from '../cli/ops.ts';
 import type { Change } from '../cli/report.ts';
+import { type Consumer, consumerOf, isOn, switchConsumer } from '../deployment/consumer.ts';
 import type { Pausable } from '../deployment/queue-depths.ts';
-import { type Consumer, consumerOf, isOn, switchConsumer } from './consumer.ts';
 
 export interface PausePlan {
   workers: Consumer[];

@@ -1,26 +1,5 @@
-import { type Formatting, moment } from '../cli/formatting.ts';
-import type { SyncPlan, SyncResult } from '../sync/sync.ts';
+import type { Formatting } from '../cli/formatting.ts';
 import type { ReconcilePlan, ReconcileResult } from './reconcile.ts';
-
-export const printSyncPlan = ({ subscriptions, unknown_to_stripe }: SyncPlan, format: Formatting): string =>
-  [
-    ...subscriptions.flatMap(({ subscription_id, customer_id, user_id, as_of, differences }) => [
-      `${format.bold(subscription_id)} of ${customer_id}${user_id ? ` (user ${user_id})` : ''}, as of ${moment(as_of)}`,
-      differences.length === 0
-        ? format.good('  The same here and at Stripe.')
-        : format.table(
-            ['  field', 'here', 'at Stripe'],
-            differences.map(({ field, ours, stripes }) => [`  ${field}`, String(ours), String(stripes)]),
-          ),
-    ]),
-    ...unknown_to_stripe.map((id) => format.care(`${id}: we hold it, Stripe does not know it.`)),
-  ].join('\n');
-
-export const printSyncResult = ({ healed, still_different }: SyncResult, format: Formatting): string =>
-  [
-    ...(healed.length > 0 ? [format.good(`Healed: ${healed.join(', ')}`)] : []),
-    ...(still_different.length > 0 ? [format.wrong(`Still different: ${still_different.join(', ')}`)] : []),
-  ].join('\n');
 
 export const printReconcilePlan = (plan: ReconcilePlan, format: Formatting): string =>
   [

@@ -5,8 +5,8 @@ import type { Worker } from '../../core/event-routes.ts';
 import { reconcile } from '../../pipeline/reconcile.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { Change } from '../cli/report.ts';
-import { readPlans } from '../deployment/plans.ts';
-import { workQueues } from '../deployment/queue-depths.ts';
+import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
+import { workQueueUrls } from '../deployment/queue-depths.ts';
 
 export interface ReconcilePlan {
   events_compared: number;
@@ -29,7 +29,7 @@ export async function planReconcile(ops: Ops): Promise<Change<ReconcilePlan, Rec
     found = await reconcile({
       stripe,
       store: planStore(database),
-      catalogue: readPlans(),
+      catalogue: readPlanCatalogue(),
       async enqueue(worker, more) {
         envelopes[worker].push(...more);
       },
@@ -41,7 +41,7 @@ export async function planReconcile(ops: Ops): Promise<Change<ReconcilePlan, Rec
     await database.end();
   }
   const send = envelopeSender(ops.aws.sqs);
-  const urls = workQueues(outputs);
+  const urls = workQueueUrls(outputs);
   const workers = (['payments', 'billing'] as const).filter((worker) => envelopes[worker].length > 0);
   return {
     plan: {

@@ -6,7 +6,7 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { eventRoutes, isRouted } from '../../core/event-routes.ts';
-import { type DeadLetterQueue, queueNameOf, workQueues } from '../deployment/queue-depths.ts';
+import { type DeadLetterQueue, queueNameOf, workQueueUrls } from '../deployment/queue-depths.ts';
 import type { StackOutputs } from '../deployment/stack.ts';
 
 /** A message that lies in a queue for the lost, and what can be said of it. */
@@ -53,7 +53,7 @@ export function destinationName(destination: Destination): string {
 }
 
 /** One page of a queue, hidden from everybody else for `hiddenForSeconds`. Empty when there is nothing more to see now. */
-export async function receiveLost(
+export async function receiveDeadLetters(
   sqs: SQSClient,
   queue: DeadLetterQueue,
   outputs: StackOutputs,
@@ -70,7 +70,7 @@ export async function receiveLost(
       MessageSystemAttributeNames: ['All'],
     }),
   );
-  return Messages.map((message) => readLost(message, queue, outputs));
+  return Messages.map((message) => readDeadLetter(message, queue, outputs));
 }
 
 /** Puts messages back in sight at once, as if nobody had looked. */
@@ -87,7 +87,7 @@ export async function release(sqs: SQSClient, messages: readonly DeadLetter[]): 
 }
 
 /** Unwraps each of the formats in which a loss can lie there. */
-export function readLost(message: Message, queue: DeadLetterQueue, outputs: StackOutputs): DeadLetter {
+export function readDeadLetter(message: Message, queue: DeadLetterQueue, outputs: StackOutputs): DeadLetter {
   const attributes = message.MessageAttributes ?? {};
   const body = message.Body ?? '';
   const parsed = parseObject(body);
@@ -174,8 +174,8 @@ function backTo(
       // The rule's target is the work queue of this worker; TARGET_ARN says so, and wins should they ever differ.
       const targetArn = text(lost.attributes, 'TARGET_ARN');
       const target =
-        targetArn && Object.values(workQueues(outputs)).find((url) => queueNameOf(url) === queueNameOf(targetArn));
-      return { kind: 'queue', url: target || workQueues(outputs)[queue.owner], group: null };
+        targetArn && Object.values(workQueueUrls(outputs)).find((url) => queueNameOf(url) === queueNameOf(targetArn));
+      return { kind: 'queue', url: target || workQueueUrls(outputs)[queue.owner], group: null };
     }
   }
 }

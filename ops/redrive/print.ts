@@ -28,7 +28,7 @@ export const printRedriveResult = ({ sent_back, discarded, kept, file }: Redrive
   ].join('\n');
 
 /** One message, whole. */
-export function printLost(message: DeadLetter, format: Formatting): string {
+export function printDeadLetter(message: DeadLetter, format: Formatting): string {
   const attributes = Object.entries(message.attributes).map(([name, { StringValue }]) => `  ${name}: ${StringValue}`);
   return [
     `${format.bold(message.event_id ?? message.message_id)} in ${message.queue.name}, since ${moment(message.since)}`,

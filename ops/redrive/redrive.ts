@@ -7,7 +7,7 @@ import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
 import type { Change, Report } from '../cli/report.ts';
 import { type DeadLetterQueue, deadLetterQueues, queueDepth } from '../deployment/queue-depths.ts';
-import { type DeadLetter, destinationName, receiveLost, release } from './dead-letters.ts';
+import { type DeadLetter, destinationName, receiveDeadLetters, release } from './dead-letters.ts';
 
 /** Which messages are meant; every field given must match. */
 export interface DeadLetterFilter {
@@ -52,7 +52,7 @@ export interface RedriveResult {
 const HIDDEN_S = 300;
 
 /** What lies in the queues for the lost, grouped by reason. Looks at up to `limit` messages of each queue and leaves them there. */
-export async function lookAtLost(
+export async function lookAtDeadLetters(
   ops: Ops,
   filter: DeadLetterFilter,
   limit: number,
@@ -79,7 +79,7 @@ export async function planRedrive(
   filter: DeadLetterFilter,
   { limit, discardTo }: { limit: number; discardTo?: string },
 ): Promise<Change<RedrivePlan, RedriveResult>> {
-  const { plan, messages } = await lookAtLost(ops, filter, limit);
+  const { plan, messages } = await lookAtDeadLetters(ops, filter, limit);
   const unseen = plan.queues.filter(({ waiting, looked_at }) => waiting > looked_at && looked_at > 0);
   const verb = discardTo === undefined ? 'Send back' : `Save to ${discardTo} and delete`;
   return {
@@ -219,7 +219,7 @@ async function eachPage(
   const { outputs } = await ops.stack();
   const met = new Set<string>();
   while (met.size < limit) {
-    const page = await receiveLost(ops.aws.sqs, queue, outputs, HIDDEN_S);
+    const page = await receiveDeadLetters(ops.aws.sqs, queue, outputs, HIDDEN_S);
     const fresh = page.filter(({ message_id }) => !met.has(message_id)).slice(0, limit - met.size);
     const rest = page.filter((message) => !fresh.includes(message));
     if (rest.length > 0) await release(ops.aws.sqs, rest);

@@ -2,15 +2,16 @@ import { join } from 'node:path';
 import { DescribeArchiveCommand } from '@aws-sdk/client-eventbridge';
 import type { Worker } from '../../core/event-routes.ts';
 import type { Ops } from '../cli/ops.ts';
+import type { ProgressReporter } from '../cli/progress.ts';
 import { Refusal } from '../cli/refusal.ts';
 import type { Change } from '../cli/report.ts';
 import { auditedEvents } from '../deployment/audited-events.ts';
-import { readPlans } from '../deployment/plans.ts';
-import { queueDepth, workQueues } from '../deployment/queue-depths.ts';
+import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
+import { queueDepth, workQueueUrls } from '../deployment/queue-depths.ts';
 import { logGroupsOf, type ReplayOutcomes, replayOutcomes } from './outcomes.ts';
 import { type Preview, previewReplay } from './preview.ts';
 import { checkRange, cutIntoPieces, MOST_AT_ONCE, type Piece, type ReplayRange } from './range.ts';
-import { isOpen, loadRun, type ProgressReporter, type ReplayRun, runPieces, saveRun } from './run.ts';
+import { isOpen, loadRun, type ReplayRun, runPieces, saveRun } from './replay-run.ts';
 
 export interface ReplayOptions extends ReplayRange {
   /** Take events of the last ten minutes too, as far as they are archived. */
@@ -125,7 +126,7 @@ async function look(ops: Ops, options: ReplayOptions): Promise<Preview> {
     return await previewReplay(
       {
         database,
-        catalogue: readPlans(),
+        catalogue: readPlanCatalogue(),
         source: outputs.StripeEventSourceName,
         livemode: ops.environment === 'prod',
         rules: options.rules,
@@ -165,7 +166,7 @@ function defaultFile(ops: Ops, { from, to, rules }: ReplayOptions): string {
 
 /** Waits until the workers' queues are empty twice in a row; false when the person did not want to. */
 async function drain(ops: Ops, rules: readonly Worker[], reporter: ProgressReporter): Promise<boolean> {
-  const urls = workQueues((await ops.stack()).outputs);
+  const urls = workQueueUrls((await ops.stack()).outputs);
   let empty = 0;
   while (empty < 2) {
     const depths = await Promise.all(rules.map((worker) => queueDepth(ops.aws.sqs, urls[worker])));

@@ -1,7 +1,7 @@
 import type { Ops } from '../cli/ops.ts';
 import type { Change } from '../cli/report.ts';
+import type { Consumer } from '../deployment/consumer.ts';
 import { planDisable } from '../destination/destination.ts';
-import type { Consumer } from '../pause/consumer.ts';
 import { planPause } from '../pause/pause.ts';
 
 export interface RollbackPlan {

@@ -5,12 +5,12 @@ import { wrongMode } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
 import type { Change, Report } from '../cli/report.ts';
 import {
-  type PipelineSecret,
   readSecret,
   type SecretName,
+  type SecretValues,
   secretNames,
   writeSecret,
-} from '../deployment/pipeline-secret.ts';
+} from '../deployment/secret-values.ts';
 import { shownKey } from '../destination/stripe-key.ts';
 
 /** What may be said of a secret value without showing it. */
@@ -35,7 +35,7 @@ export async function checkSecrets(ops: Ops): Promise<Report<{ values: SecretLin
  */
 export async function planSecrets(
   ops: Ops,
-  given: Partial<PipelineSecret>,
+  given: Partial<SecretValues>,
 ): Promise<Change<{ values: SecretLine[] }, { values: SecretLine[] }>> {
   const names = secretNames.filter((name) => given[name]);
   if (names.length === 0) {
@@ -65,7 +65,7 @@ export async function planSecrets(
       'Functions that are warm go on with the old values for a few minutes; a value that fails to connect is read again.',
     ],
     async act() {
-      const picked = Object.fromEntries(changed.map((name) => [name, given[name]!])) as Partial<PipelineSecret>;
+      const picked = Object.fromEntries(changed.map((name) => [name, given[name]!])) as Partial<SecretValues>;
       await writeSecret(ops.aws.secrets, outputs.SecretArn, picked);
       if (connection) await giveApiKey(ops.aws.eventbridge, connection, given.API_KEY!);
       const written = await readSecret(ops.aws.secrets, outputs.SecretArn);

@@ -3,9 +3,9 @@ import { DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
 import { slo } from '../../core/metrics.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { Report } from '../cli/report.ts';
+import { consumerOf, isOn } from '../deployment/consumer.ts';
 import { askCloudWatch, type Datapoint, oldestMessage, ours, sum } from '../deployment/metric-values.ts';
 import { deadLetterQueues, pausables, queueDepth } from '../deployment/queue-depths.ts';
-import { consumerOf, isOn } from '../pause/consumer.ts';
 
 /** Worst first. `unknown`: there was nothing to judge by. */
 export type HealthWord = 'critical' | 'degraded' | 'paused' | 'healthy' | 'unknown';

@@ -7,7 +7,7 @@ import { questionFor } from '../../pipeline/reconcile.ts';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
 import type { Change } from '../cli/report.ts';
-import { readPlans } from '../deployment/plans.ts';
+import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 
 /** Whom to compare: exactly one of them. */
 export type SyncTarget = { user: string } | { customer: string } | { subscription: string };
@@ -41,7 +41,7 @@ const WAIT_FOR_WORKER_MS = 60_000;
  * applies, as for any undecidable second, so that an event which arrives meanwhile wins, and plan events are published.
  */
 export async function planSync(ops: Ops, target: SyncTarget): Promise<Change<SyncPlan, SyncResult>> {
-  const catalogue = readPlans();
+  const catalogue = readPlanCatalogue();
   const { outputs } = await ops.stack();
   const stripe = await ops.stripe();
 

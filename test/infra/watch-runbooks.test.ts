@@ -1,11 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command } from 'commander';
 import { alarmKinds } from '../../lib/watch/planned-alarm.ts';
-import type { AddAction } from '../../ops/cli/arguments.ts';
-import { goingLive } from '../../ops/cli/going-live.ts';
-import { repairing } from '../../ops/cli/repairing.ts';
-import { somethingWrong } from '../../ops/cli/something-wrong.ts';
+import { describeProgram } from '../../ops/cli/command-line.ts';
 import { root } from './synthesis.ts';
 
 const folder = join(root, 'docs', 'runbooks');
@@ -42,11 +38,7 @@ it.each(runbooks)('$file tells only commands that the operators’ CLI takes', a
 
 /** Reads a command as the CLI would, without doing anything; what refused it, if anything did. */
 async function parsed(command: string): Promise<string | undefined> {
-  const nothing = (registered: Command) => registered.action(() => {});
-  const program = new Command().option('--env <name>').option('--app <name>').exitOverride();
-  for (const register of [goingLive, somethingWrong, repairing]) register(program, nothing as unknown as AddAction);
-  for (const one of everyCommand(program))
-    one.exitOverride().configureOutput({ writeErr: () => {}, writeOut: () => {} });
+  const program = describeProgram({ out: () => {}, err: () => {} }, async () => {});
   const words = command
     .replaceAll(/<first event>|<now - 10 min>|<time>|(?<=--(?:from|to) )…/g, '2026-11-20T08:00:00Z')
     .split(/\s+/);
@@ -57,5 +49,3 @@ async function parsed(command: string): Promise<string | undefined> {
     return (error as Error).message;
   }
 }
-
-const everyCommand = (command: Command): Command[] => [command, ...command.commands.flatMap(everyCommand)];

@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { verbs } from '../../ops/cli/command-line.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
 
 let pipeline: Pipeline;
@@ -6,20 +10,7 @@ beforeEach(async () => {
 });
 afterEach(() => pipeline.close());
 
-const verbs = [
-  'doctor',
-  'status',
-  'replay',
-  'redrive',
-  'pause',
-  'resume',
-  'sync',
-  'reconcile',
-  'destination',
-  'secrets',
-  'migrate',
-  'rollback',
-];
+const names = Object.values(verbs).flatMap((group) => group.map(({ name }) => name));
 
 it('lists every verb under the moment it is for', async () => {
   const { code, out } = await pipeline.run('--help');
@@ -31,10 +22,10 @@ it('lists every verb under the moment it is for', async () => {
     'Exit codes: 0 done, 1 found something wrong, 2 wrong usage',
   ])
     expect(out).toContain(title);
-  for (const verb of verbs) expect(out).toMatch(new RegExp(`^ {2}${verb} `, 'm'));
+  for (const verb of names) expect(out).toMatch(new RegExp(`^ {2}${verb} `, 'm'));
 });
 
-it.each(verbs)('%s explains itself', async (verb) => {
+it.each(names)('%s explains itself', async (verb) => {
   const { code, out } = await pipeline.run(verb, '--help');
   expect(code).toBe(0);
   expect(out).toContain(`npm run ops -- ${verb}`);
@@ -93,4 +84,15 @@ it.each([
   const { code, err } = await pipeline.run('secrets');
   expect(code).toBe(2);
   expect(err).toMatch(message);
+});
+
+it('ends without a word when nobody reads on, as before `| head`', async () => {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../../bin/ops.ts'), '--help'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  child.stdout.destroy();
+  const said: Buffer[] = [];
+  child.stderr.on('data', (chunk: Buffer) => said.push(chunk));
+  expect(await once(child, 'close')).toEqual([0, null]);
+  expect(Buffer.concat(said).toString()).toBe('');
 });

@@ -1,5 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { describeProgram, everyCommand } from '../../ops/cli/command-line.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -28,6 +29,19 @@ const commands = [
   ),
 ].sort();
 
+const program = describeProgram({ out: () => {}, err: () => {} }, async () => {});
+const everyVerb = program.commands.map((command) => command.name());
+/** Each verb that can be run, with what it cannot go without. */
+const everyCommandLine = program.commands.flatMap(everyCommand).flatMap((command) => {
+  if (command.commands.length > 0) return [];
+  const group = command.parent === program ? '' : `${command.parent!.name()} `;
+  const required = command.options.filter(({ mandatory }) => mandatory);
+  const operands = command.registeredArguments.filter(({ required }) => required).map(() => 'x');
+  return [
+    [`${group}${command.name()}`, ...required.map(({ long }) => `${long} 2026-11-20T08:00`), ...operands].join(' '),
+  ];
+});
+
 let pipeline: Pipeline;
 beforeAll(async () => {
   pipeline = await startPipeline();
@@ -46,27 +60,30 @@ it.each(commands)('npm run ops -- %s is a command that exists', async (command) 
 });
 
 describe('docs/operations.md', () => {
-  const book = readFileSync(join(root, 'docs/operations.md'), 'utf8');
-  const transcripts = [...book.matchAll(/<!-- transcript: ([\w-]+) -->\n([\s\S]*?)<!-- end -->/g)];
+  const page = readFileSync(join(root, 'docs/operations.md'), 'utf8');
+  const transcripts = [...page.matchAll(/<!-- transcript: ([\w-]+) -->\n([\s\S]*?)<!-- end -->/g)];
+  const rights = /\| verb \| AWS actions \|\n[\s\S]*?\n\n/.exec(page)![0];
 
   it.each(transcripts.map(([, name, text]) => [name!, text!]))('has run "%s"', (_name, text) => {
     expect(text).toMatch(/^```console\n\$ npm run ops -- [\s\S]+\nexit [012]\n```\n$/);
   });
 
-  it.each([
-    'doctor',
-    'status',
-    'replay',
-    'redrive',
-    'pause',
-    'resume',
-    'sync',
-    'reconcile',
-    'destination',
-    'secrets',
-    'migrate',
-    'rollback',
-  ])('shows %s at work', (verb) => {
-    expect(transcripts.some(([, , text]) => text!.includes(`$ npm run ops -- ${verb}`))).toBe(true);
+  describe.each(everyVerb)('%s', (verb) => {
+    it('has a section of its own', () => {
+      expect(page).toMatch(new RegExp(`^### (.*[ ,])?${verb}\\b`, 'm'));
+    });
+    it('has a line that says whose rights it needs', () => {
+      expect(rights).toMatch(new RegExp(`^\\| ([^|]*, )?${verb}[ ,]`, 'm'));
+    });
+    it('is shown at work', () => {
+      expect(transcripts.some(([, , text]) => text!.includes(`$ npm run ops -- ${verb}`))).toBe(true);
+    });
+  });
+});
+
+describe.each(everyCommandLine)('%s', (commandLine) => {
+  it('answers --json with one document', async () => {
+    const { json } = await pipeline.run(...commandLine.split(' '), '--json');
+    expect(json).toMatchObject({ verb: commandLine.replace(/ (-|x\b).*/, ''), environment: 'dev' });
   });
 });

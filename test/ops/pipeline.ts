@@ -13,9 +13,9 @@ import {
 } from '@aws-sdk/client-sqs';
 import { buildApp } from 'fauxqs';
 import { ops } from '../../ops/cli/command-line.ts';
+import type { ProgressReporter } from '../../ops/cli/progress.ts';
 import type { Terminal } from '../../ops/cli/terminal.ts';
 import { connectAws } from '../../ops/deployment/aws.ts';
-import type { ProgressReporter } from '../../ops/replay/run.ts';
 import { catalogue } from '../support/event-processor.ts';
 import { startAwsServer } from './aws-server.ts';
 import { pricesOf, startStripeServer } from './stripe-server.ts';
@@ -171,6 +171,7 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
         colour: false,
         ask: async () => answers?.shift() ?? '',
         askSecret: async () => answers?.shift() ?? '',
+        readerGone: () => false,
         progress: () => ({
           wait: async () => false,
           ask: async () => 'go on',

@@ -241,7 +241,7 @@ it('shows one message whole', async () => {
   expect(out).toContain('"subscription"');
   const missing = await pipeline.run('redrive', '--peek', 'evt_9');
   expect(missing.code).toBe(2);
-  expect(missing.err).toContain('No lost message has the id evt_9.');
+  expect(missing.err).toContain('No dead letter has the id evt_9.');
 });
 
 it('says how many it did not look at', async () => {

@@ -1,5 +1,5 @@
 import { processTerminal } from '../../ops/cli/terminal.ts';
-import { localCodeVersion } from '../../ops/deployment/code-version.ts';
+import { localCodeVersion } from '../../ops/deployment/local-code-version.ts';
 
 describe('where nobody can be asked', () => {
   it('stops waiting on Ctrl-C, and cancels what it started', async () => {

@@ -1,8 +1,8 @@
 import { GetEventSourceMappingCommand, UpdateEventSourceMappingCommand } from '@aws-sdk/client-lambda';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
-import { oldestMessageAge } from '../deployment/metric-values.ts';
-import { mappings, type Pausable, queueDepth, workQueues } from '../deployment/queue-depths.ts';
+import { oldestMessageAge } from './metric-values.ts';
+import { mappings, type Pausable, queueDepth, workQueueUrls } from './queue-depths.ts';
 
 /** One function's consumer: its event source mapping and the queue behind it. */
 export interface Consumer {
@@ -24,7 +24,7 @@ const SWITCH_TIMEOUT_MS = 120_000;
 export async function consumerOf(ops: Ops, worker: Pausable): Promise<Consumer> {
   const { outputs } = await ops.stack();
   const mapping = mappings(outputs)[worker];
-  const url = workQueues(outputs)[worker];
+  const url = workQueueUrls(outputs)[worker];
   const [{ State }, { waiting, in_flight, retention_s }, oldest_s] = await Promise.all([
     ops.aws.lambda.send(new GetEventSourceMappingCommand({ UUID: mapping })),
     queueDepth(ops.aws.sqs, url),

@@ -7,7 +7,7 @@ import { Refusal } from '../cli/refusal.ts';
 const file = join(import.meta.dirname, '../../config/plans.yaml');
 
 /** The plans of this checkout. @throws {Refusal} with everything that is wrong with them. */
-export function readPlans(path = file): Catalogue {
+export function readPlanCatalogue(path = file): Catalogue {
   const fix = 'Correct the file; `npx cdk synth` checks it too.';
   let read: ReturnType<typeof readCatalogue>;
   try {

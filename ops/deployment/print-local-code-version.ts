@@ -5,7 +5,7 @@ import { App } from 'aws-cdk-lib';
 import { readSettings } from '../../lib/settings.ts';
 import { StripePipelineStack } from '../../lib/stripe-pipeline-stack.ts';
 
-/** Run by ops/deployment/code-version.ts: prints the code version of a stack with the settings of the first argument. */
+/** Run by ops/deployment/local-code-version.ts: prints the code version of a stack with the settings of the first argument. */
 const outdir = mkdtempSync(join(tmpdir(), 'stripe-eventbridge-synth-'));
 try {
   const app = new App({

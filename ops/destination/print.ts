@@ -1,18 +1,6 @@
-import type { DestinationPlan, NewDestination } from '../destination/destination.ts';
-import type { DestinationView } from '../destination/stripe-destination.ts';
-import type { MigratePlan, MigrateResult } from '../migrate/migrate.ts';
-import type { SecretLine } from '../secrets/secrets.ts';
-import type { Formatting } from './formatting.ts';
-
-export const printSecrets = ({ values }: { values: SecretLine[] }, format: Formatting): string =>
-  format.table(
-    ['value', 'now', 'verdict'],
-    values.map(({ name, shown, problem }) => [
-      name,
-      shown,
-      problem === null ? format.good('fine') : format.wrong(problem),
-    ]),
-  );
+import type { Formatting } from '../cli/formatting.ts';
+import type { DestinationPlan, NewDestination } from './destination.ts';
+import type { DestinationView } from './stripe-destination.ts';
 
 export const printDestination = ({ destination }: DestinationPlan, format: Formatting): string =>
   destination ? view(destination, format) : 'Stripe has none yet.';
@@ -56,13 +44,3 @@ export const printCreated = ({ destination }: DestinationPlan, format: Formattin
         `Deploy with it: npx cdk deploy -c stripeEventSourceName=${destination.event_source_name}`,
       ].join('\n')
     : '';
-
-export const printMigrations = ({ database, applied, pending, unknown }: MigratePlan, format: Formatting): string =>
-  [
-    `${database}: ${applied.length} applied${applied.length > 0 ? `, the last ${applied.at(-1)}` : ''}`,
-    pending.length === 0 ? format.good('Nothing is pending.') : `Pending: ${pending.join(', ')}`,
-    ...(unknown.length > 0 ? [format.care(`Applied there, unknown here: ${unknown.join(', ')}`)] : []),
-  ].join('\n');
-
-export const printMigrated = ({ applied }: MigrateResult, format: Formatting): string =>
-  applied.length === 0 ? 'Somebody else applied them meanwhile.' : format.good(`Applied ${applied.join(', ')}.`);

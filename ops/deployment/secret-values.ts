@@ -7,21 +7,21 @@ import {
 /** What the functions read from Secrets Manager; an empty string until set. */
 export const secretNames = ['DATABASE_URL', 'STRIPE_SECRET_KEY', 'API_KEY'] as const;
 export type SecretName = (typeof secretNames)[number];
-export type PipelineSecret = Record<SecretName, string>;
+export type SecretValues = Record<SecretName, string>;
 
 /** The secret's values, kept in this process only: no verb prints one. */
-export async function readSecret(secrets: SecretsManagerClient, arn: string): Promise<PipelineSecret> {
+export async function readSecret(secrets: SecretsManagerClient, arn: string): Promise<SecretValues> {
   const held = await readWhole(secrets, arn);
   return Object.fromEntries(
     secretNames.map((name) => [name, typeof held[name] === 'string' ? held[name] : '']),
-  ) as PipelineSecret;
+  ) as SecretValues;
 }
 
 /** Changes the named values and keeps every other field of the secret as it is. */
 export async function writeSecret(
   secrets: SecretsManagerClient,
   arn: string,
-  values: Partial<PipelineSecret>,
+  values: Partial<SecretValues>,
 ): Promise<void> {
   const held = await readWhole(secrets, arn);
   await secrets.send(

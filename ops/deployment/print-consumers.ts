@@ -1,5 +1,4 @@
 import { duration, type Formatting, moment } from '../cli/formatting.ts';
-import type { RollbackPlan } from '../rollback/rollback.ts';
 import type { Consumer } from './consumer.ts';
 
 export const printConsumers = ({ workers }: { workers: Consumer[] }, format: Formatting): string =>
@@ -14,11 +13,3 @@ export const printConsumers = ({ workers }: { workers: Consumer[] }, format: For
       moment(safe_until),
     ]),
   );
-
-export const printRollback = (plan: RollbackPlan, format: Formatting): string =>
-  [
-    printConsumers(plan, format),
-    '',
-    format.bold('The way back'),
-    ...plan.way_back.map((step, index) => `  ${index + 1}. ${step}`),
-  ].join('\n');

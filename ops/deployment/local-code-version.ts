@@ -20,7 +20,7 @@ export interface SynthSettings {
 export async function localCodeVersion(settings: SynthSettings): Promise<string> {
   const child = spawn(
     process.execPath,
-    [join(import.meta.dirname, 'print-code-version.ts'), JSON.stringify(settings)],
+    [join(import.meta.dirname, 'print-local-code-version.ts'), JSON.stringify(settings)],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   const [out, err]: [Buffer[], Buffer[]] = [[], []];

@@ -1,18 +1,5 @@
-import { type Command, InvalidArgumentError } from 'commander';
-import type { CommandRunner, CommonOptions, ExitCode } from './command-runner.ts';
-
-/** Adds a verb's action: what it answers becomes the exit code. */
-export type AddAction = <Rest extends object>(
-  command: Command,
-  verb: string,
-  action: (runner: CommandRunner, options: Rest & CommonOptions, args: string[]) => Promise<ExitCode>,
-) => void;
-
-/** For verbs that change something. */
-export const changing = (command: Command): Command =>
-  command
-    .option('--apply', 'do it; without this the plan is only shown', false)
-    .option('--yes', 'do not ask in prod', false);
+import { Argument, InvalidArgumentError, Option } from 'commander';
+import { type Pausable, pausables } from '../deployment/queue-depths.ts';
 
 /** A whole number within bounds. */
 export const wholeNumber =
@@ -36,3 +23,13 @@ export const timeFrom =
       throw new InvalidArgumentError('wanted a time such as 2026-11-21T10:00:00Z, or 90min, 6h, 2d ago.');
     return time;
   };
+
+/** For verbs that work as the owner of the schema. */
+export const ownerUrl = (): Option =>
+  new Option('--database-url <url>', 'owner of the schema, over a session connection').env('MIGRATION_DATABASE_URL');
+
+/** The operand of the verbs that stop and start workers. */
+export const whichWorkers = () => new Argument('[workers...]', 'which; all when none is named').choices([...pausables]);
+
+export const chosenWorkers = (named: readonly string[]): readonly Pausable[] =>
+  named.length === 0 ? pausables : pausables.filter((worker) => named.includes(worker));

@@ -7,6 +7,7 @@ import {
   StartReplayCommand,
 } from '@aws-sdk/client-eventbridge';
 import type { Ops } from '../cli/ops.ts';
+import type { ProgressReporter } from '../cli/progress.ts';
 import { Refusal } from '../cli/refusal.ts';
 import { MOST_AT_ONCE, type Piece } from './range.ts';
 
@@ -22,15 +23,6 @@ export interface ReplayRun {
   rules: string[];
   started_at: string;
   pieces: Piece[];
-}
-
-/** How a person waits: sees progress, may interrupt, is asked then. */
-export interface ProgressReporter {
-  /** Resolves after `ms`, or at once with true when the person interrupts. */
-  wait(ms: number): Promise<boolean>;
-  /** What to do with what runs. */
-  ask(): Promise<'cancel' | 'leave' | 'go on'>;
-  progress(done: number, what: string): void;
 }
 
 const POLL_MS = 3000;
