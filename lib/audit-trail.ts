@@ -65,17 +65,18 @@ export class AuditTrail extends Construct {
       visibilityTimeout: Duration.seconds(6 * timeout.toSeconds()),
       deadLetterQueue: { queue: this.failed, maxReceiveCount: attemptsBeforeFailed },
     });
-    this.rules = families.map((family) => ({
-      family,
-      rule: intake.deliver(this, `Rule-${family}`, {
+    const rules = intake.deliver(
+      this,
+      { queue: this.queue, undelivered: this.undelivered },
+      families.map((family) => ({
+        id: `Rule-${family}`,
         ruleName: names.auditRule(family),
         description: `Stripe events of the ${family} family for the audit trail`,
         pattern: patternOf(family),
-        queue: this.queue,
-        undelivered: this.undelivered,
         messageGroupId: family,
-      }),
-    }));
+      })),
+    );
+    this.rules = families.map((family, index) => ({ family, rule: rules[index]! }));
 
     this.bucket = this.auditBucket(settings, key);
     const handler = new PipelineFunction<AuditEnv>(this, 'Handler', {

@@ -23,9 +23,8 @@ export class PipelineKey extends Key {
       ...(removalPolicyOf(settings) === RemovalPolicy.DESTROY && { pendingWindow: Duration.days(7) }),
     });
     this.letEventBridgeLookAtTheKey();
-    this.letEventBridgeFillQueues();
+    this.letEventBridgeFillQueues(settings);
     this.letLogGroupsUseTheKey(settings);
-    this.letAlarmsPublish();
     this.letConnectionsUseTheKey();
   }
 
@@ -36,11 +35,21 @@ export class PipelineKey extends Key {
 
   /**
    * Targets and dead-letter queues of rules. CDK grants this for targets only.
+   *
+   * Bounded by what SQS says of itself, the queue's ARN in its encryption context, and not by `aws:SourceAccount`: what EventBridge
+   * says of itself is documented to be missing in the sibling case, SNS, and if it were missing here all events were lost
+   * (docs/decisions/0009-customer-key-and-eventbridge.md). Which rules may send is the queue policy's to say.
    * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
    */
-  private letEventBridgeFillQueues() {
+  private letEventBridgeFillQueues({ appName, environment }: Settings) {
+    const queue = (resource: string) => Stack.of(this).formatArn({ service: 'sqs', resource });
     this.allowService('events.amazonaws.com', ['kms:Decrypt', 'kms:GenerateDataKey*'], {
-      StringEquals: { 'aws:SourceAccount': Stack.of(this).account },
+      ArnLike: {
+        'kms:EncryptionContext:aws:sqs:arn': [
+          queue(`${appName}-stripe-*-${environment}`),
+          queue(`${appName}-stripe-*-${environment}.fifo`),
+        ],
+      },
     });
   }
 
@@ -57,13 +66,6 @@ export class PipelineKey extends Key {
     );
   }
 
-  /** An alarm that may not use the key of its topic changes its state, and nobody hears of it. */
-  private letAlarmsPublish() {
-    this.allowService('cloudwatch.amazonaws.com', ['kms:Decrypt', 'kms:GenerateDataKey*'], {
-      StringEquals: { 'aws:SourceAccount': Stack.of(this).account },
-    });
-  }
-
   /**
    * The role that EventBridge uses for API connections may use only keys with this tag.
    * @see https://docs.aws.amazon.com/eventbridge/latest/userguide/encryption-connections.html
@@ -72,7 +74,11 @@ export class PipelineKey extends Key {
     Tags.of(this).add('EventBridgeApiDestinations', 'true');
   }
 
-  private allowService(service: string, actions: string[], conditions: Record<string, Record<string, string>> = {}) {
+  private allowService(
+    service: string,
+    actions: string[],
+    conditions: Record<string, Record<string, string | string[]>> = {},
+  ) {
     this.addToResourcePolicy(
       new PolicyStatement({
         effect: Effect.ALLOW,

@@ -1,9 +1,10 @@
+import { Stack } from 'aws-cdk-lib';
 import { Archive, EventBus, type EventPattern, type IEventBus, Rule } from 'aws-cdk-lib/aws-events';
-import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
 import type { Key } from 'aws-cdk-lib/aws-kms';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { pipelineNames } from './names.ts';
+import { letRulesSend, queueTarget, ruleArn } from './queue-target.ts';
 import { removalPolicyOf } from './removal.ts';
 import type { Settings } from './settings.ts';
 
@@ -14,15 +15,12 @@ export interface EventIntakeProps {
   readonly keyFailures?: IQueue | undefined;
 }
 
-/** What a rule on the partner bus delivers, and where. */
-export interface Delivery {
+/** A rule on the partner bus: which events, and under which group when their queue is FIFO. */
+export interface Routing {
+  readonly id: string;
   readonly ruleName: string;
   readonly description: string;
   readonly pattern: EventPattern;
-  readonly queue: IQueue;
-  /** Takes what EventBridge could not deliver in 24 hours; a standard queue, because a rule takes no other. */
-  readonly undelivered: IQueue;
-  /** For a FIFO queue. A plain string: EventBridge would take `$.detail.id` literally. */
   readonly messageGroupId?: string;
 }
 
@@ -54,16 +52,20 @@ export class EventIntake extends Construct {
     this.archive = this.archiveOf(this.bus, settings, key);
   }
 
-  deliver(scope: Construct, id: string, delivery: Delivery): Rule {
-    const { ruleName, description, pattern, queue, undelivered, messageGroupId } = delivery;
-    return new Rule(scope, id, {
-      eventBus: this.bus,
-      ruleName,
-      description,
-      eventPattern: pattern,
-      targets: [
-        new SqsQueue(queue, { deadLetterQueue: undelivered, ...(messageGroupId !== undefined && { messageGroupId }) }),
-      ],
+  /** Rules that fill one queue; what they cannot deliver in 24 hours goes to `undelivered`, a standard queue. */
+  deliver(scope: Construct, queues: { queue: IQueue; undelivered: IQueue }, routings: readonly Routing[]): Rule[] {
+    const arns = routings.map(({ ruleName }) => ruleArn(Stack.of(this), this.bus.eventBusName, ruleName));
+    const admitted = [queues.queue, queues.undelivered].map((queue) => letRulesSend(queue, arns));
+    return routings.map(({ id, ruleName, description, pattern, messageGroupId }) => {
+      const rule = new Rule(scope, id, {
+        eventBus: this.bus,
+        ruleName,
+        description,
+        eventPattern: pattern,
+        targets: [queueTarget({ ...queues, messageGroupId })],
+      });
+      rule.node.addDependency(...admitted);
+      return rule;
     });
   }
 

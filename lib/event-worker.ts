@@ -71,13 +71,15 @@ export class EventWorker extends Construct {
       visibilityTimeout: Duration.seconds(6 * timeout.toSeconds()),
       deadLetterQueue: { queue: this.failed, maxReceiveCount: attemptsBeforeFailed },
     });
-    this.rule = intake.deliver(this, 'Rule', {
-      ruleName: names.workerRule(worker),
-      description: `Stripe events for the ${worker} worker`,
-      pattern: { detailType: eventTypesOf(worker) },
-      queue: this.queue,
-      undelivered: this.undelivered,
-    });
+    const [rule] = intake.deliver(this, { queue: this.queue, undelivered: this.undelivered }, [
+      {
+        id: 'Rule',
+        ruleName: names.workerRule(worker),
+        description: `Stripe events for the ${worker} worker`,
+        pattern: { detailType: eventTypesOf(worker) },
+      },
+    ]);
+    this.rule = rule!;
 
     const handler = new PipelineFunction<WorkerEnv>(this, 'Handler', {
       settings,

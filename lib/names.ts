@@ -28,6 +28,7 @@ export function pipelineNames({ appName, environment }: { appName: string; envir
     auditRule: (family: EventFamily) => named(`audit-${family}`),
     apiRule: named('api'),
     reconcileRule: named('reconcile'),
+    keyLossRule: named('key-loss'),
     queue: (worker: Worker) => named(worker),
     failed: (name: Worker | 'reconcile') => named(`${name}-failed`),
     undelivered: (name: Worker | 'audit' | 'api' | 'bus') => named(`${name}-undelivered`),

@@ -9,6 +9,7 @@ import { PipelineKey } from './encryption.ts';
 import { EventIntake } from './event-intake.ts';
 import { EventWorker } from './event-worker.ts';
 import { IdempotencyTable } from './idempotency-table.ts';
+import { KeyLossNotice } from './key-loss-notice.ts';
 import { pipelineNames } from './names.ts';
 import { PlanPublisher } from './plan-publisher.ts';
 import { Reconciler } from './reconciler.ts';
@@ -72,7 +73,6 @@ export class StripePipelineStack extends Stack {
       settings,
       busName: settings.stripeEventSourceName,
       archiveName: names.archive,
-      ...(key && { kmsKey: key }),
       rules: [
         ...[payments, billing].map(({ name, rule, undelivered }) => ({
           name: names.workerRule(name),
@@ -95,6 +95,7 @@ export class StripePipelineStack extends Stack {
     };
 
     const alarms = new Alarms(this, 'Alarms', watched);
+    if (key) new KeyLossNotice(this, 'KeyLoss', { settings, key, page: alarms.topic });
     const dashboard = new PipelineDashboard(this, 'Dashboard', watched, alarms);
     new LogQueries(this, 'LogQueries', watched);
 

@@ -1,6 +1,5 @@
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { IEventBus, Rule } from 'aws-cdk-lib/aws-events';
-import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
@@ -14,7 +13,6 @@ export interface WatchedPipeline {
   /** Partner bus; its rules' metrics carry `EventBusName` as well as `RuleName`. */
   readonly busName: string;
   readonly archiveName: string;
-  readonly kmsKey?: IKey;
   /** Every rule on the partner bus. The app bus and the schedule have rules of their own, watched by their queues. */
   readonly rules: readonly WatchedRule[];
   readonly workers: readonly WatchedWorker[];

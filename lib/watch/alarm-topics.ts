@@ -8,7 +8,8 @@ import type { WatchedPipeline } from '../watched-pipeline.ts';
 /**
  * Two topics, so that a pager can listen to one of them: `page` gets only what wakes someone, `notices` every alarm with its details.
  *
- * With a customer key, alarms may publish only because the key lets CloudWatch use it (`lib/encryption.ts`); a test holds that.
+ * Never encrypted with the customer key: they report its loss, and alarms hold no secrets. CloudWatch cannot use the key that AWS
+ * manages for SNS.
  */
 export class AlarmTopics extends Construct {
   readonly page: Topic;
@@ -20,12 +21,10 @@ export class AlarmTopics extends Construct {
     this.notices = this.#topic('Notices', 'notices', pipeline);
   }
 
-  #topic(id: string, name: string, { settings, kmsKey }: WatchedPipeline): Topic {
+  #topic(id: string, name: string, { settings }: WatchedPipeline): Topic {
     const topic = new Topic(this, id, {
       topicName: `${settings.appName}-stripe-${name}-${settings.environment}`,
       enforceSSL: true,
-      // Without a key of ours SNS stores unencrypted: CloudWatch cannot use the key that AWS manages for SNS, and alarms hold no secrets.
-      ...(kmsKey && { masterKey: kmsKey }),
     });
     // A topic with any policy of its own loses the default one, which let this account's alarms publish.
     topic.addToResourcePolicy(

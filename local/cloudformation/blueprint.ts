@@ -95,7 +95,10 @@ export function readBlueprint({ template, stackName, assetFolder }: Synthesised,
     sourceName: String(partner.properties.EventSourceName),
     busNames: buses.map(({ name }) => name),
     archive: { name: archive.name, matches: pattern === undefined ? () => true : compilePattern(pattern) },
-    rules: rules.filter(({ properties }) => properties.ScheduleExpression === undefined).map(readRule),
+    rules: rules
+      // What is on the default bus hears of AWS's own events, and AWS is not here.
+      .filter(({ properties }) => properties.ScheduleExpression === undefined && properties.EventBusName !== undefined)
+      .map(readRule),
     schedules: [
       ...rules.filter(({ properties }) => properties.ScheduleExpression !== undefined).map(({ name }) => name),
       ...values

@@ -47,8 +47,6 @@ describe('the customer key', () => {
 });
 
 describe('the key lets', () => {
-  const sourceAccount = { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } };
-
   it('EventBridge look at it in a statement without conditions: that call has no encryption context', () => {
     expect(keyGrants('events.amazonaws.com')).toContainEqual({
       Effect: 'Allow',
@@ -58,11 +56,21 @@ describe('the key lets', () => {
     });
   });
 
-  it('EventBridge fill the dead-letter queues of rules; CDK grants that for targets only', () => {
-    // Exactly these two: what CDK adds for target queues happens to suffice today, and is not what we rely on.
-    expect(keyGrants('events.amazonaws.com')).toContainEqual(
-      expect.objectContaining({ Action: ['kms:Decrypt', 'kms:GenerateDataKey*'], Condition: sourceAccount }),
+  it('EventBridge fill every queue of the pipeline and no other, whatever EventBridge says of itself', () => {
+    const [grant, ...more] = keyGrants('events.amazonaws.com').filter(({ Condition }) =>
+      JSON.stringify(Condition)?.includes('aws:sqs:arn'),
     );
+    expect(more).toEqual([]);
+    expect(grant).toMatchObject({ Effect: 'Allow', Action: ['kms:Decrypt', 'kms:GenerateDataKey*'] });
+    expect(Object.keys(grant.Condition)).toEqual(['ArnLike']);
+    const patterns = grant.Condition.ArnLike['kms:EncryptionContext:aws:sqs:arn'].map((arn: unknown) =>
+      JSON.stringify(arn).replace(/^.*:/, '').replace(/".*$/, ''),
+    );
+    expect(patterns).toEqual(['huntaze-stripe-*-prod', 'huntaze-stripe-*-prod.fifo']);
+    const covered = (name: string) =>
+      patterns.some((pattern: string) => new RegExp(`^${pattern.replace('*', '[^/]+')}$`).test(name));
+    for (const [, { Properties }] of withKey().all('AWS::SQS::Queue'))
+      expect([Properties.QueueName, covered(Properties.QueueName)]).toEqual([Properties.QueueName, true]);
   });
 
   it.each(['aws.partner/stripe.com/ed_61abc', 'huntaze-stripe-plans-prod'])('the bus %s encrypt its events', (name) => {
@@ -86,12 +94,6 @@ describe('the key lets', () => {
     );
   });
 
-  it('alarms publish to their encrypted topics', () => {
-    expect(keyGrants('cloudwatch.amazonaws.com').flatMap(({ Action }) => listed(Action))).toEqual(
-      expect.arrayContaining(['kms:Decrypt', 'kms:GenerateDataKey*']),
-    );
-  });
-
   it('API connections use it, which takes a tag', () => {
     expect(withKey().one('AWS::KMS::Key').Properties.Tags).toContainEqual({
       Key: 'EventBridgeApiDestinations',
@@ -110,6 +112,49 @@ describe('the key lets', () => {
         .flatMap(({ Action }) => Action);
       expect(actions).toEqual(expect.arrayContaining(['kms:Decrypt', 'kms:GenerateDataKey']));
     }
+  });
+});
+
+describe('the loss of the key', () => {
+  it('is told by topics that do not need it', () => {
+    const topics = withKey().all('AWS::SNS::Topic');
+    expect(topics).toHaveLength(2);
+    for (const [, { Properties }] of topics) expect(Properties.KmsMasterKeyId).toBeUndefined();
+  });
+
+  it('pages as soon as somebody disables the key or schedules its deletion', () => {
+    const rule = withKey().one('AWS::Events::Rule', ({ Name }) => Name === 'huntaze-stripe-key-loss-prod').Properties;
+    // No bus of its own: AWS's events are on the default one.
+    expect(rule.EventBusName).toBeUndefined();
+    expect(rule.EventPattern).toEqual({
+      source: ['aws.kms'],
+      'detail-type': ['AWS API Call via CloudTrail'],
+      detail: {
+        eventName: ['DisableKey', 'ScheduleKeyDeletion'],
+        requestParameters: { keyId: [{ Ref: keyId() }, { 'Fn::GetAtt': [keyId(), 'Arn'] }] },
+        errorCode: [{ exists: false }],
+      },
+    });
+    const [target] = rule.Targets;
+    const page = withKey().referred(target.Arn);
+    expect(page.Properties.TopicName).toBe('huntaze-stripe-page-prod');
+    expect(JSON.stringify(target.InputTransformer)).toContain('runbooks/undelivered.md');
+    const policy = withKey().one('AWS::SNS::TopicPolicy', ({ Topics }) => idIn(Topics[0]) === withKey().idOf(page));
+    expect(policy.Properties.PolicyDocument.Statement).toContainEqual(
+      expect.objectContaining({
+        Effect: 'Allow',
+        Action: 'sns:Publish',
+        Principal: { Service: 'events.amazonaws.com' },
+      }),
+    );
+  });
+
+  it('is nobody’s concern without a key', () => {
+    expect(
+      synthesise({ environment: 'prod' })
+        .all('AWS::Events::Rule')
+        .map(([, { Properties }]) => Properties.Name),
+    ).not.toContain('huntaze-stripe-key-loss-prod');
   });
 });
 

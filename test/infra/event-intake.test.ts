@@ -1,12 +1,22 @@
 import { eventRoutes } from '../../core/event-routes.ts';
-import { deployments, eventSource, idIn, listed, type Resource, synthesise } from './synthesis.ts';
+import {
+  deployments,
+  eventSource,
+  everything,
+  idIn,
+  listed,
+  type Resource,
+  type Synthesis,
+  synthesise,
+} from './synthesis.ts';
 
 const partnerRules = (context: Record<string, unknown>) =>
   synthesise(context)
     .all('AWS::Events::Rule')
     .map(([, rule]) => rule)
     .filter(
-      ({ Properties }) => !Properties.ScheduleExpression && !JSON.stringify(Properties.EventBusName).includes('AppBus'),
+      ({ Properties }) =>
+        Properties.EventBusName !== undefined && !JSON.stringify(Properties.EventBusName).includes('AppBus'),
     );
 
 describe('the partner bus', () => {
@@ -90,39 +100,57 @@ describe('the rules on the partner bus', () => {
 });
 
 describe('every rule', () => {
-  it.each(deployments)('has a standard queue for what it cannot deliver, and may send there (%s)', (_, context) => {
+  it.each(deployments)('has a standard queue of its own for what it cannot deliver (%s)', (_, context) => {
     const synthesis = synthesise(context);
-    for (const [id, rule] of synthesis.all('AWS::Events::Rule')) {
-      expect(listed(rule.Properties.Targets)).toHaveLength(1);
+    for (const rule of rulesToQueues(context)) {
       const [target] = rule.Properties.Targets;
       const queue = synthesis.referred(target.DeadLetterConfig?.Arn);
       expect(queue.Type).toBe('AWS::SQS::Queue');
       expect(queue.Properties.FifoQueue).toBeUndefined();
       expect(idIn(target.DeadLetterConfig.Arn)).not.toBe(target.Arn['Fn::GetAtt'][0]);
-      // Without this statement EventBridge drops what it cannot deliver, although a queue is configured.
-      expect(synthesis.statementsOfQueue(queue)).toContainEqual(
-        expect.objectContaining({
-          Effect: 'Allow',
-          Action: 'sqs:SendMessage',
-          Principal: { Service: 'events.amazonaws.com' },
-          Condition: { ArnEquals: { 'aws:SourceArn': { 'Fn::GetAtt': [id, 'Arn'] } } },
-        }),
-      );
     }
   });
 
-  it.each(deployments)('may send to its target queue (%s)', (_, context) => {
-    const synthesis = synthesise(context);
-    for (const [id, rule] of synthesis.all('AWS::Events::Rule')) {
-      const target = synthesis.referred(rule.Properties.Targets[0].Arn);
-      if (target.Type !== 'AWS::SQS::Queue') continue;
-      const allowed = synthesis
-        .statementsOfQueue(target)
-        .filter(({ Effect, Principal }) => Effect === 'Allow' && Principal.Service === 'events.amazonaws.com');
-      const conditions = allowed.map(({ Condition }) => JSON.stringify(Condition));
-      expect(allowed.flatMap(({ Action }) => listed(Action))).toContain('sqs:SendMessage');
-      // With a customer key CDK asks for the account instead of the rule; never for nothing.
-      expect(conditions.some((text) => text.includes(`"${id}"`) || text.includes('aws:SourceAccount'))).toBe(true);
+  // Too little, and EventBridge drops what it may not send. Too much, and whoever may write a rule says who has paid.
+  it.each(deployments)(
+    'may send to its queues, and no other rule may, with a customer key as without (%s)',
+    (_, context) => {
+      const synthesis = synthesise(context);
+      const wanted = new Map<string, Set<string>>();
+      for (const rule of rulesToQueues(context)) {
+        const [target] = rule.Properties.Targets;
+        for (const reference of [target.Arn, target.DeadLetterConfig.Arn]) {
+          if (synthesis.referred(reference).Type !== 'AWS::SQS::Queue') continue;
+          wanted.set(idIn(reference), (wanted.get(idIn(reference)) ?? new Set()).add(rule.Properties.Name));
+        }
+      }
+      for (const [id, queue] of synthesis.all('AWS::SQS::Queue')) {
+        if (queue.Properties.QueueName.includes('-bus-undelivered-')) continue;
+        const allowed = synthesis.statementsOfQueue(queue).filter(({ Effect }) => Effect === 'Allow');
+        for (const { Principal, Action, Condition } of allowed) {
+          expect(Principal).toEqual({ Service: 'events.amazonaws.com' });
+          expect(listed(Action)).toEqual(['sqs:SendMessage']);
+          expect(Object.keys(Condition)).toEqual(['ArnEquals']);
+          expect(Object.keys(Condition.ArnEquals)).toEqual(['aws:SourceArn']);
+        }
+        const sources = allowed.flatMap(({ Condition }) => listed(Condition.ArnEquals['aws:SourceArn']));
+        expect(sources.map((arn) => ruleNamed(synthesis, arn)).sort()).toEqual([...(wanted.get(id) ?? [])].sort());
+        // SQS takes a policy of 20 statements.
+        expect(synthesis.statementsOfQueue(queue).length).toBeLessThanOrEqual(20);
+      }
+    },
+  );
+
+  it('is made after the policies that let it send: EventBridge does not try again what it may not deliver', () => {
+    const synthesis = synthesise(everything('prod'));
+    for (const rule of partnerRules(everything('prod')) as (Resource & { DependsOn?: string | string[] })[]) {
+      const queues = [rule.Properties.Targets[0].Arn, rule.Properties.Targets[0].DeadLetterConfig.Arn].map(idIn);
+      const policies = synthesis
+        .all('AWS::SQS::QueuePolicy')
+        .filter(([, { Properties }]) => queues.includes(Properties.Queues[0].Ref))
+        .map(([id]) => id);
+      expect(policies).toHaveLength(2);
+      expect(listed(rule.DependsOn ?? [])).toEqual(expect.arrayContaining(policies));
     }
   });
 
@@ -131,7 +159,7 @@ describe('every rule', () => {
     (_, context) => {
       const synthesis = synthesise(context);
       const groups: string[] = [];
-      for (const [, rule] of synthesis.all('AWS::Events::Rule')) {
+      for (const rule of rulesToQueues(context)) {
         const [target] = rule.Properties.Targets;
         const queue = synthesis.referred(target.Arn);
         if (!queue.Properties.FifoQueue) {
@@ -147,6 +175,26 @@ describe('every rule', () => {
     },
   );
 });
+
+/** All but the one that pages; that one's target is a topic. */
+const rulesToQueues = (context: Record<string, unknown>): Resource[] =>
+  synthesise(context)
+    .all('AWS::Events::Rule')
+    .map(([, rule]) => rule)
+    .filter(({ Properties }) => !Properties.Name.includes('-key-loss-'));
+
+/** The name of the rule that an ARN is of: a reference to it, or the ARN spelled out with the partner bus in it. */
+function ruleNamed(synthesis: Synthesis, arn: unknown): string {
+  const { 'Fn::GetAtt': attribute, 'Fn::Join': join } = arn as {
+    'Fn::GetAtt'?: [string, string];
+    'Fn::Join'?: [string, unknown[]];
+  };
+  if (attribute) return synthesis.byId(attribute[0]).Properties.Name;
+  const text = join![1].map((part) => (typeof part === 'string' ? part : `<${idIn(part)}>`)).join('');
+  const prefix = 'arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:rule/';
+  const bus = [eventSource, '<IntakeBus81FDE4B9>'].find((name) => text.startsWith(`${prefix}${name}/`));
+  return bus === undefined ? `not a rule: ${text}` : text.slice(`${prefix}${bus}/`.length);
+}
 
 /** Names of the rules whose pattern this type matches: `[a, b]` is a list, `[{ anything-but: … }]` its opposite. */
 function namesOfRulesThatMatch(type: string): string[] {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type MetricName, metrics } from '../../core/metrics.ts';
 import { situations } from '../../lib/watch/dashboard-links.ts';
 import { alarmKinds } from '../../lib/watch/planned-alarm.ts';
-import { deployments, eventSource, listed, root, type Synthesis, synthesise } from './synthesis.ts';
+import { deployments, eventSource, root, type Synthesis, synthesise } from './synthesis.ts';
 import { alarmsOf, isHalf, metricsOfAlarm, metricsOfDashboard } from './watch-template.ts';
 
 const runbooks = join(root, 'docs', 'runbooks');
@@ -205,19 +205,6 @@ describe('who is told', () => {
       }
     },
   );
-
-  it('may use the key where the topics are encrypted: without it the alarm changes its state and nobody hears', () => {
-    const encrypted = synthesise({ environment: 'prod', createKmsKey: 'true' });
-    for (const [, { Properties }] of encrypted.all('AWS::SNS::Topic')) expect(Properties.KmsMasterKeyId).toBeDefined();
-    const actions = encrypted.keyStatements
-      .filter(({ Principal }) => listed(Principal.Service).includes('cloudwatch.amazonaws.com'))
-      .flatMap(({ Action }) => listed(Action));
-    expect(actions).toEqual(expect.arrayContaining(['kms:Decrypt', 'kms:GenerateDataKey*']));
-    expect(prod.all('AWS::SNS::Topic').map(([, { Properties }]) => Properties.KmsMasterKeyId)).toEqual([
-      undefined,
-      undefined,
-    ]);
-  });
 });
 
 describe('the SLO burn rate', () => {
