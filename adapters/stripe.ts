@@ -47,6 +47,9 @@ export function stripeReader(connect: () => Promise<Stripe>): StripeReader {
   };
 }
 
+/** Stripe refused the key: it was rolled, or is wrong. */
+export const isKeyRefused = (error: unknown): boolean => (error as { code?: string } | null)?.code === 'stripe_401';
+
 /** What an error of Stripe's API means: everything may heal but the answer that the object does not exist. */
 export function stripeError(cause: unknown, what: string): PipelineError {
   if (cause instanceof PipelineError) return cause;

@@ -10,7 +10,8 @@ import type { Outcome } from './outcome.ts';
  * - the worker: percentiles of two workers cannot be added up afterwards, and AWS reports each queue and function apart anyway;
  * - the outcome: it is the metric's name instead, so one EMF line carries a whole batch;
  * - the event type (33 of them): the log line has it, the saved query "events by type and outcome" counts it.
- * Amounts carry `currency`: amounts of two currencies have no sum.
+ * Amounts carry `currency` (three letters, else `other`: each value of a dimension is a metric that CloudWatch bills): amounts of two
+ * currencies have no sum.
  */
 export const metrics = {
   EventsApplied: counted('Something we hold changed.'),
@@ -132,7 +133,7 @@ export function metricsOf(settled: SettledEvent, environment: string): Measureme
     add('PaymentsSucceeded', payment.succeeded ? 1 : 0);
     add('PaymentsFailed', payment.succeeded ? 0 : 1);
     add(payment.succeeded ? 'AmountPaidMinor' : 'AmountFailedMinor', payment.amountMinor, {
-      currency: payment.currency.toLowerCase(),
+      currency: /^[a-z]{3}$/i.test(payment.currency) ? payment.currency.toLowerCase() : 'other',
     });
   }
   if (changed) {

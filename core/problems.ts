@@ -11,7 +11,7 @@ export function problemsOf(error: z.core.$ZodError, value: unknown, showing: Sho
       return `${nameOf(value, issue.path, showing)}: got ${keys}, which means nothing there (misspelled?)`;
     }
     const found = valueAt(value, issue.path);
-    const got = showing === 'values' && found !== undefined ? JSON.stringify(found)?.slice(0, 80) : typeOf(found);
+    const got = showing === 'values' && found !== undefined ? JSON.stringify(found)?.slice(0, 80) : gotBy(issue, found);
     return `${nameOf(value, issue.path, showing)}: got ${got}, wanted ${wantedBy(issue)}`;
   });
 }
@@ -36,7 +36,20 @@ function typeOf(found: unknown): string {
   return typeof found === 'object' ? 'an object' : `a ${typeof found}`;
 }
 
+/** A number that a field of numbers refuses says nothing of a person, and everything of the problem; of a text, only its length is told. */
+function gotBy(issue: z.core.$ZodIssue, found: unknown): string {
+  const ofRange = issue.code === 'too_small' || issue.code === 'too_big';
+  if (typeof found === 'number' && (ofRange || (issue.code === 'invalid_type' && issue.expected !== 'string')))
+    return String(found);
+  if (typeof found === 'string' && ofRange) return `${found.length} characters`;
+  return typeOf(found);
+}
+
+/** What a check says of itself where its author wrote it down: every other issue of zod/mini has this for a message. */
+const NOTHING_SAID = 'Invalid input';
+
 function wantedBy(issue: z.core.$ZodIssue): string {
+  if (issue.message !== NOTHING_SAID) return issue.message;
   switch (issue.code) {
     case 'invalid_type':
       return issue.expected === 'int'
@@ -45,13 +58,11 @@ function wantedBy(issue: z.core.$ZodIssue): string {
     case 'invalid_value':
       return `one of ${issue.values.map(String).join(', ')}`;
     case 'too_small':
-      return `at least ${issue.minimum}${issue.origin === 'array' ? ' entry' : ''}${issue.origin === 'string' ? ' character' : ''}`;
+      return `${issue.inclusive ? 'at least' : 'above'} ${issue.minimum}${issue.origin === 'array' ? ' entry' : ''}${issue.origin === 'string' ? ' character' : ''}`;
     case 'too_big':
-      return `at most ${issue.maximum}`;
+      return `at most ${issue.maximum}${issue.origin === 'string' ? ' characters' : ''}`;
     case 'invalid_format':
-      return issue.format === 'regex'
-        ? issue.message
-        : `a ${issue.format.replace('datetime', 'date and time in ISO 8601')}`;
+      return `a ${issue.format.replace('datetime', 'date and time in ISO 8601, UTC')}`;
     case 'invalid_union':
       return 'an id, or an object with one';
     default:

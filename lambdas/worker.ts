@@ -10,8 +10,8 @@ import { secretReader } from '../adapters/aws/secrets.ts';
 import { workQueues } from '../adapters/aws/sqs.ts';
 import { traced, traceEvent } from '../adapters/aws/xray.ts';
 import { planStore } from '../adapters/postgres/plan-store.ts';
-import { poolKeeper } from '../adapters/postgres/pool.ts';
-import { stripeClient, stripeReader } from '../adapters/stripe.ts';
+import { isLoginRefused, poolKeeper } from '../adapters/postgres/pool.ts';
+import { isKeyRefused, stripeClient, stripeReader } from '../adapters/stripe.ts';
 import type { Worker } from '../core/event-routes.ts';
 import { processBatch } from '../pipeline/process-batch.ts';
 import { type EventProcessor, recordParked, settle } from '../pipeline/process-event.ts';
@@ -36,10 +36,10 @@ export function workerHandler(worker: Worker): SQSHandler {
   const logger = new Logger();
   const secrets = secretReader(new SecretsManagerClient(), env.SECRET_ID);
   const pools = poolKeeper(databaseCa, CONNECTIONS);
-  const database = async () => pools((await secrets()).DATABASE_URL);
+  const database = async () => pools((await secrets.read()).DATABASE_URL);
   const { idempotently, registerContext } = dynamoDbIdempotency(new DynamoDBClient(), env.IDEMPOTENCY_TABLE, worker);
   const stripe = stripeReader(async () =>
-    stripeClient((await secrets()).STRIPE_SECRET_KEY, process.env.STRIPE_API_BASE),
+    stripeClient((await secrets.read()).STRIPE_SECRET_KEY, process.env.STRIPE_API_BASE),
   );
   const publish = traced('app bus', planPublisher(new EventBridgeClient(), env.APP_BUS_NAME, appBusSource()));
   const processor: EventProcessor = {
@@ -48,9 +48,11 @@ export function workerHandler(worker: Worker): SQSHandler {
     source: env.STRIPE_EVENT_SOURCE_NAME,
     catalogue,
     store: planStore({
-      query: traced('postgres', async (text: string, values: unknown[]) => (await database()).query(text, values)),
+      query: traced('postgres', (text: string, values: unknown[]) =>
+        secrets.freshOn(isLoginRefused, async () => (await database()).query(text, values)),
+      ),
     }),
-    stripe: { subscription: traced('stripe', stripe.subscription) },
+    stripe: { subscription: traced('stripe', (id) => secrets.freshOn(isKeyRefused, () => stripe.subscription(id))) },
     idempotently,
     publish: async (planEvents) => {
       if (planEvents.length > 0) await publish(planEvents);
@@ -74,8 +76,7 @@ export function workerHandler(worker: Worker): SQSHandler {
         {
           defer: queues.defer,
           async park(record, error) {
-            await recordParked(processor, record.body, error.code);
-            await queues.park(record, error);
+            await queues.park(record, await recordParked(processor, record.body, error));
           },
         },
         batch.report,

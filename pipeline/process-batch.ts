@@ -83,8 +83,9 @@ function asPipelineError(error: unknown): PipelineError {
   return new PipelineError('handler_bug', 'never', `${name}: ${message}`, { cause: error });
 }
 
+/** Why a message could not be parked, under its own name: that of the database that could not note it, else the failed queue's. */
 function asLater(cause: unknown): PipelineError {
-  if (cause instanceof PipelineError && cause.retry === 'later') return cause;
+  if (cause instanceof PipelineError) return cause;
   return new PipelineError(
     'failed_queue_unavailable',
     'later',

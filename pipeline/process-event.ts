@@ -1,6 +1,7 @@
 import type { Idempotently } from '../adapters/aws/idempotency.ts';
 import type { Delivery, PlanStore, Settled } from '../adapters/postgres/plan-store.ts';
 import type { StripeReader } from '../adapters/stripe.ts';
+import { PipelineError } from '../core/errors.ts';
 import type { Worker } from '../core/event-routes.ts';
 import type { SettledEvent } from '../core/metrics.ts';
 import type { Catalogue } from '../core/plans/catalogue.ts';
@@ -78,19 +79,31 @@ export async function settle(processor: EventProcessor, body: string): Promise<S
 }
 
 /**
- * Notes in the ledger that an event is given up on, before it goes to the failed queue.
+ * Notes in the ledger that an event is given up on, before it goes to the failed queue. Answers the error to send along: `error`, and
+ * that there is no row where the ledger refused the very note for good; that must not keep the message from being parked.
  *
  * A message whose envelope cannot be read has no event id, and no row.
  * @throws {PipelineError} later, when the database is down.
  */
-export async function recordParked(processor: EventProcessor, body: string, code: string): Promise<void> {
+export async function recordParked(
+  processor: EventProcessor,
+  body: string,
+  error: PipelineError,
+): Promise<PipelineError> {
   let envelope: Envelope;
   try {
     envelope = readEnvelope(body, processor.source);
   } catch {
-    return;
+    return error;
   }
-  await processor.store.apply({ ...deliveryOf(processor, envelope), parked: code }, null);
+  try {
+    await processor.store.apply({ ...deliveryOf(processor, envelope), parked: error.code }, null);
+    return error;
+  } catch (refusal) {
+    if (!(refusal instanceof PipelineError) || refusal.retry === 'later') throw refusal;
+    const message = `${error.message}. The ledger has no row of it: ${refusal.message}`;
+    return new PipelineError(error.code, 'never', message, { cause: error });
+  }
 }
 
 async function work(processor: EventProcessor, envelope: Envelope, delivery: Delivery) {

@@ -3,6 +3,7 @@ import type { SQSRecord } from 'aws-lambda';
 import { emitMetrics } from '../adapters/aws/embedded-metrics.ts';
 import type { Worker } from '../core/event-routes.ts';
 import { type Measurement, metricsOf, metricsOfDeferral } from '../core/metrics.ts';
+import { plainWord } from '../core/shown.ts';
 import type { Report } from './process-batch.ts';
 
 /** One JSON line for each message, and the batch's metrics. Ids, words and durations only: no payload, no text of Stripe's. */
@@ -111,10 +112,9 @@ export function headOf(body: string): {
       'replay-name'?: unknown;
       origin?: unknown;
     };
-    const word = (value: unknown) => (typeof value === 'string' && /^[\w.-]{1,120}$/.test(value) ? value : undefined);
-    const eventId = word(envelope.detail?.id);
-    const eventType = word(envelope.detail?.type);
-    const replayName = word(envelope['replay-name']) ?? null;
+    const eventId = plainWord(envelope.detail?.id);
+    const eventType = plainWord(envelope.detail?.type);
+    const replayName = plainWord(envelope['replay-name']) ?? null;
     return {
       ...(eventId ? { event_id: eventId } : {}),
       ...(eventType ? { event_type: eventType } : {}),

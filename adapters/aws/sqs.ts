@@ -6,9 +6,10 @@ import {
 } from '@aws-sdk/client-sqs';
 import type { SQSRecord } from 'aws-lambda';
 import type { PipelineError } from '../../core/errors.ts';
+import { plainWord } from '../../core/shown.ts';
 
 /** What SQS takes as a string attribute: no control characters. @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html */
-const printable = (text: string): string => text.replace(/[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD]/g, '?');
+const sendable = (text: string): string => text.replace(/[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD]/g, '?');
 
 /** The two queues of a worker besides reading: hide a message for a while, or set it aside with its reason. */
 export function workQueues(
@@ -26,32 +27,45 @@ export function workQueues(
       );
     },
     async park(record: SQSRecord, error: PipelineError): Promise<void> {
-      const text = (value: string) => ({ DataType: 'String', StringValue: printable(value).slice(0, 1000) || '?' });
       await client.send(
         new SendMessageCommand({
           QueueUrl: failed,
           MessageBody: record.body,
-          MessageAttributes: {
-            reason: text(error.code),
-            detail: text(error.message),
-            function: text(functionName),
-            ...headAttributes(record.body, text),
-          },
+          MessageAttributes: fitting(record.body, {
+            reason: error.code,
+            ...idAndType(record.body),
+            function: functionName,
+            detail: error.message,
+          }),
         }),
       );
     },
   };
 }
 
-function headAttributes(body: string, text: (value: string) => object) {
+/** Body and attributes together. @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
+const LONGEST_MESSAGE_BYTES = 1_048_576;
+
+/** As many of the texts, first ones first, as a body that may be as long as a message can be leaves room for: without it SQS would refuse for ever. */
+function fitting(body: string, texts: Record<string, string>) {
+  let room = LONGEST_MESSAGE_BYTES - Buffer.byteLength(body);
+  return Object.fromEntries(
+    Object.entries(texts).flatMap(([name, text]) => {
+      const attribute = { DataType: 'String', StringValue: sendable(text).slice(0, 1000) || '?' };
+      room -= Buffer.byteLength(name + attribute.DataType + attribute.StringValue);
+      return room < 0 ? [] : [[name, attribute]];
+    }),
+  );
+}
+
+/** Only where they are what they should be: an attribute is shown to whoever looks into the queue. */
+function idAndType(body: string): { event_id?: string; event_type?: string } {
   try {
     const { detail } = JSON.parse(body) as { detail?: { id?: unknown; type?: unknown } };
-    return {
-      ...(typeof detail?.id === 'string' ? { event_id: text(detail.id) } : {}),
-      ...(typeof detail?.type === 'string' ? { event_type: text(detail.type) } : {}),
-    } as Record<string, { DataType: string; StringValue: string }>;
+    const [event_id, event_type] = [plainWord(detail?.id), plainWord(detail?.type)];
+    return { ...(event_id && { event_id }), ...(event_type && { event_type }) };
   } catch {
-    // Not JSON: that is the very reason it is parked for, and its body goes along.
+    // Not JSON, or not an envelope: that is the very reason it is parked for, and its body goes along.
     return {};
   }
 }

@@ -49,8 +49,16 @@ export function connectionOptions(databaseUrl: string | undefined, ca: string | 
   };
 }
 
+/** A name that our SQL uses and the database lacks, or a right: a migration is missing, and every event fails until it is there. */
+const migrationMissing = new Set(['3F000', '42501', '42703', '42704', '42883', '42P01', '42P02']);
+
+/** The database refused who we say we are: the password was rotated, or is wrong. */
+export const isLoginRefused = (error: unknown): boolean =>
+  ['28P01', '28000'].includes((error as { code?: string } | null)?.code ?? '');
+
 /**
- * What a database error means for the event: network, shutdown, overload and deadlocks heal (`later`); bad data and bugs never do.
+ * What a database error means for the event: network, shutdown, overload, deadlocks and a missing migration heal (`later`); bad data, what is
+ * too large for Postgres, and bugs never do.
  *
  * Unknown codes heal: an event that waits is found again, an event that was given up on needs a person.
  * @see https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -59,7 +67,8 @@ export function databaseError(cause: unknown): PipelineError {
   if (cause instanceof PipelineError) return cause;
   const error = cause as Error & { code?: string };
   const sqlState = /^[0-9A-Z]{5}$/.test(error.code ?? '') ? error.code! : undefined;
-  const never = sqlState !== undefined && (/^(22|23|42)/.test(sqlState) || sqlState === 'P0001');
+  const behind = sqlState !== undefined && migrationMissing.has(sqlState);
+  const never = sqlState !== undefined && !behind && (/^(22|23|42|54)/.test(sqlState) || sqlState === 'P0001');
   // The text of data errors can quote values; the class says enough.
   const text =
     never && !sqlState.startsWith('42') && sqlState !== 'P0001' && sqlState !== '22023'
@@ -68,7 +77,7 @@ export function databaseError(cause: unknown): PipelineError {
   return new PipelineError(
     sqlState ? `database_${sqlState}` : 'database_unreachable',
     never ? 'never' : 'later',
-    `Postgres: ${text}${sqlState ? ` (SQLSTATE ${sqlState})` : ''}`,
+    `Postgres: ${text}${sqlState ? ` (SQLSTATE ${sqlState})` : ''}${behind ? '. Is a migration missing? npm run ops -- migrate' : ''}`,
     { cause },
   );
 }

@@ -1,27 +1,35 @@
 import * as z from 'zod/mini';
 import { UnreadableEvent } from '../errors.ts';
-import { problemsOf } from '../problems.ts';
+import { wordOrLength } from '../shown.ts';
+import { LAST_SECOND, readObject, seconds, text } from './facts/fields.ts';
 
 /** A Stripe snapshot event. `data.object` is read by the facts of its type. */
 const stripeEventShape = z.looseObject({
-  id: z.string().check(z.regex(/^\S{1,255}$/, 'an event id such as "evt_…"')),
-  type: z.string().check(z.minLength(1)),
+  id: text(255).check(z.regex(/^\S+$/, 'an event id such as "evt_…"')),
+  type: z.string().check(z.regex(/^[\w.]{1,100}$/, 'an event type such as "invoice.paid"')),
   /** Unix seconds in which Stripe says it happened. */
-  created: z.int().check(z.positive()),
+  created: seconds.check(z.gt(0, 'Unix seconds above 0')),
   /** Stripe always sends it; absent counts as test mode, which prod ignores. */
   livemode: z.optional(z.boolean()),
-  api_version: z.optional(z.nullable(z.string())),
+  api_version: z.optional(z.nullable(text(100))),
   /** The connected account it happened on, for Connect platforms. */
-  account: z.optional(z.nullable(z.string())),
+  account: z.optional(z.nullable(text(255))),
   data: z.looseObject({ object: z.looseObject({}) }),
 });
 
 const envelopeShape = z.looseObject({
-  id: z.string(),
+  id: text(500),
   source: z.string(),
   'detail-type': z.string(),
-  time: z.iso.datetime({ offset: true }),
-  'replay-name': z.optional(z.string()),
+  time: z.iso.datetime().check(
+    z.maxLength(40),
+    z.refine(
+      (time) => Date.parse(time) >= 0 && Date.parse(time) < (LAST_SECOND + 1) * 1000,
+      'a time from 1970 to 9999',
+    ),
+  ),
+  /** @see https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_StartReplay.html */
+  'replay-name': z.optional(z.string().check(z.regex(/^[\w.-]{1,64}$/, 'a name of a replay'))),
   detail: stripeEventShape,
 });
 
@@ -49,16 +57,26 @@ export function readEnvelope(body: string, expectedSource: string): Envelope {
     // Without the parser's own words: they quote the message, which may hold personal data.
     throw new UnreadableEvent(`The message is not JSON (${body.length} characters); wanted an EventBridge envelope`);
   }
-  const parsed = envelopeShape.safeParse(value);
-  if (!parsed.success) {
+  const envelope = readObject(envelopeShape, value, 'an EventBridge envelope of a Stripe event');
+  if (envelope.source !== expectedSource) {
     throw new UnreadableEvent(
-      `Not an EventBridge envelope of a Stripe event: ${problemsOf(parsed.error, value).join('; ')}`,
+      `source: got "${wordOrLength(envelope.source)}", wanted "${expectedSource}"; only the configured Stripe event source is trusted`,
     );
   }
-  if (parsed.data.source !== expectedSource) {
-    throw new UnreadableEvent(
-      `source: got "${parsed.data.source.slice(0, 120)}", wanted "${expectedSource}"; only the configured Stripe event source is trusted`,
-    );
-  }
-  return parsed.data;
+  refuseTheFuture(envelope);
+  return envelope;
+}
+
+/** Stripe sends an event within seconds, and three days later at most: it is older than its envelope, but for clocks that differ. */
+const AHEAD_AT_MOST_SECONDS = 24 * 3600;
+
+/**
+ * A live event of the far future would be the latest for ever: every true one after it stale. Not asked in test mode, whose clocks are set ahead.
+ * @see https://docs.stripe.com/billing/testing/test-clocks
+ */
+function refuseTheFuture({ time, detail }: Envelope): void {
+  if (detail.livemode !== true || detail.created <= Date.parse(time) / 1000 + AHEAD_AT_MOST_SECONDS) return;
+  throw new UnreadableEvent(
+    `detail.created: got ${new Date(detail.created * 1000).toISOString()}, wanted at most a day after the envelope's time ${time}; no live event comes from the future`,
+  );
 }

@@ -6,7 +6,7 @@ import type { StripeEvent } from './envelope.ts';
 import { type CheckoutFact, readCheckout } from './facts/checkout.ts';
 import { type CustomerFact, readCustomer } from './facts/customer.ts';
 import { type DisputeFact, readDispute } from './facts/dispute.ts';
-import { idOf, readObject, reference } from './facts/fields.ts';
+import { id, idOf, readObject, reference } from './facts/fields.ts';
 import { type InvoiceFact, readInvoice } from './facts/invoice.ts';
 import { type PaymentFact, readCharge, readPaymentIntent } from './facts/payment.ts';
 import { type RefundFact, readRefund } from './facts/refund.ts';
@@ -71,7 +71,7 @@ const readers: Record<RoutedEventType, Reader> = {
 export function readFact(event: StripeEvent, catalogue: Catalogue): Fact | null {
   if (event.type === reconcileType) return readReconcile(event.data.object);
   if (!isRouted(event.type)) {
-    throw new UnreadableEvent(`type: got "${event.type.slice(0, 80)}", which no worker handles (core/event-routes.ts)`);
+    throw new UnreadableEvent(`type: got "${event.type}", which no worker handles (core/event-routes.ts)`);
   }
   return readers[event.type](event.data.object, event.type, catalogue);
 }
@@ -80,9 +80,9 @@ function subscription(object: unknown, _type: string, catalogue: Catalogue): Fac
   return readSubscription(object, catalogue);
 }
 
-const reconcileShape = z.looseObject({ id: z.string(), customer: reference });
+const reconcileShape = z.looseObject({ id, customer: reference });
 
 function readReconcile(object: unknown): SubscriptionFact {
-  const { id, customer } = readObject(reconcileShape, object, 'subscription to reconcile');
-  return { kind: 'subscription', subscription_id: id, customer_id: idOf(customer)!, snapshot: null };
+  const { id: subscription_id, customer } = readObject(reconcileShape, object, 'a subscription to reconcile');
+  return { kind: 'subscription', subscription_id, customer_id: idOf(customer)!, snapshot: null };
 }

@@ -29,7 +29,7 @@ const queueUrls = { payments: env.PAYMENTS_QUEUE_URL, billing: env.BILLING_QUEUE
 /** On a schedule: finds what Stripe lost, or what differs, and queues it for the workers. A failed run is tried again by Lambda, then kept. */
 export const handler: Handler<unknown, void> = async (_event, context) => {
   logger.addContext(context);
-  const { DATABASE_URL, STRIPE_SECRET_KEY } = await secrets();
+  const { DATABASE_URL, STRIPE_SECRET_KEY } = await secrets.read();
   const report = await reconcile({
     stripe: await stripeClient(STRIPE_SECRET_KEY, process.env.STRIPE_API_BASE),
     store: planStore(pools(DATABASE_URL)),

@@ -12,7 +12,7 @@ import { PipelineError } from '../../core/errors.ts';
 import type { PostgresServer } from '../../local/backends/postgres-server.ts';
 import { startPostgres } from '../../local/backends/postgres-server.ts';
 import { processBatch } from '../../pipeline/process-batch.ts';
-import { settle } from '../../pipeline/process-event.ts';
+import { recordParked, settle } from '../../pipeline/process-event.ts';
 import { envelope, subscriptionEvent, testProcessor } from '../support/event-processor.ts';
 
 /** The database refusing, slow, failing over, deadlocking; the app bus and Stripe failing (design §10). A server of this file's own. */
@@ -163,6 +163,28 @@ it('never tries again what the database will always refuse, and notes it as park
   } finally {
     await admin.query('drop trigger refuse on billing.subscriptions; drop function billing.refuse');
   }
+});
+
+it('parks under its own reason what the ledger itself refuses, and says that it has no row', async () => {
+  await admin.query(`create function billing.refuse() returns trigger language plpgsql as $$ begin raise exception 'no' using errcode = '22P05'; end $$;
+    create trigger refuse before insert on billing.events for each row when (new.event_id = 'evt_${n}_a') execute function billing.refuse()`);
+  try {
+    const error = await settle(testProcessor(writer), message()).catch((thrown) => thrown);
+    expect(await recordParked(testProcessor(writer), message(), error)).toMatchObject({
+      retry: 'never',
+      code: 'database_22P05',
+      message: expect.stringMatching(/The ledger has no row of it: Postgres: the database refused a value/),
+    });
+  } finally {
+    await admin.query('drop trigger refuse on billing.events; drop function billing.refuse');
+  }
+});
+
+it('leaves to the queue what the database cannot note while it is down', async () => {
+  const nowhere = connectPool('postgres://u@127.0.0.1:1/db', null, 1);
+  const error = new PipelineError('handler_bug', 'never', 'a bug');
+  await expect(recordParked(testProcessor(nowhere), message(), error)).rejects.toEqual(later('database_unreachable'));
+  await nowhere.end();
 });
 
 it('keeps the database right while the app bus is down, and publishes when it is back', async () => {

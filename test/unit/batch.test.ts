@@ -61,6 +61,18 @@ it('gives a message back when the failed queue does not take it', async () => {
   expect(seen).toContainEqual(['deferred because', 'b', 'failed_queue_unavailable']);
 });
 
+it('names what kept a message from being parked: the database that could not note it, not the failed queue', async () => {
+  const { seen } = await run(
+    { b: new UnreadableEvent('no') },
+    {
+      park: async () => {
+        throw new PipelineError('database_08006', 'later', 'down');
+      },
+    },
+  );
+  expect(seen).toContainEqual(['deferred because', 'b', 'database_08006']);
+});
+
 it('gives a message back even when its pause cannot be set', async () => {
   const { response } = await run(
     { b: new PipelineError('x', 'later', 'x') },

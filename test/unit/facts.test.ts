@@ -74,12 +74,12 @@ it('names every field that is missing, what it found and what it wants, but no v
   object.status = 'resting';
   object.items = { data: [{ price: { id: 5 } }] };
   const secret = 'jenny@example.com';
-  object.metadata = { user_id: secret, more: 7 };
+  object.metadata = { user_id: 7, [secret]: 7 };
   const failure = () => read(event('evt_1', 'customer.subscription.updated', 100, object));
   expect(failure).toThrow(/customer: got nothing, wanted an id/);
   expect(failure).toThrow(/status: got a string, wanted one of incomplete, /);
   expect(failure).toThrow(/items\.data\[0\]\.price\.id: got a number, wanted a string/);
-  expect(failure).toThrow(/metadata\.more: got a number, wanted a string/);
+  expect(failure).toThrow(/metadata\.user_id: got a number, wanted a string/);
   expect(failure).not.toThrow(new RegExp(secret));
 });
 
@@ -128,4 +128,55 @@ it('keeps no name and no e-mail address', () => {
 
 it('refuses a type that no worker handles', () => {
   expect(() => read(event('evt_1', 'product.created', 100, {}))).toThrow(/product\.created.*no worker handles/);
+});
+
+describe('what the database could not hold is refused by its name', () => {
+  const of = (more: object) => ({ ...subscriptionObject(), ...more });
+  const item = (more: object) => {
+    const object = subscriptionObject() as { items: { data: Record<string, object>[] } };
+    Object.assign(object.items.data[0]!, more);
+    return object;
+  };
+  const price = { id: 'price_1', currency: 'eur' };
+  it.each([
+    ['an id', of({ id: 'sub_\u0000' }), 'id: got a string, wanted text without control characters'],
+    ['an empty id', of({ customer: '' }), 'customer: got 0 characters, wanted at least 1 character'],
+    ['a long id', of({ customer: { id: 'c'.repeat(3000) } }), 'customer.id: got 3000 characters, wanted at most 255'],
+    [
+      'a user',
+      of({ metadata: { user_id: 'u'.repeat(501) } }),
+      'metadata.user_id: got 501 characters, wanted at most 500',
+    ],
+    [
+      'a time',
+      of({ trial_end: 8.64e12 + 1 }),
+      'trial_end: got 8640000000001, wanted Unix seconds of the years 1970 to',
+    ],
+    ['a time before time', of({ cancel_at: -1 }), 'cancel_at: got -1, wanted Unix seconds of the years 1970 to 9999'],
+    ['a quantity', item({ quantity: 2 ** 31 }), 'items.data[0].quantity: got 2147483648, wanted at most 2147483647'],
+    [
+      'an amount',
+      item({ price: { ...price, unit_amount: 1e300 } }),
+      'unit_amount: got 1e+300, wanted at most 9007199254740991',
+    ],
+    [
+      'a product',
+      item({ quantity: 2 ** 30, price: { ...price, unit_amount: 2 ** 30 } }),
+      'got 1073741824 × 1073741824, wanted',
+    ],
+    [
+      'a currency',
+      item({ price: { ...price, currency: 'e'.repeat(5000) } }),
+      'currency: got a string, wanted a currency such as',
+    ],
+  ])('%s', (_name, object, message) => {
+    expect(() => read(event('evt_1', 'customer.subscription.updated', 100, object))).toThrow(message);
+  });
+});
+
+it('names ten problems of a thousand', () => {
+  const object = { ...subscriptionObject(), items: { data: Array(1000).fill({}) } };
+  expect(() => read(event('evt_1', 'customer.subscription.updated', 100, object))).toThrow(
+    /^(?!.*items\.data\[10\]).*; and 990 more$/,
+  );
 });

@@ -1,16 +1,28 @@
 import * as z from 'zod/mini';
-import { idOf, metadata, optionalReference, readObject, userIdIn } from './fields.ts';
+import {
+  id,
+  idOf,
+  metadata,
+  optionalAmount,
+  optionalCurrency,
+  optionalReference,
+  optionalWord,
+  readObject,
+  text,
+  userIdIn,
+  word,
+} from './fields.ts';
 
 const checkoutShape = z.looseObject({
-  id: z.string(),
-  mode: z.string(),
-  payment_status: z.optional(z.nullable(z.string())),
-  client_reference_id: z.optional(z.nullable(z.string())),
+  id,
+  mode: word,
+  payment_status: optionalWord,
+  client_reference_id: z.optional(z.nullable(text(500))),
   metadata,
   customer: optionalReference,
   subscription: optionalReference,
-  currency: z.optional(z.nullable(z.string())),
-  amount_total: z.optional(z.nullable(z.int())),
+  currency: optionalCurrency,
+  amount_total: optionalAmount,
 });
 
 export interface CheckoutFact {
@@ -33,7 +45,7 @@ export interface CheckoutFact {
  * @see https://docs.stripe.com/api/checkout/sessions/object
  */
 export function readCheckout(object: unknown, eventType: string): CheckoutFact {
-  const session = readObject(checkoutShape, object, 'Checkout session');
+  const session = readObject(checkoutShape, object, 'a Checkout session that we can read');
   return {
     kind: 'checkout',
     session_id: session.id,

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
-import { metadata, readObject, userIdIn } from './fields.ts';
+import { id, metadata, readObject, userIdIn } from './fields.ts';
 
-const customerShape = z.looseObject({ id: z.string(), metadata });
+const customerShape = z.looseObject({ id, metadata });
 
 export interface CustomerFact {
   kind: 'customer';
@@ -15,7 +15,7 @@ export interface CustomerFact {
  * @throws {UnreadableEvent} naming the field.
  */
 export function readCustomer(object: unknown, eventType: string): CustomerFact {
-  const customer = readObject(customerShape, object, 'customer');
+  const customer = readObject(customerShape, object, 'a customer that we can read');
   return {
     kind: 'customer',
     customer_id: customer.id,

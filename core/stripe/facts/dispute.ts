@@ -1,14 +1,25 @@
 import * as z from 'zod/mini';
-import { idOf, iso, optionalReference, readObject, seconds } from './fields.ts';
+import {
+  amount,
+  currency,
+  id,
+  idOf,
+  iso,
+  optionalReference,
+  optionalWord,
+  readObject,
+  seconds,
+  word,
+} from './fields.ts';
 
 const disputeShape = z.looseObject({
-  id: z.string(),
+  id,
   charge: optionalReference,
   payment_intent: optionalReference,
-  status: z.string(),
-  reason: z.optional(z.nullable(z.string())),
-  currency: z.string(),
-  amount: z.int(),
+  status: word,
+  reason: optionalWord,
+  currency,
+  amount,
   created: seconds,
 });
 
@@ -32,7 +43,7 @@ export interface DisputeFact {
  * @see https://docs.stripe.com/api/disputes/object
  */
 export function readDispute(object: unknown): DisputeFact {
-  const dispute = readObject(disputeShape, object, 'dispute');
+  const dispute = readObject(disputeShape, object, 'a dispute that we can read');
   return {
     kind: 'dispute',
     dispute_id: dispute.id,

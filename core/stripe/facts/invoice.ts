@@ -1,14 +1,14 @@
 import * as z from 'zod/mini';
-import { idOf, iso, optionalReference, readObject, seconds } from './fields.ts';
+import { amount, count, currency, id, idOf, iso, optionalReference, readObject, seconds } from './fields.ts';
 
 const invoiceShape = z.looseObject({
-  id: z.string(),
+  id,
   customer: optionalReference,
   status: z.enum(['draft', 'open', 'paid', 'uncollectible', 'void']),
-  attempt_count: z.optional(z.nullable(z.int())),
-  currency: z.string(),
-  amount_due: z.int(),
-  amount_paid: z.int(),
+  attempt_count: z.optional(z.nullable(count)),
+  currency,
+  amount_due: amount,
+  amount_paid: amount,
   created: seconds,
   parent: z.optional(
     z.nullable(
@@ -44,7 +44,7 @@ export interface InvoiceFact {
  * @see https://docs.stripe.com/api/invoices/object
  */
 export function readInvoice(object: unknown, eventType: string): InvoiceFact {
-  const invoice = readObject(invoiceShape, object, 'invoice');
+  const invoice = readObject(invoiceShape, object, 'an invoice that we can read');
   return {
     kind: 'invoice',
     invoice_id: invoice.id,

@@ -1,28 +1,40 @@
 import * as z from 'zod/mini';
-import { idOf, iso, optionalReference, readObject, seconds } from './fields.ts';
+import {
+  amount,
+  currency,
+  id,
+  idOf,
+  iso,
+  optionalAmount,
+  optionalReference,
+  optionalWord,
+  readObject,
+  seconds,
+  word,
+} from './fields.ts';
 
 const chargeShape = z.looseObject({
-  id: z.string(),
+  id,
   customer: optionalReference,
   payment_intent: optionalReference,
   invoice: optionalReference,
-  status: z.string(),
-  failure_code: z.optional(z.nullable(z.string())),
-  currency: z.string(),
-  amount: z.int(),
-  amount_captured: z.optional(z.nullable(z.int())),
-  amount_refunded: z.optional(z.nullable(z.int())),
+  status: word,
+  failure_code: optionalWord,
+  currency,
+  amount,
+  amount_captured: optionalAmount,
+  amount_refunded: optionalAmount,
   created: seconds,
 });
 
 const paymentIntentShape = z.looseObject({
-  id: z.string(),
+  id,
   customer: optionalReference,
   invoice: optionalReference,
-  status: z.string(),
-  last_payment_error: z.optional(z.nullable(z.looseObject({ code: z.optional(z.nullable(z.string())) }))),
-  currency: z.string(),
-  amount: z.int(),
+  status: word,
+  last_payment_error: z.optional(z.nullable(z.looseObject({ code: optionalWord }))),
+  currency,
+  amount,
   created: seconds,
 });
 
@@ -50,7 +62,7 @@ export interface PaymentFact {
  * @see https://docs.stripe.com/api/charges/object
  */
 export function readCharge(object: unknown): PaymentFact {
-  const charge = readObject(chargeShape, object, 'charge');
+  const charge = readObject(chargeShape, object, 'a charge that we can read');
   return {
     kind: 'payment',
     payment_id: charge.id,
@@ -73,7 +85,7 @@ export function readCharge(object: unknown): PaymentFact {
  * @see https://docs.stripe.com/api/payment_intents/object
  */
 export function readPaymentIntent(object: unknown): PaymentFact {
-  const intent = readObject(paymentIntentShape, object, 'PaymentIntent');
+  const intent = readObject(paymentIntentShape, object, 'a PaymentIntent that we can read');
   return {
     kind: 'payment',
     payment_id: intent.id,

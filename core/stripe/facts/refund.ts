@@ -1,13 +1,13 @@
 import * as z from 'zod/mini';
-import { idOf, iso, optionalReference, readObject, seconds } from './fields.ts';
+import { amount, currency, id, idOf, iso, optionalReference, optionalWord, readObject, seconds } from './fields.ts';
 
 const refundShape = z.looseObject({
-  id: z.string(),
+  id,
   charge: optionalReference,
   payment_intent: optionalReference,
-  status: z.optional(z.nullable(z.string())),
-  currency: z.string(),
-  amount: z.int(),
+  status: optionalWord,
+  currency,
+  amount,
   created: seconds,
 });
 
@@ -29,7 +29,7 @@ export interface RefundFact {
  * @see https://docs.stripe.com/api/refunds/object
  */
 export function readRefund(object: unknown): RefundFact {
-  const refund = readObject(refundShape, object, 'refund');
+  const refund = readObject(refundShape, object, 'a refund that we can read');
   return {
     kind: 'refund',
     refund_id: refund.id,

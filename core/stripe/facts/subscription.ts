@@ -2,32 +2,39 @@ import * as z from 'zod/mini';
 import { UnreadableEvent } from '../../errors.ts';
 import { type Catalogue, planOfPrice, type Tier, tiers } from '../../plans/catalogue.ts';
 import {
+  count,
+  currency,
+  id,
   idOf,
   iso,
   metadata,
+  optionalAmount,
+  optionalCurrency,
   optionalReference,
   optionalSeconds,
+  optionalWord,
   readObject,
   reference,
   seconds,
   userIdIn,
+  word,
 } from './fields.ts';
 
 const itemShape = z.looseObject({
   price: z.looseObject({
-    id: z.string(),
-    lookup_key: z.optional(z.nullable(z.string())),
-    unit_amount: z.optional(z.nullable(z.int())),
-    currency: z.optional(z.string()),
-    recurring: z.optional(z.nullable(z.looseObject({ interval: z.string() }))),
+    id,
+    lookup_key: optionalWord,
+    unit_amount: optionalAmount,
+    currency: z.optional(currency),
+    recurring: z.optional(z.nullable(z.looseObject({ interval: word }))),
   }),
-  quantity: z.optional(z.nullable(z.int())),
+  quantity: z.optional(z.nullable(count)),
   current_period_start: optionalSeconds,
   current_period_end: optionalSeconds,
 });
 
 const subscriptionShape = z.looseObject({
-  id: z.string(),
+  id,
   customer: reference,
   status: z.enum([
     'incomplete',
@@ -40,7 +47,7 @@ const subscriptionShape = z.looseObject({
     'paused',
   ]),
   metadata,
-  currency: z.optional(z.nullable(z.string())),
+  currency: optionalCurrency,
   items: z.looseObject({ data: z.array(itemShape).check(z.minLength(1)) }),
   current_period_start: optionalSeconds,
   current_period_end: optionalSeconds,
@@ -103,7 +110,7 @@ export function readSubscription(
   object: unknown,
   catalogue: Catalogue,
 ): SubscriptionFact & { snapshot: SubscriptionSnapshot } {
-  const subscription = readObject(subscriptionShape, object, 'subscription');
+  const subscription = readObject(subscriptionShape, object, 'a subscription that we can read');
   const { item, plan } = planItem(subscription.items.data, catalogue);
   const periodEnd = item.current_period_end ?? subscription.current_period_end;
   if (periodEnd === null || periodEnd === undefined) {
@@ -124,7 +131,7 @@ export function readSubscription(
       lookup_key: item.price.lookup_key ?? null,
       quantity,
       currency: item.price.currency ?? subscription.currency ?? null,
-      amount_minor: unitAmount === null ? null : unitAmount * quantity,
+      amount_minor: unitAmount === null ? null : product(unitAmount, quantity),
       billing_interval: item.price.recurring?.interval ?? null,
       current_period_start: iso(item.current_period_start ?? subscription.current_period_start),
       current_period_end: iso(periodEnd)!,
@@ -141,6 +148,14 @@ export function readSubscription(
       grace_days: plan?.grace_days ?? null,
     },
   };
+}
+
+function product(unitAmount: number, quantity: number): number {
+  const total = unitAmount * quantity;
+  if (Number.isSafeInteger(total)) return total;
+  throw new UnreadableEvent(
+    `Not a subscription that we can read: items.data: price.unit_amount × quantity: got ${unitAmount} × ${quantity}, wanted at most ${Number.MAX_SAFE_INTEGER}`,
+  );
 }
 
 function planItem(items: z.infer<typeof itemShape>[], catalogue: Catalogue) {
