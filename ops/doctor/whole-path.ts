@@ -3,7 +3,7 @@ import type { Ops } from '../cli/ops.ts';
 import { toUserError } from '../cli/user-error.ts';
 import { readAuditObject } from '../deployment/audited-events.ts';
 import { destinationOf } from '../destination/stripe-destination.ts';
-import { status } from '../status/status.ts';
+import { lastEventAt } from '../status/status.ts';
 import { type Check, ok, wrong } from './check.ts';
 
 /** Stripe says a ping arrives within seconds; a cold audit function and its queue add some. */
@@ -15,8 +15,7 @@ export async function checkPath(ops: Ops, { hours, ping }: { hours: number; ping
 }
 
 async function checkLastEvent(ops: Ops, hours: number): Promise<Check> {
-  const { data } = await status(ops);
-  const last = data.last_event_at;
+  const last = await lastEventAt(ops);
   const since = ops.now().getTime() - hours * 3_600_000;
   if (last !== null && Date.parse(last) >= since) return ok('path.last_event', `The last event came at ${last}.`);
   return wrong(

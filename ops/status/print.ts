@@ -1,8 +1,10 @@
 import { duration, type Formatting, moment } from '../cli/formatting.ts';
-import { percent, type Status } from './status.ts';
+import { percent } from './judge.ts';
+import type { Status } from './pipeline-state.ts';
+import type { SliWindow, Window } from './window.ts';
 
 export function printStatus(status: Status, format: Formatting): string {
-  const { health, reasons, last_hour, slo, queues, workers } = status;
+  const { health, reasons, code, slo, queues, workers } = status;
   const colour = {
     healthy: format.good,
     unknown: format.dim,
@@ -10,30 +12,44 @@ export function printStatus(status: Status, format: Formatting): string {
     degraded: format.care,
     critical: format.wrong,
   }[health];
-  const rate = (value: number | null) => (value === null ? '–' : percent(value));
   return [
     `${colour(health.toUpperCase())} ${format.dim(`at ${moment(status.at)}; last event ${moment(status.last_event_at)}`)}`,
     ...reasons.map((reason) => `  - ${reason}`),
-    '',
-    format.bold('Live events of the last hour'),
-    `  ${Object.entries(last_hour.events)
-      .map(([outcome, number]) => `${number} ${outcome}`)
-      .join(', ')}; ${last_hour.deferred_attempts} attempts deferred`,
-    `  attempts failed ${rate(last_hour.processing_failure_rate)}; payments failed ${rate(last_hour.payment_failure_rate)}`,
-    '',
-    format.bold(`Committed within ${slo.within_ms / 1000} s (promise ${percent(slo.target)})`),
-    `  last hour ${rate(slo.last_hour.achieved)} of ${slo.last_hour.events}; last 30 days ${rate(slo.last_30_days.achieved)} of ${slo.last_30_days.events}`,
+    format.dim(`Code ${code.version}, deployed ${moment(code.deployed_at)}`),
     '',
     format.table(
-      ['queue', 'what', 'waiting', 'in flight', 'oldest', 'worker'],
+      ['live events', ...Object.keys(status.last_hour.events), 'deferred', 'attempts failed', 'payments failed'],
+      [row('last 5 minutes', status.last_5_minutes), row('last hour', status.last_hour)],
+    ),
+    '',
+    `${format.bold(`Committed within ${slo.within_ms / 1000} s`)} (promise ${percent(slo.target)}): ${sli('last 5 minutes', slo.last_5_minutes)}; ${sli('last hour', slo.last_hour)}; ${sli('last 30 days', slo.last_30_days)}`,
+    '',
+    format.table(
+      ['worker', 'state', 'arrived in 5 min', 'settled', 'crashed'],
+      workers.map(({ name, state, arrived, settled, crashed }) => [name, state, arrived, settled, crashed]),
+    ),
+    '',
+    format.table(
+      ['queue', 'what', 'waiting', 'in flight', 'oldest'],
       queues.map(({ name, kind, waiting, in_flight, oldest_s }) => [
         name,
         kind,
-        waiting,
+        waiting ?? 'gone',
         in_flight,
         duration(oldest_s),
-        kind === 'work' ? (workers.find((worker) => worker.name === name)?.state ?? null) : null,
       ]),
     ),
   ].join('\n');
 }
+
+const rate = (value: number | null) => (value === null ? '–' : percent(value));
+
+const row = (name: string, { events, deferred_attempts, ...rates }: Window): (string | number)[] => [
+  name,
+  ...Object.values(events),
+  deferred_attempts,
+  rate(rates.processing_failure_rate),
+  rate(rates.payment_failure_rate),
+];
+
+const sli = (name: string, { achieved, events }: SliWindow): string => `${name} ${rate(achieved)} of ${events}`;

@@ -28,7 +28,7 @@ export interface AwsServer {
   secret: string;
   /** By name: what was given to it. */
   connections: Map<string, unknown>;
-  /** By log group. */
+  /** By log group: a line's fields, or its `text`; `at` is when it was written, else just now. */
   logs: Map<string, object[]>;
   /** Metric name to its datapoints, newest first; by `name` or `name/dimension value`. */
   metrics: Map<string, { at: Date; value: number }[]>;
@@ -149,11 +149,16 @@ function jsonCall(state: State, operation: string, input: any): object {
       return {};
     case 'FilterLogEvents':
       return {
-        events: (state.logs.get(input.logGroupName) ?? []).map((line) => ({ message: JSON.stringify(line) })),
+        events: (state.logs.get(input.logGroupName) ?? [])
+          .map(({ at = new Date(), ...line }: { at?: Date }) => ({
+            timestamp: at.getTime(),
+            message: 'text' in line ? line.text : JSON.stringify(line),
+          }))
+          .filter(({ timestamp }) => timestamp >= (input.startTime ?? 0)),
       };
     case 'GetMetricData':
       return {
-        MetricDataResults: (input.MetricDataQueries as MetricQuery[]).map((query) => datapoints(state, query)),
+        MetricDataResults: (input.MetricDataQueries as MetricQuery[]).map((query) => datapoints(state, query, input)),
       };
     case 'DescribeAlarms':
       return {
@@ -178,13 +183,18 @@ interface MetricQuery {
   MetricStat: { Stat: string; Metric: { MetricName: string; Dimensions: { Value: string }[] } };
 }
 
-function datapoints(state: State, { Id, MetricStat: { Stat, Metric } }: MetricQuery): object {
+function datapoints(
+  state: State,
+  { Id, MetricStat: { Stat, Metric } }: MetricQuery,
+  { StartTime, EndTime }: { StartTime: number; EndTime: number },
+): object {
   const names = [
     `${Metric.MetricName}.${Stat}`,
     ...Metric.Dimensions.map(({ Value }) => `${Metric.MetricName}/${Value}`),
     Metric.MetricName,
   ];
-  const points = names.map((name) => state.metrics.get(name)).find((found) => found !== undefined) ?? [];
+  const held = names.map((name) => state.metrics.get(name)).find((found) => found !== undefined) ?? [];
+  const points = held.filter(({ at }) => at.getTime() / 1000 >= StartTime && at.getTime() / 1000 <= EndTime);
   return {
     Id,
     Timestamps: points.map(({ at }) => at.getTime() / 1000),

@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import {
   CreateQueueCommand,
+  DeleteQueueCommand,
   GetQueueAttributesCommand,
   type MessageAttributeValue,
   ReceiveMessageCommand,
@@ -210,6 +211,10 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
         }),
       );
       return MessageId!;
+    },
+    /** As somebody with the console does. */
+    async deleteQueue(output: string): Promise<void> {
+      await sqs.send(new DeleteQueueCommand({ QueueUrl: outputs[output]! }));
     },
     async depth(output: string): Promise<number> {
       const { Attributes } = await sqs.send(

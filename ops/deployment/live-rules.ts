@@ -1,0 +1,47 @@
+import { DescribeRuleCommand, ListTargetsByRuleCommand } from '@aws-sdk/client-eventbridge';
+import type { Ops } from '../cli/ops.ts';
+import { ifThere } from './not-there.ts';
+import type { StackOutputs } from './stack.ts';
+
+/** A rule of the partner bus as EventBridge has it now, whatever the template says. */
+export interface LiveRule {
+  /** What it feeds: a worker's queue, or the audit queue. */
+  feeds: 'payments' | 'billing' | 'audit';
+  name: string;
+  state: 'ENABLED' | 'DISABLED' | 'missing';
+  targets: { arn: string; deadLetterArn: string | null }[];
+}
+
+/** Every rule that takes events off the partner bus. */
+export async function liveRules(ops: Ops): Promise<LiveRule[]> {
+  const { outputs } = await ops.stack();
+  return Promise.all(
+    ruleArns(outputs).map(async ({ feeds, arn }): Promise<LiveRule> => {
+      const name = arn.slice(arn.lastIndexOf('/') + 1);
+      const bus = outputs.StripeEventBusName;
+      const rule = await ifThere(
+        Promise.all([
+          ops.aws.eventbridge.send(new DescribeRuleCommand({ Name: name, EventBusName: bus })),
+          ops.aws.eventbridge.send(new ListTargetsByRuleCommand({ Rule: name, EventBusName: bus })),
+        ]),
+      );
+      if (!rule) return { feeds, name, state: 'missing', targets: [] };
+      const [{ State }, { Targets = [] }] = rule;
+      return {
+        feeds,
+        name,
+        state: State === 'DISABLED' ? 'DISABLED' : 'ENABLED',
+        targets: Targets.map(({ Arn, DeadLetterConfig }) => ({
+          arn: Arn ?? '',
+          deadLetterArn: DeadLetterConfig?.Arn ?? null,
+        })),
+      };
+    }),
+  );
+}
+
+const ruleArns = (outputs: StackOutputs): { feeds: LiveRule['feeds']; arn: string }[] => [
+  { feeds: 'payments', arn: outputs.PaymentsRuleArn },
+  { feeds: 'billing', arn: outputs.BillingRuleArn },
+  ...outputs.AuditRuleArns.split(',').map((arn) => ({ feeds: 'audit' as const, arn })),
+];
