@@ -1,5 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { startStripeApi } from './backends/stripe-api.ts';
+import { startStripeServer } from '../stripe-simulator/server.ts';
 import { type Demonstration, prepareDemonstration, runDemonstration } from './demonstration/demonstration.ts';
 import { PortInUse, startHttpServer } from './http/http-server.ts';
 import { LocalPipeline, type PipelineOptions } from './local-pipeline.ts';
@@ -76,8 +76,10 @@ async function stripeSettings(
   const apiBase = process.env.STRIPE_API_BASE || undefined;
   if (!demonstration) return { apiBase, secretKey };
   const upstream = secretKey === '' ? undefined : (apiBase ?? 'https://api.stripe.com');
+  const server = await startStripeServer({ account: demonstration.account, key: null, upstream });
+  shutdown.add('the Stripe simulator', server.close);
   return {
-    apiBase: await startStripeApi({ subscriptions: demonstration.account.subscriptions, upstream, shutdown }),
+    apiBase: server.url,
     secretKey: secretKey || 'sk_test_local',
   };
 }

@@ -1,5 +1,5 @@
+import type { AccountEvent } from '../../stripe-simulator/account.ts';
 import { shuffle } from '../eventbridge/event-archive.ts';
-import type { AccountEvent } from './stripe-account.ts';
 
 /** The same numbers in every run, so that what went wrong once goes wrong again. */
 export function seededRandom(seed: number): () => number {

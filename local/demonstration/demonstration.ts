@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type AccountEvent, StripeAccount } from '../../stripe-simulator/account.ts';
 import type { PlanState } from '../backends/database.ts';
 import type { OutcomeCounts, ReplayAccount } from '../event-tally.ts';
 import type { LocalPipeline, PipelineState } from '../local-pipeline.ts';
 import type { Progress, Terminal } from '../terminal.ts';
 import { bystanders, deliveriesOf, seededRandom } from './deliveries.ts';
 import { type Day, stories } from './stories.ts';
-import { type AccountEvent, StripeAccount } from './stripe-account.ts';
 
 /** Thirteen customers' lives at Stripe, told before the pipeline hears of them. */
 export interface Demonstration {

@@ -1,5 +1,5 @@
+import { type AccountEvent, StripeAccount } from '../../stripe-simulator/account.ts';
 import { type Day, stories } from './stories.ts';
-import { type AccountEvent, StripeAccount } from './stripe-account.ts';
 
 /** Lives without a tie and without anything unreadable: those need more than events to end well. */
 const plainStories = stories.filter(({ name }) => !['ivy', 'max'].includes(name));

@@ -1,6 +1,12 @@
+import type { StripeCustomer } from '../../stripe-simulator/customer.ts';
+import {
+  plusMonthly,
+  plusYearly,
+  premiumMonthly,
+  premiumMonthlyUsd,
+  premiumYearly,
+} from '../../stripe-simulator/prices.ts';
 import type { PlanState } from '../backends/database.ts';
-import { plusMonthly, plusYearly, premiumMonthly, premiumMonthlyUsd, premiumYearly } from './prices.ts';
-import type { StripeCustomer } from './stripe-account.ts';
 
 /** A second, in unix time: so many days from today (UTC) at that time of day. A story told relative to today never grows stale. */
 export type Day = (offset: number, time: string) => number;

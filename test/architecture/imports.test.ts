@@ -4,7 +4,7 @@ import { dirname, join, relative } from 'node:path';
 /** Imports flow one way (docs/architecture.md). */
 
 const root = join(import.meta.dirname, '../..');
-const rooms = ['bin', 'lib', 'lambdas', 'core', 'adapters', 'ops', 'local'];
+const rooms = ['bin', 'lib', 'lambdas', 'core', 'adapters', 'ops', 'local', 'stripe-simulator'];
 
 interface Import {
   from: string;
@@ -66,6 +66,23 @@ it("lib imports of the rest only core and the handlers' environment", () => {
 it('nothing that is deployed or handles money imports the local run', () => {
   expect(
     told(imports.filter(({ from, to }) => room(to) === 'local' && !['local', 'bin'].includes(room(from)))),
+  ).toEqual([]);
+});
+
+it('the Stripe simulator imports core and packages, and only the local run and tests import it', () => {
+  expect(
+    told(
+      importsOf('stripe-simulator').filter(
+        ({ to }) => rooms.includes(room(to)) && !['core', 'stripe-simulator'].includes(room(to)),
+      ),
+    ),
+  ).toEqual([]);
+  expect(
+    told(
+      imports.filter(
+        ({ from, to }) => room(to) === 'stripe-simulator' && !['local', 'stripe-simulator'].includes(room(from)),
+      ),
+    ),
   ).toEqual([]);
 });
 

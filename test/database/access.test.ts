@@ -1,6 +1,7 @@
 import { settle } from '../../pipeline/process-event.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { envelope, subscriptionEvent, testProcessor } from '../support/event-processor.ts';
+import { envelope, testProcessor } from '../support/event-processor.ts';
+import { subscriptionEvent } from '../support/stripe-samples.ts';
 
 /** From the attacker's side: what each role of Supabase is refused (design §5). */
 

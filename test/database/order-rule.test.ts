@@ -1,6 +1,7 @@
 import { settle } from '../../pipeline/process-event.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { envelope, subscriptionEvent, testProcessor } from '../support/event-processor.ts';
+import { envelope, testProcessor } from '../support/event-processor.ts';
+import { subscriptionEvent } from '../support/stripe-samples.ts';
 
 /** The order rule (design §4), line by line, by hand. The generated proof is in test/properties. */
 

@@ -1,7 +1,7 @@
 import { settle } from '../../pipeline/process-event.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { envelope, subscriptionEvent, testProcessor } from '../support/event-processor.ts';
-import { checkout, customer, event, invoice } from '../support/stripe-samples.ts';
+import { envelope, testProcessor } from '../support/event-processor.ts';
+import { checkout, customer, event, invoice, subscriptionEvent } from '../support/stripe-samples.ts';
 
 /** From facts to what the apps see: users, plan states, plan events (design §4). */
 

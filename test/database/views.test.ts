@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { settle } from '../../pipeline/process-event.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { envelope, subscriptionEvent, testProcessor } from '../support/event-processor.ts';
-import { charge, checkout, dispute, event, refund } from '../support/stripe-samples.ts';
+import { envelope, testProcessor } from '../support/event-processor.ts';
+import { charge, checkout, dispute, event, refund, subscriptionEvent } from '../support/stripe-samples.ts';
 
 /** What finance and support read: by hand, and on generated data against sums made here. */
 

@@ -6,7 +6,8 @@ import { delimiter, join } from 'node:path';
 import { EventBridgeClient, PutPartnerEventsCommand } from '@aws-sdk/client-eventbridge';
 import pg from 'pg';
 import { startPostgres } from '../../local/backends/postgres-server.ts';
-import { pricesOf, startStripeServer } from '../ops/stripe-server.ts';
+import { pricesOf } from '../../stripe-simulator/prices.ts';
+import { startStripeServer } from '../../stripe-simulator/server.ts';
 import { catalogue } from '../support/event-processor.ts';
 import { account, region, startEmulator } from './emulator.ts';
 

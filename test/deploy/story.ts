@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { envelope, subscriptionEvent } from '../support/event-processor.ts';
-import { checkout, event, invoice, paymentIntent } from '../support/stripe-samples.ts';
+import { envelope } from '../support/event-processor.ts';
+import { checkout, event, invoice, paymentIntent, subscriptionEvent } from '../support/stripe-samples.ts';
 import { type Deployment, type Ran, root, stackName, target } from './deployment.ts';
 import { region } from './emulator.ts';
 

@@ -12,8 +12,8 @@ import { startStandIn } from '../../local/backends/aws-endpoint.ts';
 import { type AwsParts, LOCAL_CREDENTIALS, startAwsParts } from '../../local/backends/sqs-s3-dynamodb.ts';
 import { Shutdown } from '../../local/shutdown.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { catalogue, envelope, source, subscriptionEvent } from '../support/event-processor.ts';
-import { event, sampleOf } from '../support/stripe-samples.ts';
+import { catalogue, envelope, source } from '../support/event-processor.ts';
+import { event, sampleOf, subscriptionEvent } from '../support/stripe-samples.ts';
 
 /** The bundles that are deployed, one invocation at a time, on real queues, table, bucket and database. */
 

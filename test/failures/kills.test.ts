@@ -8,7 +8,8 @@ import { promisify } from 'node:util';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { PlanEvent } from '../../core/plans/plan-event.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { envelope, subscriptionEvent } from '../support/event-processor.ts';
+import { envelope } from '../support/event-processor.ts';
+import { subscriptionEvent } from '../support/stripe-samples.ts';
 
 /** "Process killed before, during or after the commit: the retry completes it; nothing doubled, nothing lost" (design §10). */
 

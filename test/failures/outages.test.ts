@@ -13,7 +13,8 @@ import type { PostgresServer } from '../../local/backends/postgres-server.ts';
 import { startPostgres } from '../../local/backends/postgres-server.ts';
 import { processBatch } from '../../pipeline/process-batch.ts';
 import { recordParked, settle } from '../../pipeline/process-event.ts';
-import { envelope, subscriptionEvent, testProcessor } from '../support/event-processor.ts';
+import { envelope, testProcessor } from '../support/event-processor.ts';
+import { subscriptionEvent } from '../support/stripe-samples.ts';
 
 /** The database refusing, slow, failing over, deadlocking; the app bus and Stripe failing (design §10). A server of this file's own. */
 

@@ -4,7 +4,8 @@ import type { Worker } from '../../core/event-routes.ts';
 import { settle } from '../../pipeline/process-event.ts';
 import { questionFor, reconcile } from '../../pipeline/reconcile.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { catalogue, envelope, source, subscriptionEvent, testProcessor } from '../support/event-processor.ts';
+import { catalogue, envelope, source, testProcessor } from '../support/event-processor.ts';
+import { subscriptionEvent } from '../support/stripe-samples.ts';
 
 /** "Stripe lost or never sent an event: the reconcile run finds and heals it" (design §10). */
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { alarmStates } from '../../local/cloudwatch/alarm-states.ts';
 import { MetricHistory, type Series } from '../../local/cloudwatch/metric-history.ts';
-import { premiumMonthly } from '../../local/demonstration/prices.ts';
+import { premiumMonthly } from '../../stripe-simulator/prices.ts';
 import { type LocalRun, startLocalRun } from '../pipeline/local-run.ts';
 import { day, stripeAccount } from '../pipeline/stripe-lives.ts';
 import { synthesise } from './synthesis.ts';

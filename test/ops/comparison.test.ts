@@ -1,7 +1,8 @@
 import { planStore } from '../../adapters/postgres/plan-store.ts';
 import { settle } from '../../pipeline/process-event.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { envelope, subscriptionEvent, testProcessor } from '../support/event-processor.ts';
+import { envelope, testProcessor } from '../support/event-processor.ts';
+import { subscriptionEvent } from '../support/stripe-samples.ts';
 import { type Pipeline, source, startPipeline } from './pipeline.ts';
 
 let pipeline: Pipeline;
@@ -115,8 +116,8 @@ describe('sync', () => {
         ],
       ),
     ).toEqual([
-      ['sub_1', false],
       ['sub_2', true],
+      ['sub_1', false],
     ]);
   });
 

@@ -17,9 +17,10 @@ import { ops } from '../../ops/cli/command-line.ts';
 import type { ProgressReporter } from '../../ops/cli/progress.ts';
 import type { Terminal } from '../../ops/cli/terminal.ts';
 import { connectAws } from '../../ops/deployment/aws.ts';
+import { pricesOf } from '../../stripe-simulator/prices.ts';
+import { startStripeServer } from '../../stripe-simulator/server.ts';
 import { catalogue } from '../support/event-processor.ts';
 import { startAwsServer } from './aws-server.ts';
-import { pricesOf, startStripeServer } from './stripe-server.ts';
 
 export const region = 'eu-central-1';
 export const account = '123456789012';
@@ -45,7 +46,7 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
   const queues = buildApp({ logger: false, defaultRegion: region });
   const queuesUrl = await queues.listen({ port: 0, host: '127.0.0.1' });
   const aws = await startAwsServer();
-  const stripe = await startStripeServer(environment === 'prod' ? 'sk_live_NotARealKey4242' : undefined);
+  const stripe = await startStripeServer(environment === 'prod' ? { key: 'sk_live_NotARealKey4242' } : {});
   for (const price of pricesOf(catalogue)) stripe.prices.set(price.id, price);
   const clientConfig = { endpoint: queuesUrl, region, credentials: { accessKeyId: 'test', secretAccessKey: 'test' } };
   const sqs = new SQSClient(clientConfig);

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
-import { envelope, subscriptionEvent } from '../support/event-processor.ts';
-import { event, invoice } from '../support/stripe-samples.ts';
+import { envelope } from '../support/event-processor.ts';
+import { event, invoice, subscriptionEvent } from '../support/stripe-samples.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
 
 let pipeline: Pipeline;

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { envelope, subscriptionEvent } from '../support/event-processor.ts';
-import { event, invoice, paymentIntent } from '../support/stripe-samples.ts';
+import { envelope } from '../support/event-processor.ts';
+import { event, invoice, paymentIntent, subscriptionEvent } from '../support/stripe-samples.ts';
 import { type Pipeline, source, startPipeline } from './pipeline.ts';
 
 let pipeline: Pipeline;

@@ -2,9 +2,8 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { createConnection } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startStripeApi } from '../../local/backends/stripe-api.ts';
-import { plusMonthly, premiumMonthly } from '../../local/demonstration/prices.ts';
-import { Shutdown } from '../../local/shutdown.ts';
+import { plusMonthly, premiumMonthly } from '../../stripe-simulator/prices.ts';
+import { type StripeServer, startStripeServer } from '../../stripe-simulator/server.ts';
 import { type LocalRun, settledCount, spawnLocalRun, startLocalRun } from './local-run.ts';
 import { day, iso, stripeAccount } from './stripe-lives.ts';
 
@@ -12,23 +11,22 @@ import { day, iso, stripeAccount } from './stripe-lives.ts';
 let run: LocalRun;
 let runWithStripe: LocalRun;
 const stripe = stripeAccount();
-const stripeServer = new Shutdown();
+let stripeServer: StripeServer;
 
 beforeAll(async () => {
-  const api = await startStripeApi({
-    subscriptions: stripe.subscriptions,
-    upstream: undefined,
-    shutdown: stripeServer,
-  });
+  stripeServer = await startStripeServer({ account: stripe, key: null });
   [run, runWithStripe] = await Promise.all([
     startLocalRun(['--no-demo', '--port', '0']),
-    startLocalRun(['--no-demo', '--port', '0'], { STRIPE_API_BASE: api, STRIPE_SECRET_KEY: 'sk_test_tests' }),
+    startLocalRun(['--no-demo', '--port', '0'], {
+      STRIPE_API_BASE: stripeServer.url,
+      STRIPE_SECRET_KEY: 'sk_test_tests',
+    }),
   ]);
 }, 90_000);
 
 afterAll(async () => {
   await Promise.all([run?.stop(), runWithStripe?.stop()]);
-  await stripeServer.run();
+  await stripeServer?.close();
 }, 30_000);
 
 describe('POST /stripe', () => {

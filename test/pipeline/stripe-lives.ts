@@ -1,4 +1,4 @@
-import { StripeAccount } from '../../local/demonstration/stripe-account.ts';
+import { StripeAccount } from '../../stripe-simulator/account.ts';
 
 let accounts = 0;
 

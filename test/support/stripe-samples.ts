@@ -1,106 +1,126 @@
-import { subscriptionEvent } from './event-processor.ts';
+import type Stripe from 'stripe';
+import { pinnedApiVersion } from '../../core/stripe/api-version.ts';
+import { invoiceObject } from '../../stripe-simulator/objects/invoice.ts';
+import {
+  chargeObject,
+  disputeObject,
+  paymentIntentObject,
+  refundObject,
+} from '../../stripe-simulator/objects/payment.ts';
+import {
+  checkoutSessionObject,
+  customerObject,
+  subscriptionObject,
+} from '../../stripe-simulator/objects/subscription.ts';
+import { premiumMonthly } from '../../stripe-simulator/prices.ts';
 
-/** Small Stripe objects for tests by example; today's API shape unless the name says otherwise. Generated histories: test/model. */
+/** Small Stripe objects for tests by example: the simulator's, with what a test names laid over. Generated histories: test/model. */
 
-export const event = (id: string, type: string, created: number, object: object, more: object = {}) => ({
+const created = 1_790_000_000;
+
+export const event = (id: string, type: string, at: number, object: object, more: object = {}) => ({
   id,
   object: 'event',
   type,
-  created,
+  created: at,
   livemode: false,
-  api_version: '2026-10-28.endive',
+  api_version: pinnedApiVersion as string,
   pending_webhooks: 1,
   request: null,
   data: { object },
   ...more,
 });
 
+/** A subscription event in today's shape; everything a test does not name is ordinary. */
+export function subscriptionEvent(
+  id: string,
+  type: string,
+  at: number,
+  object: Partial<{
+    id: string;
+    customer: string;
+    status: string;
+    price: string;
+    metadata: object;
+    periodEnd: number;
+    cancel_at_period_end: boolean;
+  }> = {},
+): object {
+  return event(id, `customer.subscription.${type}`, at, {
+    ...subscriptionObject({
+      id: object.id ?? 'sub_1',
+      itemId: 'si_1',
+      customer: object.customer ?? 'cus_1',
+      status: (object.status ?? 'active') as Stripe.Subscription.Status,
+      price: { ...premiumMonthly, id: object.price ?? premiumMonthly.id, lookupKey: null },
+      created,
+      periodEnd: object.periodEnd ?? 1_800_000_000,
+      trialEnd: null,
+      latestInvoice: 'in_1',
+    }),
+    metadata: object.metadata ?? { user_id: '11111111-1111-4111-8111-111111111111' },
+    cancel_at_period_end: object.cancel_at_period_end ?? false,
+  });
+}
+
 export const invoice = (more: object = {}) => ({
-  id: 'in_1',
-  object: 'invoice',
-  customer: 'cus_1',
+  ...invoiceObject({
+    id: 'in_1',
+    number: 'N-0001',
+    customer: 'cus_1',
+    subscription: 'sub_1',
+    price: premiumMonthly,
+    amountMinor: 1900,
+    reason: 'subscription_cycle',
+    created,
+    periodStart: created,
+    periodEnd: created + 30 * 86_400,
+  }),
   status: 'open',
   attempt_count: 1,
-  currency: 'eur',
-  amount_due: 1900,
-  amount_paid: 0,
-  created: 1_790_000_000,
-  parent: { type: 'subscription_details', subscription_details: { subscription: 'sub_1', metadata: {} } },
   ...more,
 });
 
 export const checkout = (more: object = {}) => ({
-  id: 'cs_1',
-  object: 'checkout.session',
-  mode: 'subscription',
-  payment_status: 'paid',
-  client_reference_id: 'user_1',
-  metadata: {},
-  customer: 'cus_1',
-  subscription: 'sub_1',
-  currency: 'eur',
-  amount_total: 1900,
+  ...checkoutSessionObject({
+    id: 'cs_1',
+    customer: 'cus_1',
+    subscription: 'sub_1',
+    invoice: 'in_1',
+    userId: 'user_1',
+    price: premiumMonthly,
+    amountMinor: 1900,
+    created,
+  }),
   ...more,
 });
 
-export const customer = (more: object = {}) => ({
-  id: 'cus_1',
-  object: 'customer',
-  email: 'jenny@example.com',
-  name: 'Jenny Rosen',
-  metadata: {},
-  ...more,
-});
+export const customer = (more: object = {}) => ({ ...customerObject('cus_1', 'jenny', created), ...more });
 
-export const charge = (more: object = {}) => ({
-  id: 'ch_1',
-  object: 'charge',
-  customer: 'cus_1',
-  payment_intent: 'pi_1',
-  status: 'succeeded',
-  failure_code: null,
-  currency: 'eur',
-  amount: 1900,
-  amount_captured: 1900,
-  amount_refunded: 0,
-  created: 1_790_000_000,
-  ...more,
-});
+const intent = () =>
+  paymentIntentObject({
+    id: 'pi_1',
+    customer: 'cus_1',
+    currency: 'eur',
+    amountMinor: 1900,
+    created,
+    paymentMethod: 'pm_1',
+  });
 
-export const paymentIntent = (more: object = {}) => ({
-  id: 'pi_1',
-  object: 'payment_intent',
-  customer: 'cus_1',
-  status: 'succeeded',
-  currency: 'eur',
-  amount: 1900,
-  last_payment_error: null,
-  created: 1_790_000_000,
-  ...more,
-});
+const paidCharge = () => chargeObject({ id: 'ch_1', intent: intent(), created, failure: null });
+
+export const charge = (more: object = {}) => ({ ...paidCharge(), ...more });
+
+export const paymentIntent = (more: object = {}) => ({ ...intent(), status: 'succeeded', ...more });
 
 export const refund = (more: object = {}) => ({
-  id: 're_1',
-  object: 'refund',
-  charge: 'ch_1',
-  payment_intent: 'pi_1',
-  status: 'succeeded',
-  currency: 'eur',
+  ...refundObject('re_1', paidCharge(), created + 100_000),
   amount: 500,
-  created: 1_790_100_000,
   ...more,
 });
 
 export const dispute = (more: object = {}) => ({
-  id: 'dp_1',
-  object: 'dispute',
-  charge: 'ch_1',
-  payment_intent: 'pi_1',
-  status: 'needs_response',
-  reason: 'fraudulent',
-  currency: 'eur',
-  amount: 1900,
-  created: 1_790_200_000,
+  ...disputeObject('dp_1', paidCharge(), 'needs_response', created + 200_000),
   ...more,
 });
 

@@ -1,5 +1,6 @@
 import { readEnvelope } from '../../core/stripe/envelope.ts';
-import { envelope, source, subscriptionEvent } from '../support/event-processor.ts';
+import { envelope, source } from '../support/event-processor.ts';
+import { subscriptionEvent } from '../support/stripe-samples.ts';
 
 const good = subscriptionEvent('evt_1', 'updated', 100);
 

@@ -1,7 +1,7 @@
 import { eventRoutes, routedEventTypes } from '../../core/event-routes.ts';
 import { readFact } from '../../core/stripe/read-fact.ts';
-import { catalogue, subscriptionEvent } from '../support/event-processor.ts';
-import { charge, event, invoice, sampleOf } from '../support/stripe-samples.ts';
+import { catalogue } from '../support/event-processor.ts';
+import { charge, event, invoice, sampleOf, subscriptionEvent } from '../support/stripe-samples.ts';
 
 const read = (stripeEvent: object) => readFact(stripeEvent as never, catalogue);
 const subscriptionObject = (stripeEvent = subscriptionEvent('evt_1', 'updated', 100)) =>

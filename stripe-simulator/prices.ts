@@ -1,9 +1,9 @@
 import type Stripe from 'stripe';
 
-/** What the demonstration sells: entries of config/plans.yaml, as Stripe would describe them. */
+/** What the simulated accounts sell: entries of config/plans.yaml, as Stripe would describe them. */
 export interface SoldPrice {
   id: string;
-  lookupKey: string;
+  lookupKey: string | null;
   currency: string;
   amountMinor: number;
   interval: 'month' | 'year';
@@ -80,4 +80,27 @@ export function priceObject(price: SoldPrice): Stripe.Price {
     // On the wire a string; the SDK's class would turn it into an object of its own.
     unit_amount_decimal: String(price.amountMinor) as never,
   };
+}
+
+/** The prices of a catalogue as Stripe would list them. */
+export function pricesOf(catalogue: {
+  plans: {
+    id: string;
+    prices: { id: string; lookup_key?: string | undefined; currency: string; amount_minor: number; interval: string }[];
+  }[];
+}) {
+  return catalogue.plans.flatMap(({ id: plan, prices }) =>
+    prices.map(({ id, lookup_key, currency, amount_minor, interval }) => ({
+      id,
+      object: 'price',
+      active: true,
+      livemode: false,
+      nickname: plan,
+      lookup_key: lookup_key ?? null,
+      currency,
+      unit_amount: amount_minor,
+      type: 'recurring',
+      recurring: { interval, interval_count: 1 },
+    })),
+  );
 }

@@ -1,67 +1,20 @@
 import type Stripe from 'stripe';
-import { pinnedApiVersion } from '../../core/stripe/api-version.ts';
-import type { PostedEvent } from '../http/stripe-event-shape.ts';
-import { premiumMonthly, type SoldPrice } from './prices.ts';
+import { invoiceObject, invoicePaymentObject } from './objects/invoice.ts';
 import {
   chargeObject,
-  checkoutSessionObject,
-  customerObject,
   disputeObject,
-  invoiceObject,
-  invoicePaymentObject,
   paymentIntentObject,
   paymentMethodObject,
   refundObject,
-  subscriptionItem,
-  subscriptionObject,
-} from './stripe-objects.ts';
+} from './objects/payment.ts';
+import { checkoutSessionObject, customerObject, subscriptionItem, subscriptionObject } from './objects/subscription.ts';
+import { premiumMonthly, type SoldPrice } from './prices.ts';
 
-/** An event of the account, with the second it happened in beside the fields every event has. */
-export interface AccountEvent extends PostedEvent {
-  created: number;
-}
-
-/**
- * A Stripe account as it lives at Stripe: what happens in it makes events, and what it holds in the end is the truth.
- *
- * Each verb is one thing that happens to a customer, and says which events Stripe sends for it, in Stripe's order. Times are unix seconds.
- */
-export class StripeAccount {
-  readonly events: AccountEvent[] = [];
-  readonly subscriptions = new Map<string, Stripe.Subscription>();
-  /** Makes the ids of one run differ from another's in the same database. */
-  readonly #prefix: string;
-  readonly #counts = new Map<string, number>();
-
-  constructor(prefix = '') {
-    this.#prefix = prefix;
-  }
-
-  customer(name: string): StripeCustomer {
-    return new StripeCustomer(this, `${this.#prefix}${name}`, name);
-  }
-
-  id(kind: string, owner: string): string {
-    const count = (this.#counts.get(`${kind}${owner}`) ?? 0) + 1;
-    this.#counts.set(`${kind}${owner}`, count);
-    return `${kind}_${owner}${count === 1 && kind === 'cus' ? '' : count}`;
-  }
-
-  /** An event keeps the object as it was: what happens later must not change it. */
-  emit(at: number, type: string, object: object, previous?: object): void {
-    const number = String(this.events.length + 1).padStart(4, '0');
-    this.events.push({
-      id: `evt_${this.#prefix}demo${number}`,
-      object: 'event',
-      api_version: pinnedApiVersion,
-      created: at,
-      data: structuredClone({ object, ...(previous === undefined ? {} : { previous_attributes: previous }) }),
-      livemode: false,
-      pending_webhooks: 1,
-      request: { id: `req_demo${number}`, idempotency_key: null },
-      type,
-    });
-  }
+/** What a customer needs of the account they are in. */
+interface Account {
+  id(kind: string, owner: string): string;
+  put(object: object): void;
+  emit(at: number, type: string, object: object, previous?: object): void;
 }
 
 interface SignUp {
@@ -70,18 +23,22 @@ interface SignUp {
   periodEnd: number;
 }
 
-/** One customer of the account, and all that can happen to them. */
+/**
+ * One customer of an account, and all that can happen to them.
+ *
+ * Each verb says which events Stripe sends for it, in Stripe's order.
+ */
 export class StripeCustomer {
   readonly userId: string;
   readonly customer: Stripe.Customer;
-  readonly #account: StripeAccount;
+  readonly #account: Account;
   readonly #owner: string;
   #paymentMethod = '';
   #lastCharge: Stripe.Charge | undefined;
   /** The invoice that a failed payment left open. */
   #openInvoice: { invoice: Stripe.Invoice; intent: Stripe.PaymentIntent } | undefined;
 
-  constructor(account: StripeAccount, owner: string, name: string) {
+  constructor(account: Account, owner: string, name: string) {
     this.#account = account;
     this.#owner = owner;
     this.userId = `user_${owner}`;
@@ -315,7 +272,7 @@ export class StripeCustomer {
       created: options.at,
       latestInvoice: null,
     });
-    this.#account.subscriptions.set(id, subscription);
+    this.#account.put(subscription);
     return subscription;
   }
 

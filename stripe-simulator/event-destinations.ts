@@ -1,0 +1,95 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { send, text, unknown } from './answers.ts';
+
+/** Where an account sends its events. @see https://docs.stripe.com/api/v2/core/event_destinations */
+export interface Destination {
+  id: string;
+  object: 'v2.core.event_destination';
+  name: string;
+  description: string;
+  type: string;
+  event_payload: string;
+  snapshot_api_version: string;
+  enabled_events: string[];
+  status: 'enabled' | 'disabled';
+  status_details?: { disabled: { reason: string } };
+  livemode: boolean;
+  created: string;
+  updated: string;
+  amazon_eventbridge: { aws_account_id: string; aws_event_source_arn: string; aws_event_source_status: string };
+}
+
+/** The event destinations of an account, and what a ping does. */
+export interface Destinations {
+  readonly destinations: Map<string, Destination>;
+  /** Called for a ping: delivers the event as Stripe would. */
+  onPing: (event: object & { id: string; type: string }, destination: Destination) => Promise<void>;
+}
+
+let pings = 0;
+
+/** Answers `/v2/core/event_destinations…`. */
+export async function answerDestinations(
+  account: Destinations,
+  request: IncomingMessage,
+  response: ServerResponse,
+  parts: string[],
+): Promise<void> {
+  const [, collection, id, verb] = parts;
+  if (collection !== 'event_destinations') return unknown(response, parts.join('/'));
+  const body = JSON.parse((await text(request)) || '{}') as Record<string, never>;
+  if (id === undefined && request.method === 'GET')
+    return send(response, 200, {
+      data: [...account.destinations.values()],
+      next_page_url: null,
+      previous_page_url: null,
+    });
+  if (id === undefined) return send(response, 200, create(account, body));
+  const found = account.destinations.get(id);
+  if (!found)
+    return send(response, 404, {
+      error: { type: 'not_found', code: 'not_found', message: `No such event destination: ${id}` },
+    });
+  if (verb === 'enable') Object.assign(found, { status: 'enabled', status_details: undefined });
+  if (verb === 'disable')
+    Object.assign(found, { status: 'disabled', status_details: { disabled: { reason: 'user' } } });
+  if (verb === 'ping') {
+    pings += 1;
+    const event = {
+      id: `evt_test_ping${pings}`,
+      object: 'v2.core.event',
+      type: 'v2.core.event_destination.ping',
+      created: new Date().toISOString(),
+      livemode: false,
+      related_object: { id, type: 'v2.core.event_destination', url: `/v2/core/event_destinations/${id}` },
+    };
+    await account.onPing(event, found);
+    return send(response, 200, event);
+  }
+  if (verb === undefined && request.method === 'POST') Object.assign(found, body);
+  return send(response, 200, found);
+}
+
+function create(account: Destinations, body: Record<string, never>): Destination {
+  const { amazon_eventbridge: bridge, ...rest } = body as unknown as Destination & {
+    amazon_eventbridge: { aws_account_id: string; aws_region: string };
+  };
+  const id = `ed_test_61Transcript${account.destinations.size + 1}`;
+  const now = new Date().toISOString();
+  const made: Destination = {
+    ...rest,
+    id,
+    object: 'v2.core.event_destination',
+    status: 'enabled',
+    livemode: false,
+    created: now,
+    updated: now,
+    amazon_eventbridge: {
+      aws_account_id: bridge.aws_account_id,
+      aws_event_source_arn: `arn:aws:events:${bridge.aws_region}::event-source/aws.partner/stripe.com/${id}`,
+      aws_event_source_status: 'pending',
+    },
+  };
+  account.destinations.set(id, made);
+  return made;
+}
