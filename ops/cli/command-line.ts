@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command, CommanderError, Help, Option } from 'commander';
 import { environments } from '../../lib/names.ts';
 import { destination } from '../destination/command.ts';
@@ -15,6 +13,7 @@ import { secrets } from '../secrets/command.ts';
 import { status } from '../status/command.ts';
 import { sync } from '../sync/command.ts';
 import { type CommandContext, CommandRunner, type ExitCode } from './command-runner.ts';
+import { defaultAppName, defaultDatabaseCaFile } from './context-defaults.ts';
 import type { Terminal } from './terminal.ts';
 import { commandOf, type RunVerb, type Verb, type VerbGroup } from './verb.ts';
 
@@ -55,11 +54,11 @@ export function describeProgram(terminal: Pick<Terminal, 'out' | 'err'>, run: Ru
     .usage('<verb> [options]')
     .addOption(new Option('--env <name>', 'which deployment').choices([...environments]).default('dev'))
     .option('--region <name>', "AWS region (else AWS_REGION, or the profile's)")
-    .option('--app <name>', 'app name of the deployment', contextOf('appName') ?? 'huntaze')
+    .option('--app <name>', 'app name of the deployment', defaultAppName)
     .option('--json', 'one JSON document instead of text', false)
     .addOption(
       new Option('--database-ca <pem file>', 'authority that Postgres must show').default(
-        contextOf('databaseCaFile'),
+        defaultDatabaseCaFile,
         'databaseCaFile of cdk.json',
       ),
     )
@@ -95,18 +94,4 @@ function inOneVoice(command: Command, terminal: Pick<Terminal, 'out' | 'err'>): 
     .showHelpAfterError('Add --help to see what it takes.')
     .showSuggestionAfterError()
     .exitOverride();
-}
-
-/** What the deployment was given in cdk.json, so that nobody has to say it twice. */
-function contextOf(name: 'appName' | 'databaseCaFile'): string | undefined {
-  try {
-    const { context = {} } = JSON.parse(readFileSync(join(import.meta.dirname, '../../cdk.json'), 'utf8')) as {
-      context?: Record<string, unknown>;
-    };
-    const value = context[name];
-    return typeof value === 'string' && value !== '' ? value : undefined;
-  } catch {
-    // Without cdk.json there is nothing to inherit.
-    return undefined;
-  }
 }

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { type Environment, environments } from '../../lib/names.ts';
 import { connectAws } from '../deployment/aws.ts';
+import { type CommandLines, commandLines } from './command-lines.ts';
+import { defaultAppName } from './context-defaults.ts';
 import { type Formatting, format } from './formatting.ts';
 import { createOps, type Ops } from './ops.ts';
 import { Refusal } from './refusal.ts';
@@ -38,12 +40,19 @@ export class CommandRunner {
   readonly verb: string;
   readonly options: CommonOptions;
   readonly format: Formatting;
+  /** With the environment of this run, and region and app where they were named. */
+  readonly lines: CommandLines;
 
   constructor(context: CommandContext, verb: string, options: CommonOptions) {
     this.context = context;
     this.verb = verb;
     this.options = options;
     this.format = format(context.terminal.colour && !options.json);
+    this.lines = commandLines({
+      environment: options.env,
+      region: options.region,
+      app: options.app === defaultAppName ? undefined : options.app,
+    });
   }
 
   ops(): Ops {
@@ -53,6 +62,7 @@ export class CommandRunner {
       appName: options.app,
       aws: (context.aws ?? connectAws)(options.region),
       variables: context.variables,
+      lines: this.lines,
       databaseCa: options.databaseCa === undefined ? null : readCa(options.databaseCa),
       say: (line) => context.terminal.err(this.format.dim(line)),
       ...(context.now && { now: context.now }),
@@ -164,7 +174,7 @@ export class CommandRunner {
     try {
       return await work();
     } catch (error) {
-      const refusal = toUserError(error);
+      const refusal = toUserError(error, this.lines);
       const { terminal } = this.context;
       if (this.options.json) {
         const { code, message, fix } = refusal ?? { code: 'unexpected', message: (error as Error).message, fix: '' };

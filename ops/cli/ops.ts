@@ -8,6 +8,7 @@ import type { Aws } from '../deployment/aws.ts';
 import { readSecret, type SecretValues } from '../deployment/secret-values.ts';
 import { findStack, type Stack } from '../deployment/stack.ts';
 import { modeOfKey } from '../destination/stripe-key.ts';
+import { type CommandLines, commandLines } from './command-lines.ts';
 import { Refusal } from './refusal.ts';
 
 /** What every verb works with: one environment, seen from outside. Each part is looked up when a verb first asks for it. */
@@ -16,6 +17,8 @@ export interface Ops {
   readonly appName: string;
   readonly stackName: string;
   readonly aws: Aws;
+  /** For what a person shall type next. */
+  readonly lines: CommandLines;
   stack(): Promise<Stack>;
   secret(): Promise<SecretValues>;
   /** @throws {Refusal} when there is no key, or one of the wrong mode for this environment. */
@@ -35,6 +38,8 @@ export interface OpsParts {
   appName: string;
   aws: Aws;
   variables: Record<string, string | undefined>;
+  /** @default those of the environment, in the region and for the app that any command line means */
+  lines?: CommandLines;
   databaseCa?: string | null;
   now?: () => Date;
   sleep?: (ms: number) => Promise<void>;
@@ -43,15 +48,16 @@ export interface OpsParts {
 
 export function createOps({ environment, appName, aws, variables, databaseCa = null, ...rest }: OpsParts): Ops {
   const stackName = pipelineNames({ appName, environment }).stack;
-  const stack = once(() => findStack(aws.cloudformation, stackName));
-  const secret = once(async () => readSecret(aws.secrets, (await stack()).outputs.SecretArn));
+  const lines = rest.lines ?? commandLines({ environment });
+  const stack = once(() => findStack(aws.cloudformation, stackName, lines));
+  const secret = once(async () => readSecret(aws.secrets, (await stack()).outputs.SecretArn, lines));
   const stripe = once(async () => {
     const key = variables.STRIPE_SECRET_KEY || (await secret()).STRIPE_SECRET_KEY;
     if (!key) {
       throw new Refusal(
         'no_stripe_key',
         'There is no Stripe key: STRIPE_SECRET_KEY is not set, and the secret holds none.',
-        'Set STRIPE_SECRET_KEY, then `npm run ops -- secrets --apply`.',
+        `Set STRIPE_SECRET_KEY, then \`${lines.verb('secrets --apply')}\`.`,
       );
     }
     const wrong = wrongMode(key, environment);
@@ -63,6 +69,7 @@ export function createOps({ environment, appName, aws, variables, databaseCa = n
     appName,
     stackName,
     aws,
+    lines,
     stack,
     secret,
     stripe,

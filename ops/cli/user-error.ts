@@ -1,17 +1,19 @@
 import { PipelineError } from '../../core/errors.ts';
+import type { CommandLines } from './command-lines.ts';
 import { Refusal } from './refusal.ts';
 
 /**
  * What an error of AWS, Stripe, Postgres or the network means to the person at the terminal.
- * Undefined for what nobody foresaw: the door then shows it whole, with its stack.
+ * Undefined for what nobody foresaw: that is shown whole, with its stack.
  */
-export function toUserError(error: unknown): Refusal | undefined {
+export function toUserError(error: unknown, lines: CommandLines): Refusal | undefined {
   if (error instanceof Refusal) return error;
   if (!isError(error)) return undefined;
-  if (error instanceof PipelineError) return new Refusal(error.code, error.message, fixOf(error), { cause: error });
+  if (error instanceof PipelineError)
+    return new Refusal(error.code, error.message, fixOf(error, lines), { cause: error });
   if (error.name === 'ExitPromptError')
     return new Refusal('interrupted', 'Interrupted; nothing was changed.', 'Run it again.');
-  return explainAws(error) ?? explainStripe(error) ?? explainNetwork(error);
+  return explainAws(error) ?? explainStripe(error, lines) ?? explainNetwork(error);
 }
 
 /** By its looks: an error may come from another realm (a worker, a test runner), where `instanceof` fails. */
@@ -64,13 +66,13 @@ function explainAws(error: Error): Refusal | undefined {
   }
 }
 
-function explainStripe(error: Error): Refusal | undefined {
+function explainStripe(error: Error, lines: CommandLines): Refusal | undefined {
   const type = (error as { type?: unknown }).type;
   if (type === 'StripeAuthenticationError') {
     return new Refusal(
       'stripe_key_rejected',
       'Stripe does not accept the key.',
-      'Make one at https://dashboard.stripe.com/apikeys, then `npm run ops -- secrets --apply`.',
+      `Make one at https://dashboard.stripe.com/apikeys, then \`${lines.verb('secrets --apply')}\`.`,
       { cause: error },
     );
   }
@@ -132,11 +134,11 @@ function networkCode(error: Error): string | undefined {
 
 export const firstLine = (text: string): string => text.split('\n', 1)[0]!.trim();
 
-function fixOf({ code }: PipelineError): string {
+function fixOf({ code }: PipelineError, lines: CommandLines): string {
   if (code === 'database_unreachable') {
     return 'Check that this machine may reach the database, and for "self-signed" or "certificate" pass its authority with --database-ca.';
   }
   if (code.startsWith('database_'))
-    return '`npm run ops -- migrate` shows whether migrations are missing; `npm run ops -- doctor` looks at the rest.';
+    return `\`${lines.verb('migrate')}\` shows whether migrations are missing; \`${lines.verb('doctor')}\` looks at the rest.`;
   return 'Correct it, then run the verb again.';
 }

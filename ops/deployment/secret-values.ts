@@ -3,6 +3,8 @@ import {
   PutSecretValueCommand,
   type SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
+import type { CommandLines } from '../cli/command-lines.ts';
+import { Refusal } from '../cli/refusal.ts';
 
 /** What the functions read from Secrets Manager; an empty string until set. */
 export const secretNames = ['DATABASE_URL', 'STRIPE_SECRET_KEY', 'API_KEY'] as const;
@@ -10,8 +12,12 @@ export type SecretName = (typeof secretNames)[number];
 export type SecretValues = Record<SecretName, string>;
 
 /** The secret's values, kept in this process only: no verb prints one. */
-export async function readSecret(secrets: SecretsManagerClient, arn: string): Promise<SecretValues> {
-  const held = await readWhole(secrets, arn);
+export async function readSecret(
+  secrets: SecretsManagerClient,
+  arn: string,
+  lines: CommandLines,
+): Promise<SecretValues> {
+  const held = await readWhole(secrets, arn, lines);
   return Object.fromEntries(
     secretNames.map((name) => [name, typeof held[name] === 'string' ? held[name] : '']),
   ) as SecretValues;
@@ -22,20 +28,27 @@ export async function writeSecret(
   secrets: SecretsManagerClient,
   arn: string,
   values: Partial<SecretValues>,
+  lines: CommandLines,
 ): Promise<void> {
-  const held = await readWhole(secrets, arn);
+  const held = await readWhole(secrets, arn, lines);
   await secrets.send(
     new PutSecretValueCommand({ SecretId: arn, SecretString: JSON.stringify({ ...held, ...values }) }),
   );
 }
 
-async function readWhole(secrets: SecretsManagerClient, arn: string): Promise<Record<string, unknown>> {
+async function readWhole(
+  secrets: SecretsManagerClient,
+  arn: string,
+  lines: CommandLines,
+): Promise<Record<string, unknown>> {
   const { SecretString } = await secrets.send(new GetSecretValueCommand({ SecretId: arn }));
   try {
     return JSON.parse(SecretString ?? '{}') as Record<string, unknown>;
   } catch (cause) {
-    throw new Error(
-      `The secret ${arn} is not JSON. Put {"DATABASE_URL":"","STRIPE_SECRET_KEY":"","API_KEY":""} there, then \`secrets set\`.`,
+    throw new Refusal(
+      'secret_not_json',
+      `The secret ${arn} is not JSON, so no function can read it.`,
+      `Put {} there in the Secrets Manager console; \`${lines.verb('secrets --apply')}\` then asks for each value.`,
       { cause },
     );
   }

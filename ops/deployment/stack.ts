@@ -1,4 +1,5 @@
 import { type CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import type { CommandLines } from '../cli/command-lines.ts';
 import { Refusal } from '../cli/refusal.ts';
 
 /** Outputs of the stack that verbs stand on; the stack's construct promises them. */
@@ -57,14 +58,18 @@ export interface Stack {
  * Finds the deployed stack; everything else is found through its outputs, never by guessing a name.
  * @throws {Refusal} when there is no such stack, or when it was deployed by a version with other outputs.
  */
-export async function findStack(cloudformation: CloudFormationClient, name: string): Promise<Stack> {
+export async function findStack(
+  cloudformation: CloudFormationClient,
+  name: string,
+  lines: CommandLines,
+): Promise<Stack> {
   const region = await cloudformation.config.region();
   const found = await describe(cloudformation, name);
   if (!found) {
     throw new Refusal(
       'no_stack',
       `There is no stack "${name}" in ${region}.`,
-      'Deploy it (`npx cdk deploy`), or name another with --env, --region or --app.',
+      `Deploy it (\`${lines.cdk('deploy')}\`), or name another with --env, --region or --app.`,
     );
   }
   const outputs = Object.fromEntries(
@@ -75,7 +80,7 @@ export async function findStack(cloudformation: CloudFormationClient, name: stri
     throw new Refusal(
       'stack_outputs_missing',
       `The stack "${name}" (${found.StackStatus}) lacks the outputs ${missing.join(', ')}.`,
-      'Deploy it from this checkout (`npx cdk deploy`), or use the checkout it was deployed from.',
+      `Deploy it from this checkout (\`${lines.cdk('deploy')}\`), or use the checkout it was deployed from.`,
     );
   }
   return {

@@ -19,14 +19,22 @@ export interface NewDestination {
   event_types: readonly string[];
 }
 
+export interface CreatedDestination {
+  destination: DestinationView;
+  /** What to type next. */
+  deploy: string;
+}
+
 /** The destination behind the stack's bus, and what is wrong with it. */
 export async function showDestination(ops: Ops): Promise<Report<{ destination: DestinationView }>> {
-  const destination = viewOf(await destinationOf(await ops.stripe(), await sourceName(ops)));
+  const destination = viewOf(await destinationOf(ops));
   const found: string[] = [];
   if (destination.status !== 'enabled')
     found.push(`It is disabled (${destination.disabled_reason ?? 'by a person'}): Stripe sends nothing.`);
   if (destination.missing.length > 0)
-    found.push(`Stripe does not send ${destination.missing.join(', ')}: \`destination update --apply\` adds them.`);
+    found.push(
+      `Stripe does not send ${destination.missing.join(', ')}: \`${ops.lines.verb('destination update --apply')}\` adds them.`,
+    );
   return { data: { destination }, found };
 }
 
@@ -34,7 +42,7 @@ export async function showDestination(ops: Ops): Promise<Report<{ destination: D
 export async function planCreate(
   ops: Ops,
   { another }: { another: boolean },
-): Promise<Change<{ create: NewDestination; existing: DestinationView[] }, DestinationPlan>> {
+): Promise<Change<{ create: NewDestination; existing: DestinationView[] }, CreatedDestination>> {
   const [stripe, { Account }, region] = await Promise.all([
     ops.stripe(),
     ops.aws.sts.send(new GetCallerIdentityCommand({})),
@@ -75,7 +83,9 @@ export async function planCreate(
         enabled_events: [...create.event_types],
         amazon_eventbridge: { aws_account_id: create.aws_account, aws_region: create.aws_region },
       });
-      return { data: { destination: viewOf(made) }, found: [] };
+      const destination = viewOf(made);
+      const deploy = `${ops.lines.cdk('deploy')} -c stripeEventSourceName=${destination.event_source_name}`;
+      return { data: { destination, deploy }, found: [] };
     },
   };
 }
@@ -86,7 +96,7 @@ export function planEnable(ops: Ops): Promise<Change<DestinationPlan, Destinatio
     wanted: 'enabled',
     step: 'Enable the destination: Stripe sends from now on.',
     warnings: [
-      'What happened while it was disabled never comes by itself: afterwards run `npm run ops -- reconcile --apply`.',
+      `What happened while it was disabled never comes by itself: afterwards run \`${ops.lines.verb('reconcile --apply')}\`.`,
     ],
   });
 }
@@ -97,7 +107,7 @@ export function planDisable(ops: Ops): Promise<Change<DestinationPlan, Destinati
     wanted: 'disabled',
     step: 'Disable the destination: Stripe sends nothing more.',
     warnings: [
-      'Events of that time are lost to the bus, the archive and the audit. `npm run ops -- pause` stops the work without losing any.',
+      `Events of that time are lost to the bus, the archive and the audit. \`${ops.lines.verb('pause')}\` stops the work without losing any.`,
     ],
   });
 }
@@ -105,7 +115,7 @@ export function planDisable(ops: Ops): Promise<Change<DestinationPlan, Destinati
 /** Brings the destination's event types in line with the routes table. */
 export async function planUpdate(ops: Ops): Promise<Change<DestinationPlan, DestinationPlan>> {
   const stripe = await ops.stripe();
-  const destination = viewOf(await destinationOf(stripe, await sourceName(ops)));
+  const destination = viewOf(await destinationOf(ops));
   return {
     plan: { destination },
     steps: [
@@ -131,7 +141,7 @@ async function planSwitch(
   { wanted, step, warnings }: { wanted: 'enabled' | 'disabled'; step: string; warnings: string[] },
 ): Promise<Change<DestinationPlan, DestinationPlan>> {
   const stripe = await ops.stripe();
-  const destination = viewOf(await destinationOf(stripe, await sourceName(ops)));
+  const destination = viewOf(await destinationOf(ops));
   return {
     plan: { destination },
     steps: destination.status === wanted ? [] : [step],
@@ -145,5 +155,3 @@ async function planSwitch(
     },
   };
 }
-
-const sourceName = async (ops: Ops): Promise<string> => (await ops.stack()).outputs.StripeEventSourceName;

@@ -1,5 +1,5 @@
 import type { Formatting } from '../cli/formatting.ts';
-import type { DestinationPlan, NewDestination } from './destination.ts';
+import type { CreatedDestination, DestinationPlan, NewDestination } from './destination.ts';
 import type { DestinationView } from './stripe-destination.ts';
 
 export const printDestination = ({ destination }: DestinationPlan, format: Formatting): string =>
@@ -36,11 +36,5 @@ export const printNewDestination = (
     `New: "${create.name}" to ${create.aws_account} ${create.aws_region}, API version ${create.api_version}, ${create.event_types.length} event types`,
   ].join('\n');
 
-export const printCreated = ({ destination }: DestinationPlan, format: Formatting): string =>
-  destination
-    ? [
-        view(destination, format),
-        '',
-        `Deploy with it: npx cdk deploy -c stripeEventSourceName=${destination.event_source_name}`,
-      ].join('\n')
-    : '';
+export const printCreated = ({ destination, deploy }: CreatedDestination, format: Formatting): string =>
+  [view(destination, format), '', `Deploy with it: ${deploy}`].join('\n');

@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { routedEventTypes } from '../../core/event-routes.ts';
+import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
 
 export type EventDestination = Stripe.V2.Core.EventDestination;
@@ -54,7 +55,9 @@ export async function listDestinations(stripe: Stripe): Promise<EventDestination
 }
 
 /** The destination behind the stack's bus. @throws {Refusal} when the Stripe account of the key has none such. */
-export async function destinationOf(stripe: Stripe, sourceName: string): Promise<EventDestination> {
+export async function destinationOf(ops: Ops): Promise<EventDestination> {
+  const [stripe, { outputs }] = await Promise.all([ops.stripe(), ops.stack()]);
+  const sourceName = outputs.StripeEventSourceName;
   const destinations = await listDestinations(stripe);
   const mine = destinations.find(
     ({ amazon_eventbridge }) => sourceNameOf(amazon_eventbridge?.aws_event_source_arn) === sourceName,
@@ -63,7 +66,7 @@ export async function destinationOf(stripe: Stripe, sourceName: string): Promise
   throw new Refusal(
     'no_destination',
     `This Stripe account has no event destination with the source ${sourceName}.`,
-    'Use the key of the account that has it; or make one (`npm run ops -- destination create --apply`) and deploy with its source name.',
+    `Use the key of the account that has it; or make one (\`${ops.lines.verb('destination create --apply')}\`) and deploy with its source name.`,
   );
 }
 

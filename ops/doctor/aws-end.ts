@@ -28,14 +28,14 @@ async function checkStack(ops: Ops, localVersion: () => Promise<string>): Promis
       : wrong(
           'aws.stack',
           `${name} is ${status}.`,
-          "Look at the stack's events in CloudFormation; `npx cdk deploy` again once the cause is mended.",
+          `Look at the stack's events in CloudFormation; \`${ops.lines.cdk('deploy')}\` again once the cause is mended.`,
         ),
     here === outputs.CodeVersion
       ? ok('aws.code', `The deployed code is the code here (${here}).`)
       : wrong(
           'aws.code',
           `Deployed is ${outputs.CodeVersion}; here lies ${here}.`,
-          '`npx cdk deploy`, or check out what is deployed.',
+          `\`${ops.lines.cdk('deploy')}\`, or check out what is deployed.`,
         ),
   ];
 }
@@ -66,14 +66,14 @@ async function checkRules(ops: Ops): Promise<Check[]> {
       : wrong(
           'aws.rules',
           `Disabled: ${some(off)}. Their events go nowhere.`,
-          '`npx cdk deploy`, or enable them in the EventBridge console.',
+          `\`${ops.lines.cdk('deploy')}\`, or enable them in the EventBridge console.`,
         ),
     unguarded.length === 0
       ? ok('aws.rules.dlq', 'Every rule has a target, and a queue for what it cannot deliver.')
       : wrong(
           'aws.rules.dlq',
           `Without a target or a dead-letter queue: ${some(unguarded)}.`,
-          '`npx cdk deploy` puts them back.',
+          `\`${ops.lines.cdk('deploy')}\` puts them back.`,
         ),
   ];
 }
@@ -103,13 +103,21 @@ async function checkFunctions(ops: Ops): Promise<Check[]> {
   return [
     old.length === 0
       ? ok('aws.functions.runtime', `All functions run on ${supportedRuntimes.join(', ')}.`)
-      : wrong('aws.functions.runtime', `On another runtime: ${some(old)}.`, '`npx cdk deploy`'),
+      : wrong('aws.functions.runtime', `On another runtime: ${some(old)}.`, `\`${ops.lines.cdk('deploy')}\``),
     stuck.length === 0
       ? ok('aws.functions.state', 'All functions are ready.')
-      : wrong('aws.functions.state', `Not ready: ${some(stuck)}.`, 'Mend what the reason says, then `npx cdk deploy`.'),
+      : wrong(
+          'aws.functions.state',
+          `Not ready: ${some(stuck)}.`,
+          `Mend what the reason says, then \`${ops.lines.cdk('deploy')}\`.`,
+        ),
     paused.length === 0
       ? ok('aws.mappings', 'All functions take from their queues.')
-      : wrong('aws.mappings', `Paused: ${paused.join(', ')}. What arrives waits.`, '`npm run ops -- resume --apply`'),
+      : wrong(
+          'aws.mappings',
+          `Paused: ${paused.join(', ')}. What arrives waits.`,
+          `\`${ops.lines.verb('resume --apply')}\``,
+        ),
   ];
 }
 
@@ -125,7 +133,7 @@ async function checkQueues(ops: Ops): Promise<Check[]> {
       : wrong(
           'aws.queues',
           `Not empty: ${held.map(({ name, depth }) => `${name} (${depth.waiting + depth.in_flight})`).join(', ')}.`,
-          '`npm run ops -- redrive` shows why, and sends them back.',
+          `\`${ops.lines.verb('redrive')}\` shows why, and sends them back.`,
         ),
   ];
 }

@@ -15,7 +15,7 @@ export async function checkDatabase(ops: Ops, ownerUrl: string | undefined): Pro
       : wrong(
           'secret',
           found.join('; '),
-          'Set DATABASE_URL and STRIPE_SECRET_KEY, then `npm run ops -- secrets --apply`.',
+          `Set DATABASE_URL and STRIPE_SECRET_KEY, then \`${ops.lines.verb('secrets --apply')}\`.`,
         );
   const checks = [filled, ...(await checkConnection(ops))];
   return [...checks, await checkMigrations(ops, ownerUrl)];
@@ -27,15 +27,18 @@ async function checkConnection(ops: Ops): Promise<Check[]> {
     pool = await ops.database();
     const client = await pool.connect();
     try {
-      return [ok('database', secured(client)), await checkRole(client)];
+      return [ok('database', secured(client)), await checkRole(ops, client)];
     } finally {
       client.release();
     }
   } catch (error) {
-    const fix =
-      'Check DATABASE_URL (`npm run ops -- secrets`), that the database is up and open to this machine, and its authority: --database-ca.';
+    const fix = `Check DATABASE_URL (\`${ops.lines.verb('secrets')}\`), that the database is up and open to this machine, and its authority: --database-ca.`;
     return [
-      wrong('database', `Postgres cannot be reached: ${toUserError(error)?.message ?? (error as Error).message}`, fix),
+      wrong(
+        'database',
+        `Postgres cannot be reached: ${toUserError(error, ops.lines)?.message ?? (error as Error).message}`,
+        fix,
+      ),
     ];
   } finally {
     await pool?.end();
@@ -51,7 +54,7 @@ function secured(client: pg.PoolClient): string {
 }
 
 /** What the handlers' role may do besides applying events; the catalogue of Postgres tells anyone. */
-async function checkRole(client: pg.PoolClient): Promise<Check> {
+async function checkRole(ops: Ops, client: pg.PoolClient): Promise<Check> {
   const { rows } = await client.query<{ excess: string }>(`
     select 'is a superuser' as excess from pg_roles where rolname = current_user and rolsuper
     union all select 'may bypass row-level security' from pg_roles where rolname = current_user and rolbypassrls
@@ -69,7 +72,7 @@ async function checkRole(client: pg.PoolClient): Promise<Check> {
   return wrong(
     'database.role',
     `The handlers' role ${some(excess, 3)}.`,
-    'Connect as stripe_writer; `npm run ops -- migrate` shows whether its migration is missing, which grants no more.',
+    `Connect as stripe_writer; \`${ops.lines.verb('migrate')}\` shows whether its migration is missing, which grants no more.`,
   );
 }
 
@@ -87,7 +90,7 @@ async function checkMigrations(ops: Ops, ownerUrl: string | undefined): Promise<
       return wrong(
         'database.migrations',
         `Not applied: ${some(plan.pending)}.`,
-        '`npm run ops -- migrate --apply`, before the functions that need them are deployed.',
+        `\`${ops.lines.verb('migrate --apply')}\`, before the functions that need them are deployed.`,
       );
     if (plan.unknown.length > 0)
       return wrong(
@@ -97,7 +100,7 @@ async function checkMigrations(ops: Ops, ownerUrl: string | undefined): Promise<
       );
     return ok('database.migrations', `All ${plan.applied.length} migrations are applied.`);
   } catch (error) {
-    const refusal = toUserError(error);
+    const refusal = toUserError(error, ops.lines);
     return wrong(
       'database.migrations',
       `Cannot be read: ${refusal?.message ?? (error as Error).message}`,

@@ -2,6 +2,7 @@ import type Stripe from 'stripe';
 import { routedEventTypes } from '../../core/event-routes.ts';
 import type { Catalogue } from '../../core/plans/catalogue.ts';
 import { isKnownApiVersion, pinnedApiVersion } from '../../core/stripe/api-version.ts';
+import type { CommandLines } from '../cli/command-lines.ts';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
 import { toUserError } from '../cli/user-error.ts';
@@ -16,7 +17,7 @@ export async function checkStripe(ops: Ops, catalogue: Catalogue, account: strin
     stripe = await ops.stripe();
     prices = await activePrices(stripe);
   } catch (error) {
-    const refusal = toUserError(error);
+    const refusal = toUserError(error, ops.lines);
     if (!refusal) throw error;
     return [wrong('stripe.key', refusal.message, refusal.fix)];
   }
@@ -25,22 +26,26 @@ export async function checkStripe(ops: Ops, catalogue: Catalogue, account: strin
       'stripe.key',
       `The key is valid, ${ops.environment === 'prod' ? 'live' : 'test'} mode as ${ops.environment} wants.`,
     ),
-    ...(await checkDestination(ops, stripe, account, region)),
+    ...(await checkDestination(ops, account, region)),
     ...(await checkPrices(stripe, prices, catalogue)),
   ];
 }
 
-async function checkDestination(ops: Ops, stripe: Stripe, account: string, region: string): Promise<Check[]> {
-  const { outputs } = await ops.stack();
+async function checkDestination(ops: Ops, account: string, region: string): Promise<Check[]> {
   try {
-    return destinationChecks(viewOf(await destinationOf(stripe, outputs.StripeEventSourceName)), account, region);
+    return destinationChecks(viewOf(await destinationOf(ops)), account, region, ops.lines);
   } catch (error) {
     if (error instanceof Refusal) return [wrong('stripe.destination', error.message, error.fix)];
     throw error;
   }
 }
 
-export function destinationChecks(destination: DestinationView, account: string, region: string): Check[] {
+export function destinationChecks(
+  destination: DestinationView,
+  account: string,
+  region: string,
+  lines: CommandLines,
+): Check[] {
   const {
     id,
     status,
@@ -59,54 +64,58 @@ export function destinationChecks(destination: DestinationView, account: string,
       : wrong(
           'stripe.destination.enabled',
           `It is ${status} (${destination.disabled_reason ?? 'no reason given'}): Stripe sends nothing.`,
-          '`npm run ops -- destination enable --apply`, then `npm run ops -- reconcile --apply` for what was missed.',
+          `\`${lines.verb('destination enable --apply')}\`, then \`${lines.verb('reconcile --apply')}\` for what was missed.`,
         ),
     source === 'active'
       ? ok('stripe.destination.source', 'Its AWS event source is active.')
-      : wrong('stripe.destination.source', `Its AWS event source is ${source}: events are dropped.`, sourceFix(source)),
+      : wrong(
+          'stripe.destination.source',
+          `Its AWS event source is ${source}: events are dropped.`,
+          sourceFix(source, lines),
+        ),
     aws_account === account && aws_region === region
       ? ok('stripe.destination.place', `It sends to this stack's account and region (${account}, ${region}).`)
       : wrong(
           'stripe.destination.place',
           `It sends to ${aws_account} ${aws_region}; the stack is in ${account} ${region}.`,
-          'Deploy there, or make a destination for this account and region: `npm run ops -- destination create --another`.',
+          `Deploy there, or make a destination for this account and region: \`${lines.verb('destination create --another')}\`.`,
         ),
     payload === 'snapshot'
       ? ok('stripe.destination.payload', 'It sends snapshot events.')
       : wrong(
           'stripe.destination.payload',
           `It sends ${payload} events, which carry no data.`,
-          'A destination cannot change this: `npm run ops -- destination create --another --apply`.',
+          `A destination cannot change this: \`${lines.verb('destination create --another --apply')}\`.`,
         ),
     missing.length === 0
       ? ok('stripe.destination.types', `It sends all ${routedEventTypes.length} types that the workers handle.`)
       : wrong(
           'stripe.destination.types',
           `It does not send ${some(missing)}.`,
-          '`npm run ops -- destination update --apply`',
+          `\`${lines.verb('destination update --apply')}\``,
         ),
     superfluous.length === 0
       ? ok('stripe.destination.superfluous', 'It sends no type that nobody handles.')
       : wrong(
           'stripe.destination.superfluous',
           `It sends ${some(superfluous)}, which only the audit takes.`,
-          '`npm run ops -- destination update --apply`, or leave it if the audit shall keep them.',
+          `\`${lines.verb('destination update --apply')}\`, or leave it if the audit shall keep them.`,
         ),
     isKnownApiVersion(api_version)
       ? ok('stripe.destination.api_version', `Its API version ${api_version} is one that we read.`)
       : wrong(
           'stripe.destination.api_version',
           `Its API version is ${api_version ?? 'unknown'}; this code was tested up to ${pinnedApiVersion}.`,
-          'Update this repository, or make a destination with the pinned version: `npm run ops -- destination create --another --apply`.',
+          `Update this repository, or make a destination with the pinned version: \`${lines.verb('destination create --another --apply')}\`.`,
         ),
   ];
 }
 
-function sourceFix(status: string | null): string {
+function sourceFix(status: string | null, lines: CommandLines): string {
   if (status === 'pending')
     return 'Deploy the stack with this source name within 7 days of its creation; a bus takes the source then.';
   if (status === 'deleted')
-    return 'The source is gone for good: `npm run ops -- destination create --another --apply`, and deploy with the new source name.';
+    return `The source is gone for good: \`${lines.verb('destination create --another --apply')}\`, and deploy with the new source name.`;
   return 'Look at it in the EventBridge console under partner event sources.';
 }
 

@@ -21,16 +21,15 @@ async function checkLastEvent(ops: Ops, hours: number): Promise<Check> {
   return wrong(
     'path.last_event',
     `No event came in the last ${hours} hours${last === null ? '' : ` (the last at ${last})`}.`,
-    "Normal before go-live: `npm run ops -- doctor --ping` sends one. Else look at the destination above, and at the archive's event count.",
+    `Normal before go-live: \`${ops.lines.verb('doctor --ping')}\` sends one. Else look at the destination above, and at the archive's event count.`,
   );
 }
 
 /** Stripe → bus → audit rule → queue → function → bucket: the ping's own id must be found there. */
 async function checkPing(ops: Ops): Promise<Check> {
-  const { outputs } = await ops.stack();
   try {
     const stripe = await ops.stripe();
-    const destination = await destinationOf(stripe, outputs.StripeEventSourceName);
+    const destination = await destinationOf(ops);
     const sentAt = ops.now();
     const event = await stripe.v2.core.eventDestinations.ping(destination.id);
     ops.say(`Stripe sent the ping ${event.id}; waiting for it in the audit bucket.`);
@@ -47,10 +46,10 @@ async function checkPing(ops: Ops): Promise<Check> {
     return wrong(
       'path.ping',
       `Stripe's ping ${event.id} did not arrive in the audit bucket within ${PING_TIMEOUT_MS / 1000} s.`,
-      "Look, in this order: the destination above, the bus's metrics, `npm run ops -- redrive` for the audit queues, the log of the audit function.",
+      `Look, in this order: the destination above, the bus's metrics, \`${ops.lines.verb('redrive')}\` for the audit queues, the log of the audit function.`,
     );
   } catch (error) {
-    const refusal = toUserError(error);
+    const refusal = toUserError(error, ops.lines);
     if (!refusal) throw error;
     return wrong('path.ping', `No ping could be sent: ${refusal.message}`, refusal.fix);
   }

@@ -20,7 +20,7 @@ export async function planPause(ops: Ops, chosen: readonly Pausable[]): Promise<
     warnings: [
       `Nothing is lost before ${soonest}: that is how long the queues keep what waits.`,
       'While paused, plan states do not follow Stripe; the alarm on the age of the oldest message will ring.',
-      'A later `cdk deploy` does not resume: only `npm run ops -- resume` does.',
+      `A later \`cdk deploy\` does not resume: only \`${ops.lines.verb('resume')}\` does.`,
     ],
     async act() {
       for (const consumer of toStop) {

@@ -45,7 +45,7 @@ export const redrive: Verb<RedriveOptions> = {
           throw new Refusal(
             'not_found',
             `No dead letter has the id ${peek}.`,
-            '`npm run ops -- redrive` names one of each group.',
+            `\`${ops.lines.verb('redrive')}\` names one of each group.`,
           );
         return { data: message, found: [] };
       }, printDeadLetter);

@@ -1,4 +1,5 @@
 import type { Worker } from '../../core/event-routes.ts';
+import type { CommandLines } from '../cli/command-lines.ts';
 import { Refusal } from '../cli/refusal.ts';
 
 /** What to replay. */
@@ -31,6 +32,7 @@ export function checkRange(
   archive: { createdAt: Date; retentionDays: number },
   now: Date,
   allowRecent: boolean,
+  lines: CommandLines,
 ): void {
   if (from >= to)
     throw new Refusal(
@@ -59,7 +61,7 @@ export function checkRange(
     throw new Refusal(
       'before_archive',
       `The archive holds nothing before ${first.toISOString()}.`,
-      'What is older is in the audit bucket only; `ops reconcile` heals plan states from Stripe.',
+      `What is older is in the audit bucket only; \`${lines.verb('reconcile')}\` heals plan states from Stripe.`,
     );
   }
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { DescribeArchiveCommand } from '@aws-sdk/client-eventbridge';
 import type { Worker } from '../../core/event-routes.ts';
+import type { CommandLines } from '../cli/command-lines.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { ProgressReporter } from '../cli/progress.ts';
 import { Refusal } from '../cli/refusal.ts';
@@ -64,6 +65,7 @@ export async function planReplay(
     { createdAt: archive.CreationTime ?? new Date(0), retentionDays: archive.RetentionDays ?? 0 },
     ops.now(),
     options.allowRecent,
+    ops.lines,
   );
   if (options.atOnce > MOST_AT_ONCE)
     throw new Refusal(
@@ -113,7 +115,7 @@ export async function planReplay(
       const outcomes = await replayOutcomes(ops.aws.logs, groups, run.run, new Date(run.started_at));
       return {
         data: { run: run.run, ended, pieces: run.pieces, outcomes, state_file: file },
-        found: findings(ended, drained, run.pieces, outcomes),
+        found: findings(ops.lines, ended, drained, run.pieces, outcomes),
       };
     },
   };
@@ -181,6 +183,7 @@ async function drain(ops: Ops, rules: readonly Worker[], reporter: ProgressRepor
 }
 
 function findings(
+  lines: CommandLines,
   ended: ReplayResult['ended'],
   drained: boolean,
   pieces: readonly Piece[],
@@ -198,6 +201,6 @@ function findings(
     ...(ended === 'finished' && !drained
       ? ['Everything is replayed, but the workers are not done with it: the outcomes are those so far.']
       : []),
-    ...(parked > 0 ? [`${parked} were parked: \`ops redrive\` shows why.`] : []),
+    ...(parked > 0 ? [`${parked} were parked: \`${lines.verb('redrive')}\` shows why.`] : []),
   ];
 }

@@ -1,3 +1,4 @@
+import type { CommandLines } from '../cli/command-lines.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { Change } from '../cli/report.ts';
 import type { Consumer } from '../deployment/consumer.ts';
@@ -22,7 +23,7 @@ export async function planRollback(
   // The audit goes on: it interprets nothing, and it is the record of what a bad release did.
   const pause = await planPause(ops, ['payments', 'billing']);
   const disable = disableDestination ? await planDisable(ops) : undefined;
-  const wayBack = wayBackFrom(ops, disableDestination);
+  const wayBack = wayBackFrom(ops.lines, disableDestination);
   const plan = (workers: Consumer[]): RollbackPlan => ({
     workers,
     disables_destination: disableDestination,
@@ -44,15 +45,14 @@ export async function planRollback(
   };
 }
 
-function wayBackFrom({ environment }: Ops, disabled: boolean): string[] {
-  const ops = (rest: string) => `npm run ops -- ${rest} --env ${environment} --apply`;
+function wayBackFrom(lines: CommandLines, disabled: boolean): string[] {
   return [
-    'Check out the last good commit and deploy it: npx cdk deploy. Migrations only go forward: leave the database as it is (a header in supabase/migrations says so if that is not safe).',
-    `See that both ends fit: npm run ops -- doctor --env ${environment}`,
-    ...(disabled ? [`Let Stripe send again: ${ops('destination enable')}`] : []),
-    `Take up the work, one worker first: ${ops('resume payments')}, then ${ops('resume billing')}`,
-    `Send back what the bad release gave up on: ${ops('redrive')}`,
-    `Repair what it wrote wrongly, from the hour it was deployed: npm run ops -- replay --env ${environment} --from <time> --to <time> (shows first what would change)`,
-    ...(disabled ? [`Find what Stripe did not send meanwhile: ${ops('reconcile')}`] : []),
+    `Check out the last good commit and deploy it: ${lines.cdk('deploy')}. Migrations only go forward: leave the database as it is (a header in supabase/migrations says so if that is not safe).`,
+    `See that both ends fit: ${lines.verb('doctor')}`,
+    ...(disabled ? [`Let Stripe send again: ${lines.verb('destination enable --apply')}`] : []),
+    `Take up the work, one worker first: ${lines.verb('resume payments --apply')}, then ${lines.verb('resume billing --apply')}`,
+    `Send back what the bad release gave up on: ${lines.verb('redrive --apply')}`,
+    `Repair what it wrote wrongly, from the hour it was deployed: ${lines.verb('replay --from <time> --to <time>')} (shows first what would change)`,
+    ...(disabled ? [`Find what Stripe did not send meanwhile: ${lines.verb('reconcile --apply')}`] : []),
   ];
 }

@@ -1,3 +1,4 @@
+import type { CommandLines } from '../cli/command-lines.ts';
 import type { HealthWord, Status } from './pipeline-state.ts';
 
 interface Verdict {
@@ -16,13 +17,16 @@ const IN_TIME_AT_LEAST = 0.95;
  *
  * Payments over 10 % or processing over 5 % failing is degraded, 25 % or 15 % critical.
  */
-export function judge(status: Omit<Status, 'health' | 'reasons'>): { health: HealthWord; reasons: string[] } {
+export function judge(
+  status: Omit<Status, 'health' | 'reasons'>,
+  lines: CommandLines,
+): { health: HealthWord; reasons: string[] } {
   const verdicts = [
     ...ofSecret(status),
     ...ofRules(status),
-    ...ofWorkers(status),
+    ...ofWorkers(status, lines),
     ...ofRates(status),
-    ...ofDeadLetters(status),
+    ...ofDeadLetters(status, lines),
     ...status.alarms.map((alarm): Verdict => ({ word: 'degraded', reason: `The alarm ${alarm} rings.` })),
   ];
   const order: HealthWord[] = ['critical', 'degraded', 'paused'];
@@ -51,7 +55,7 @@ function ofRules({ rules }: Facts): Verdict[] {
     }));
 }
 
-function ofWorkers({ workers, queues }: Facts): Verdict[] {
+function ofWorkers({ workers, queues }: Facts, lines: CommandLines): Verdict[] {
   return workers.flatMap(({ name, state, arrived, settled, crashed, stuck }): Verdict[] => {
     const word = name === 'audit' ? 'degraded' : 'critical';
     const queue = queues.find((one) => one.kind === 'work' && one.name === name);
@@ -59,7 +63,12 @@ function ofWorkers({ workers, queues }: Facts): Verdict[] {
     if (state === 'missing')
       return [{ word, reason: `${name} has no event source mapping: nothing takes from its queue.` }];
     if (state === 'paused')
-      return [{ word: 'paused', reason: `${name} is paused: its queue keeps what arrives. \`ops resume\` starts it.` }];
+      return [
+        {
+          word: 'paused',
+          reason: `${name} is paused: its queue keeps what arrives. \`${lines.verb('resume --apply')}\` starts it.`,
+        },
+      ];
     const crashes = crashed > 0 ? `; ${count(crashed, 'run')} crashed` : '';
     const held = (queue?.waiting ?? 0) + (queue?.in_flight ?? 0);
     if (stuck)
@@ -107,7 +116,7 @@ function ofRates({ last_5_minutes, slo }: Facts): Verdict[] {
   ];
 }
 
-function ofDeadLetters({ queues }: Facts): Verdict[] {
+function ofDeadLetters({ queues }: Facts, lines: CommandLines): Verdict[] {
   return queues
     .filter(({ kind }) => kind !== 'work')
     .flatMap(({ name, kind, waiting, in_flight }): Verdict[] => {
@@ -118,7 +127,7 @@ function ofDeadLetters({ queues }: Facts): Verdict[] {
       return [
         {
           word: 'degraded',
-          reason: `${count(waiting + in_flight, 'message')} in ${name}: ${why}. \`ops redrive\` shows why.`,
+          reason: `${count(waiting + in_flight, 'message')} in ${name}: ${why}. \`${lines.verb('redrive')}\` shows why.`,
         },
       ];
     });

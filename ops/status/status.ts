@@ -49,7 +49,7 @@ export async function status(ops: Ops): Promise<Report<Status>> {
     last_event_at: lastEvent,
     alarms,
   };
-  const { health, reasons } = judge(data);
+  const { health, reasons } = judge(data, ops.lines);
   return { data: { health, reasons, ...data }, found: health === 'healthy' || health === 'unknown' ? [] : reasons };
 }
 

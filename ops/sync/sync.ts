@@ -135,7 +135,7 @@ export async function planSync(ops: Ops, target: SyncTarget): Promise<Change<Syn
       };
       const found = left.map(
         (id) =>
-          `${id} still differs: is the billing worker paused, or the event in its failed queue? \`ops status\` tells.`,
+          `${id} still differs: is the billing worker paused, or the event in its failed queue? \`${ops.lines.verb('status')}\` says.`,
       );
       return { data, found };
     },

@@ -49,11 +49,25 @@ it.each([
   expect(err).toMatch(message);
 });
 
+it('names the environment, and what else was named, in every command line that it prints', async () => {
+  pipeline.aws.mappings.set('mapping-billing', { State: 'Disabled', looks: 0 });
+  const { json } = await pipeline.run('status', '--region', 'eu-central-1', '--json');
+  expect(json.data.reasons[0]).toContain('`npm run ops -- resume --apply --env dev --region eu-central-1`');
+  const prod = await startPipeline('prod');
+  try {
+    prod.aws.stacks.clear();
+    const { err } = await prod.run('destination');
+    expect(err).toContain('`npx cdk deploy -c environment=prod`');
+  } finally {
+    await prod.close();
+  }
+});
+
 it('says how to deploy when there is no stack, in words and in JSON', async () => {
   const missing = await pipeline.run('status', '--app', 'shop');
   expect(missing.code).toBe(2);
   expect(missing.err).toBe(
-    'There is no stack "shop-stripe-dev" in eu-central-1.\nDeploy it (`npx cdk deploy`), or name another with --env, --region or --app.',
+    'There is no stack "shop-stripe-dev" in eu-central-1.\nDeploy it (`npx cdk deploy -c environment=dev -c appName=shop`), or name another with --env, --region or --app.',
   );
   const { json, code } = await pipeline.run('status', '--app', 'shop', '--json');
   expect(code).toBe(2);
@@ -63,7 +77,7 @@ it('says how to deploy when there is no stack, in words and in JSON', async () =
     error: {
       code: 'no_stack',
       message: 'There is no stack "shop-stripe-dev" in eu-central-1.',
-      fix: 'Deploy it (`npx cdk deploy`), or name another with --env, --region or --app.',
+      fix: 'Deploy it (`npx cdk deploy -c environment=dev -c appName=shop`), or name another with --env, --region or --app.',
     },
   });
 });

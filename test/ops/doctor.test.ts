@@ -301,7 +301,7 @@ it('prints every line with its mark, and ends with 1 when something is wrong', a
   const { code, out } = await pipeline.run('doctor');
   expect(code).toBe(1);
   expect(out).toContain('✗ It is disabled');
-  expect(out).toContain('→ `npm run ops -- destination enable --apply`');
+  expect(out).toContain('→ `npm run ops -- destination enable --apply --env dev`');
   expect(out).toMatch(/of \d+ checks found something wrong/);
 });
 

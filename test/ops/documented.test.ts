@@ -6,26 +6,33 @@ import { type Pipeline, startPipeline } from './pipeline.ts';
 const root = join(import.meta.dirname, '../..');
 const files = [
   'README.md',
-  ...globSync('{docs,lib,core,adapters,lambdas,supabase,local,ops}/**/*.{md,ts,sql}', { cwd: root }),
+  ...globSync('{docs,lib,core,adapters,lambdas,pipeline,supabase,local,ops}/**/*.{md,ts,sql}', {
+    cwd: root,
+    // What was decided once may name what is to come, or what is gone.
+    exclude: ['docs/decisions/**'],
+  }),
 ];
 
-/** Every `npm run ops -- …` that somebody may copy, with its placeholders filled. */
+/** Every command line that somebody may copy from a page, a comment or a verb's output, with its placeholders filled. */
 const commands = [
   ...new Set(
-    files.flatMap((file) =>
-      [
-        ...readFileSync(join(root, file), 'utf8').matchAll(
-          /npm run ops -- (?!<|\\|…)([^`'"#|()\n;,&$\\]+?)(?=\s{2,}|[`'"#|()\n;,&]|\. |\.$|: )/g,
-        ),
-      ].map(([, command]) =>
+    files.flatMap((file) => {
+      const text = readFileSync(join(root, file), 'utf8');
+      const found = [
+        ...text.matchAll(/npm run ops -- (?!<|\\|…)([^`'"#|()\n;,&$\\]+?)(?=\s{2,}|[`'"#|()\n;,&]|\. |\.$|: )/g),
+        ...text.matchAll(/\.verb\([`']([^`'$]+)/g),
+        ...text.matchAll(/\\?`ops ([^`\\$]+)\\?`/g),
+      ];
+      return found.map(([, command]) =>
         command!
           .trim()
           .replace(/(--from|--to) (<[^>]*>|…)/g, '$1 2026-11-20T08:00')
           .replace(/(cus|sub|evt)_…/g, '$1_1')
+          .replace(/<verb>/g, 'status')
           .replace(/<[^>]*>/g, 'x')
-          .replace(/\s…/g, ''),
-      ),
-    ),
+          .replace(/\s?…/g, ''),
+      );
+    }),
   ),
 ].sort();
 
@@ -52,6 +59,16 @@ afterAll(() => pipeline.close());
 
 it('finds the commands in the documents', () => {
   expect(commands.length).toBeGreaterThan(20);
+});
+
+it('names in its own texts the environment of the run', () => {
+  const bare = globSync('ops/**/*.ts', { cwd: root }).flatMap((file) =>
+    readFileSync(join(root, file), 'utf8')
+      .split('\n')
+      .filter((line) => !/^\s*(\*|\/\*|\/\/)/.test(line) && /npm run ops|npx cdk (?!synth)/.test(line))
+      .map((line) => `${file}: ${line.trim()}`),
+  );
+  expect(bare.filter((line) => !/^ops\/cli\/command-lines?\.ts:/.test(line))).toEqual([]);
 });
 
 it.each(commands)('npm run ops -- %s is a command that exists', async (command) => {

@@ -121,7 +121,7 @@ describe('rollback', () => {
     const { code, out } = await pipeline.run('rollback');
     expect(code).toBe(0);
     expect(out).toContain('The way back');
-    expect(out).toContain('npm run ops -- resume payments --env dev --apply');
+    expect(out).toContain('npm run ops -- resume payments --apply --env dev');
     expect(pipeline.aws.mappings.get('mapping-billing')!.State).toBe('Enabled');
   });
 
@@ -135,7 +135,7 @@ describe('rollback', () => {
     const { code, out } = await pipeline.run('rollback', '--disable-destination', '--apply');
     expect(code).toBe(0);
     expect(out).toContain('Events of that time are lost to the bus');
-    expect(out).toContain('npm run ops -- reconcile --env dev --apply');
+    expect(out).toContain('npm run ops -- reconcile --apply --env dev');
     expect(pipeline.stripe.destinations.get('ed_test_1')!.status).toBe('disabled');
   });
 

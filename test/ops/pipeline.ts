@@ -182,11 +182,11 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
           ...reporter,
         }),
       };
-      const argv = ['--env', environment, '--region', region, ...args];
+      const argv = ['--env', environment, ...args];
       const code = await ops(argv, {
         terminal,
         variables,
-        aws: (wanted) => connectAws(wanted, { ...endpoints, sqs: queuesUrl, s3: queuesUrl }),
+        aws: (wanted) => connectAws(wanted ?? region, { ...endpoints, sqs: queuesUrl, s3: queuesUrl }),
         sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 20))),
         ...(now && { now: () => now! }),
       });

@@ -198,7 +198,7 @@ describe('the act', () => {
       ],
     ]);
     expect(code).toBe(1);
-    expect(json.found).toEqual(['1 were parked: `ops redrive` shows why.']);
+    expect(json.found).toEqual(['1 were parked: `npm run ops -- redrive --env dev` shows why.']);
     expect(json.result).toMatchObject({
       run: 'huntaze-dev-20261120T120000',
       ended: 'finished',

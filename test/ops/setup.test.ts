@@ -130,7 +130,7 @@ describe('destination', () => {
     const { code, out } = await pipeline.run('destination', 'create', '--apply');
     expect(code).toBe(0);
     expect(out).toContain(
-      'Deploy with it: npx cdk deploy -c stripeEventSourceName=aws.partner/stripe.com/ed_test_61Transcript1',
+      'Deploy with it: npx cdk deploy -c environment=dev -c stripeEventSourceName=aws.partner/stripe.com/ed_test_61Transcript1',
     );
     expect(made()).toMatchObject({
       event_payload: 'snapshot',

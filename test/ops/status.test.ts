@@ -1,6 +1,9 @@
+import { commandLines } from '../../ops/cli/command-lines.ts';
 import { judge } from '../../ops/status/judge.ts';
 import type { Status } from '../../ops/status/pipeline-state.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
+
+const lines = commandLines({ environment: 'dev' });
 
 let pipeline: Pipeline;
 beforeEach(async () => {
@@ -155,9 +158,9 @@ it('is degraded while something is lost or an alarm rings, and paused while a wo
   expect(code).toBe(1);
   expect(data.health).toBe('degraded');
   expect(data.reasons).toEqual([
-    '1 message in billing-failed: our code gave up on them. `ops redrive` shows why.',
+    '1 message in billing-failed: our code gave up on them. `npm run ops -- redrive --env dev` shows why.',
     'The alarm huntaze-stripe-silence-dev rings.',
-    'payments is paused: its queue keeps what arrives. `ops resume` starts it.',
+    'payments is paused: its queue keeps what arrives. `npm run ops -- resume --apply --env dev` starts it.',
   ]);
 });
 
@@ -213,13 +216,13 @@ describe('the health word', () => {
     ['payment_failure_rate', 0.11, 'degraded'],
     ['payment_failure_rate', 0.26, 'critical'],
   ])('with a %s of %d in five minutes is %s', (rate, value, word) => {
-    expect(judge({ ...base, last_5_minutes: { ...quiet, [rate]: value } }).health).toBe(word);
-    expect(judge({ ...base, last_hour: { ...quiet, [rate]: value } }).health).toBe('healthy');
+    expect(judge({ ...base, last_5_minutes: { ...quiet, [rate]: value } }, lines).health).toBe(word);
+    expect(judge({ ...base, last_hour: { ...quiet, [rate]: value } }, lines).health).toBe('healthy');
   });
 
   it('takes no rate from a handful', () => {
     const few = { ...quiet, attempts: 3, payments: 3, processing_failure_rate: 1, payment_failure_rate: 1 };
     const late = { ...base.slo, last_5_minutes: { achieved: 0, events: 3 } };
-    expect(judge({ ...base, last_5_minutes: few, slo: late }).health).toBe('healthy');
+    expect(judge({ ...base, last_5_minutes: few, slo: late }, lines).health).toBe('healthy');
   });
 });

@@ -46,11 +46,12 @@ describe('the version of the code that lies here', () => {
     ]);
     expect(dev).toMatch(/^\d+\.\d+\.\d+\+[0-9a-f]{12}$/);
     expect(prod).toBe(dev);
-  });
+    // Two syntheses at once, on a machine that may be busy with other tests.
+  }, 120_000);
 
   it('says why when what lies here cannot be synthesised', async () => {
     await expect(localCodeVersion({ ...settings, databaseCaFile: '/nowhere.pem' })).rejects.toThrow(
       /cannot be synthesised[\s\S]*nowhere\.pem/,
     );
-  });
+  }, 120_000);
 });
