@@ -1,13 +1,11 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSHandler, SQSRecord } from 'aws-lambda';
 import { planPublisher } from '../adapters/aws/app-bus.ts';
 import { dynamoDbIdempotency } from '../adapters/aws/idempotency.ts';
 import { secretReader } from '../adapters/aws/secrets.ts';
-import { workQueues } from '../adapters/aws/sqs.ts';
+import { sqsAtFirstUse, workQueues } from '../adapters/aws/sqs.ts';
 import { traced, traceEvent } from '../adapters/aws/xray.ts';
 import { planStore } from '../adapters/postgres/plan-store.ts';
 import { isLoginRefused, poolKeeper } from '../adapters/postgres/pool.ts';
@@ -41,7 +39,7 @@ export function workerHandler(worker: Worker): SQSHandler {
   const stripe = stripeReader(async () =>
     stripeClient((await secrets.read()).STRIPE_SECRET_KEY, process.env.STRIPE_API_BASE),
   );
-  const publish = traced('app bus', planPublisher(new EventBridgeClient(), env.APP_BUS_NAME, appBusSource()));
+  const publish = traced('app bus', planPublisher(env.APP_BUS_NAME, appBusSource()));
   const processor: EventProcessor = {
     worker,
     livemode: env.ENVIRONMENT === 'prod',
@@ -59,7 +57,7 @@ export function workerHandler(worker: Worker): SQSHandler {
     },
     now: Date.now,
   };
-  const queues = workQueues(new SQSClient(), {
+  const queues = workQueues(sqsAtFirstUse(), {
     work: env.WORK_QUEUE_URL,
     failed: env.FAILED_QUEUE_URL,
     functionName: process.env.AWS_LAMBDA_FUNCTION_NAME ?? worker,

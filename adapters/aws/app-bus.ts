@@ -1,5 +1,4 @@
 import type { EventBridgeClient } from '@aws-sdk/client-eventbridge';
-import { PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { PipelineError } from '../../core/errors.ts';
 import type { PlanEvent } from '../../core/plans/plan-event.ts';
 import { traceHeader } from './xray.ts';
@@ -10,10 +9,11 @@ const ENTRIES_PER_CALL = 10;
 /**
  * Puts plan events on the app bus; `detail-type` is the event type, `detail` the plan event of `config/plan-events.yaml`.
  *
- * May put one twice (after a crash); its `id` stays the same.
+ * May put one twice (after a crash); its `id` stays the same. The SDK's client is loaded at the first call: most events publish nothing.
  * @throws {PipelineError} later: `app_bus_unavailable`, also when the bus took only some of them.
  */
-export function planPublisher(client: EventBridgeClient, busName: string, source: string) {
+export function planPublisher(busName: string, source: string) {
+  const client = eventBridgeAtFirstUse();
   return async (planEvents: readonly PlanEvent[]): Promise<void> => {
     for (let first = 0; first < planEvents.length; first += ENTRIES_PER_CALL) {
       const entries = planEvents.slice(first, first + ENTRIES_PER_CALL);
@@ -29,15 +29,21 @@ export function planPublisher(client: EventBridgeClient, busName: string, source
   };
 }
 
+function eventBridgeAtFirstUse(): () => Promise<EventBridgeClient> {
+  let loading: Promise<EventBridgeClient> | undefined;
+  return () => (loading ??= import('@aws-sdk/client-eventbridge').then((sdk) => new sdk.EventBridgeClient()));
+}
+
 async function put(
-  client: EventBridgeClient,
+  client: () => Promise<EventBridgeClient>,
   busName: string,
   source: string,
   entries: readonly PlanEvent[],
 ): Promise<string[]> {
   const trace = traceHeader();
   try {
-    const answer = await client.send(
+    const { PutEventsCommand } = await import('@aws-sdk/client-eventbridge');
+    const answer = await (await client()).send(
       new PutEventsCommand({
         Entries: entries.map((event) => ({
           EventBusName: busName,

@@ -1,9 +1,4 @@
-import {
-  ChangeMessageVisibilityCommand,
-  SendMessageBatchCommand,
-  SendMessageCommand,
-  type SQSClient,
-} from '@aws-sdk/client-sqs';
+import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSRecord } from 'aws-lambda';
 import type { PipelineError } from '../../core/errors.ts';
 import { plainWord } from '../../core/shown.ts';
@@ -11,14 +6,23 @@ import { plainWord } from '../../core/shown.ts';
 /** What SQS takes as a string attribute: no control characters. @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html */
 const sendable = (text: string): string => text.replace(/[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD]/g, '?');
 
+/** The SDK is loaded with the first message that is deferred, parked or sent: most invocations do none of it. */
+export type Sqs = () => SQSClient | Promise<SQSClient>;
+
+export function sqsAtFirstUse(): Sqs {
+  let loading: Promise<SQSClient> | undefined;
+  return () => (loading ??= import('@aws-sdk/client-sqs').then((sdk) => new sdk.SQSClient()));
+}
+
 /** The two queues of a worker besides reading: hide a message for a while, or set it aside with its reason. */
 export function workQueues(
-  client: SQSClient,
+  sqs: Sqs,
   { work, failed, functionName }: { work: string; failed: string; functionName: string },
 ) {
   return {
     async defer(record: SQSRecord, seconds: number): Promise<void> {
-      await client.send(
+      const { ChangeMessageVisibilityCommand } = await import('@aws-sdk/client-sqs');
+      await (await sqs()).send(
         new ChangeMessageVisibilityCommand({
           QueueUrl: work,
           ReceiptHandle: record.receiptHandle,
@@ -27,7 +31,8 @@ export function workQueues(
       );
     },
     async park(record: SQSRecord, error: PipelineError): Promise<void> {
-      await client.send(
+      const { SendMessageCommand } = await import('@aws-sdk/client-sqs');
+      await (await sqs()).send(
         new SendMessageCommand({
           QueueUrl: failed,
           MessageBody: record.body,
@@ -77,8 +82,11 @@ const MESSAGES_PER_CALL = 10;
  * Sends envelopes to a work queue, as the bus would.
  * @throws {Error} naming how many were refused; what was sent before stays sent, and is idempotent.
  */
-export function envelopeSender(client: SQSClient) {
+export function envelopeSender(sqs: Sqs) {
   return async (queueUrl: string, envelopes: readonly object[]): Promise<void> => {
+    if (envelopes.length === 0) return;
+    const { SendMessageBatchCommand } = await import('@aws-sdk/client-sqs');
+    const client = await sqs();
     for (let first = 0; first < envelopes.length; first += MESSAGES_PER_CALL) {
       const entries = envelopes
         .slice(first, first + MESSAGES_PER_CALL)

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 
 /** Part of a trace. @see https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html */
 interface Subsegment {
@@ -98,7 +98,10 @@ let socket: Socket | undefined;
 /** Waits until it is on its way, or Lambda would freeze it; whether it arrives is not known, and must not matter to an event. */
 function send(document: object): Promise<void> {
   const [host, port] = process.env.AWS_XRAY_DAEMON_ADDRESS!.split(':');
-  socket ??= createSocket('udp4')
+  // Loaded here and not above: most functions are not traced, and it takes 2 ms of their start.
+  socket ??= process
+    .getBuiltinModule('node:dgram')
+    .createSocket('udp4')
     .on('error', () => {})
     .unref();
   return new Promise((resolve) => {

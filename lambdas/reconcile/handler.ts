@@ -1,10 +1,9 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { SQSClient } from '@aws-sdk/client-sqs';
 import type { Handler } from 'aws-lambda';
 import { emitMetrics } from '../../adapters/aws/embedded-metrics.ts';
 import { secretReader } from '../../adapters/aws/secrets.ts';
-import { envelopeSender } from '../../adapters/aws/sqs.ts';
+import { envelopeSender, sqsAtFirstUse } from '../../adapters/aws/sqs.ts';
 import { planStore } from '../../adapters/postgres/plan-store.ts';
 import { poolKeeper } from '../../adapters/postgres/pool.ts';
 import { stripeClient } from '../../adapters/stripe.ts';
@@ -23,7 +22,7 @@ const env = readEnv<ReconcileEnv>([
 const logger = new Logger();
 const secrets = secretReader(new SecretsManagerClient(), env.SECRET_ID);
 const pools = poolKeeper(databaseCa, 1);
-const send = envelopeSender(new SQSClient());
+const send = envelopeSender(sqsAtFirstUse());
 const queueUrls = { payments: env.PAYMENTS_QUEUE_URL, billing: env.BILLING_QUEUE_URL };
 
 /** On a schedule: finds what Stripe lost, or what differs, and queues it for the workers. A failed run is tried again by Lambda, then kept. */

@@ -40,7 +40,7 @@ export async function planReconcile(ops: Ops): Promise<Change<ReconcilePlan, Rec
   } finally {
     await database.end();
   }
-  const send = envelopeSender(ops.aws.sqs);
+  const send = envelopeSender(() => ops.aws.sqs);
   const urls = workQueueUrls(outputs);
   const workers = (['payments', 'billing'] as const).filter((worker) => envelopes[worker].length > 0);
   return {

@@ -118,7 +118,7 @@ export async function planSync(ops: Ops, target: SyncTarget): Promise<Change<Syn
         runId: `sync-${ops.now().getTime()}`,
         now: Math.floor(ops.now().getTime() / 1000),
       };
-      await envelopeSender(ops.aws.sqs)(
+      await envelopeSender(() => ops.aws.sqs)(
         outputs.BillingQueueUrl,
         drifted.map((subscription) => questionFor(parts, subscription)),
       );

@@ -7,7 +7,7 @@ import { CreateTableCommand, DynamoDBClient, ScanCommand } from '@aws-sdk/client
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { CreateQueueCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { eventRoutes, routedEventTypes } from '../../core/event-routes.ts';
-import { writeBundle } from '../../lib/handler-code.ts';
+import { loadedAtFirstUse, writeBundle } from '../../lib/handler-code.ts';
 import { startStandIn } from '../../local/backends/aws-endpoint.ts';
 import { type AwsParts, LOCAL_CREDENTIALS, startAwsParts } from '../../local/backends/sqs-s3-dynamodb.ts';
 import { Shutdown } from '../../local/shutdown.ts';
@@ -48,11 +48,13 @@ beforeAll(async () => {
   await tables().send(
     new CreateTableCommand({ ...table, ProvisionedThroughput: { ReadCapacityUnits: 1, WriteCapacityUnits: 1 } }),
   );
-  for (const name of ['payments', 'billing', 'audit']) {
-    writeBundle(`lambdas/${name}/handler.ts`, join(folder, name), {
-      BUNDLED_CATALOGUE: JSON.stringify(catalogue),
-      BUNDLED_DATABASE_CA: 'null',
-    });
+  for (const name of ['payments', 'billing', 'audit'] as const) {
+    writeBundle(
+      `lambdas/${name}/handler.ts`,
+      join(folder, name),
+      { BUNDLED_CATALOGUE: JSON.stringify(catalogue), BUNDLED_DATABASE_CA: 'null' },
+      loadedAtFirstUse[name],
+    );
   }
 }, 60_000);
 afterAll(async () => {

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { writeBundle } from '../../lib/handler-code.ts';
+import { loadedAtFirstUse, writeBundle } from '../../lib/handler-code.ts';
 import { functionNames } from '../../lib/names.ts';
 import type { Settings } from '../../lib/settings.ts';
 import { root, Synthesis } from './synthesis.ts';
@@ -11,11 +11,19 @@ const temporary = mkdtempSync(join(tmpdir(), 'handler-code-'));
 afterAll(() => rmSync(temporary, { recursive: true }));
 
 let folders = 0;
-const bundled = (entry: string, define: Record<string, string> = {}) => {
+const bundled = (entry: string, define: Record<string, string> = {}, later: readonly string[] = []) => {
   const folder = join(temporary, `bundle-${folders++}`);
-  writeBundle(entry, folder, define);
+  writeBundle(entry, folder, define, later);
   return folder;
 };
+
+/** What a handler asks for as it is loaded; any value will do. */
+const environment = Object.fromEntries(
+  [
+    ...['AWS_REGION', 'ENVIRONMENT', 'STRIPE_EVENT_SOURCE_NAME', 'SECRET_ID', 'IDEMPOTENCY_TABLE', 'APP_BUS_NAME'],
+    ...['WORK_QUEUE_URL', 'FAILED_QUEUE_URL', 'AUDIT_BUCKET', 'PAYMENTS_QUEUE_URL', 'BILLING_QUEUE_URL'],
+  ].map((name) => [name, 'x']),
+);
 
 /** A handler outside the repository; its path is given from the repository, as the entry of a real one is. */
 const source = (text: string) => {
@@ -26,9 +34,9 @@ const source = (text: string) => {
 };
 
 describe('a bundle', () => {
-  it('is a CommonJS file with its map, also below a package of ES modules', () => {
+  it('is a CommonJS file, also below a package of ES modules', () => {
     const folder = bundled(source('export const handler = async (name: string) => "hello " + name;'));
-    expect(readdirSync(folder).sort()).toEqual(['index.js', 'index.js.map', 'package.json']);
+    expect(readdirSync(folder).sort()).toEqual(['index.js', 'package.json']);
     expect(readFileSync(join(folder, 'package.json'), 'utf8')).toBe('{"type":"commonjs"}\n');
     const script = `require(${JSON.stringify(folder)} + '/index.js').handler('Ada').then(console.log)`;
     expect(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' })).toBe('hello Ada\n');
@@ -68,6 +76,21 @@ describe('a bundle', () => {
     expect(longest).toBeLessThan(1000);
   });
 
+  it('reads a package that is loaded at first use only then, from a file of its own', () => {
+    const entry = source(
+      'export const loaded = () => Object.keys(require.cache).length;\n' +
+        'export const handler = async () => typeof (await import("@aws-sdk/client-sqs")).SQSClient;',
+    );
+    const folder = bundled(entry, {}, ['@aws-sdk/client-sqs']);
+    // Nothing else of this repository may stand in for the file.
+    const elsewhere = join(temporary, `moved-${folders++}`);
+    cpSync(folder, elsewhere, { recursive: true });
+    const script = `const { handler, loaded } = require(${JSON.stringify(elsewhere)} + '/index.js');
+      const before = loaded(); handler().then((type) => console.log(type, loaded() - before))`;
+    expect(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' })).toBe('function 1\n');
+    expect(readFileSync(join(folder, 'index.js'), 'utf8').length).toBeLessThan(2_000);
+  });
+
   it('that cannot be made says where and why', () => {
     const entry = source('import { nothing } from "./nowhere.ts";\nexport const handler = nothing;');
     expect(() => bundled(entry)).toThrow(
@@ -88,21 +111,36 @@ describe('the deployed code', () => {
   });
 
   it.each(functionNames)('of %s exports its handler and brings no file but its own', (name) => {
-    const folder = bundled(`lambdas/${name}/handler.ts`, {
-      BUNDLED_CATALOGUE: '{"plans":[]}',
-      BUNDLED_DATABASE_CA: 'null',
-    });
+    const folder = bundled(
+      `lambdas/${name}/handler.ts`,
+      {
+        BUNDLED_CATALOGUE: '{"plans":[]}',
+        BUNDLED_DATABASE_CA: 'null',
+      },
+      loadedAtFirstUse[name],
+    );
     const code = readFileSync(join(folder, 'index.js'), 'utf8');
     expect(code).toMatch(/\bhandler:\(\)=>handler\b/);
     const outside = [...code.matchAll(/\brequire\("([^"]+)"\)/g)].map(([, module]) => module!);
-    // Both are optional for those who would load them, and neither is ever asked for.
-    const builtIn = new Set([
-      'pg-native',
-      '@aws-sdk/signature-v4-crt',
+    // Optional for those who would load them, and never asked for: Lambda hands credentials over in variables.
+    const never = ['pg-native', '@aws-sdk/signature-v4-crt', '@smithy/credential-provider-imds'];
+    const expected = new Set([
+      ...never,
+      ...loadedAtFirstUse[name],
       ...process.getBuiltinModule('node:module').builtinModules,
     ]);
-    expect(outside.filter((module) => !builtIn.has(module.replace(/^node:/, '')))).toEqual([]);
-    // Lambda unpacks and reads all of it at every cold start.
-    expect(code.length).toBeLessThan(2_000_000);
+    const unexpected = outside.filter(
+      (module) => !expected.has(module.replace(/^node:/, '')) && !/^@aws-sdk\/credential-provider-/.test(module),
+    );
+    expect(unexpected).toEqual([]);
+    for (const later of loadedAtFirstUse[name]) {
+      expect(outside).toContain(later);
+      expect(existsSync(join(folder, 'node_modules', later, 'index.js'))).toBe(true);
+    }
+    // Each is asked for within a function, never as the file is read.
+    const script = `require(${JSON.stringify(folder)} + '/index.js'); console.log(Object.keys(require.cache).length)`;
+    expect(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8', env: environment })).toBe('1\n');
+    // Lambda reads all of it at every cold start; `npm run bench:start` says how long that takes.
+    expect(code.length).toBeLessThan(1_000_000);
   });
 });
