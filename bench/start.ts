@@ -8,8 +8,8 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { functionNames } from '../core/workers.ts';
 import { loadedAtFirstUse, writeBundle } from '../lib/handler-code.ts';
-import { functionNames } from '../lib/names.ts';
 
 const { values } = parseArgs({ options: { runs: { type: 'string', default: '15' } } });
 const runs = Number(values.runs);

@@ -1,5 +1,6 @@
-import type { Worker } from './event-routes.ts';
+import type { Origin } from './origin.ts';
 import type { Outcome } from './outcome.ts';
+import type { Worker } from './workers.ts';
 
 /**
  * Every number that our code reports, by name: the one place that code, alarms, dashboard and documents share.
@@ -9,7 +10,7 @@ import type { Outcome } from './outcome.ts';
  * an alarm then reads one metric. Not among the dimensions, because each would multiply what CloudWatch bills or hide what on-call asks:
  * - the worker: percentiles of two workers cannot be added up afterwards, and AWS reports each queue and function apart anyway;
  * - the outcome: it is the metric's name instead, so one EMF line carries a whole batch;
- * - the event type (33 of them): the log line has it, the saved query "events by type and outcome" counts it.
+ * - the event type: the log line has it, the saved query "events by type and outcome" counts it.
  * Amounts carry `currency` (three letters, else `other`: each value of a dimension is a metric that CloudWatch bills): amounts of two
  * currencies have no sum.
  */
@@ -63,9 +64,8 @@ export interface Metric {
 
 export type Dimension = 'environment' | 'traffic' | 'currency';
 
-/** Who caused the work: Stripe just now, an engineer's replay, or the scheduled comparison. */
-export const traffics = ['live', 'replay', 'reconcile'] as const;
-export type Traffic = (typeof traffics)[number];
+/** Who caused the work: Stripe just now (`live`), or whatever else it came from. */
+export type Traffic = 'live' | Exclude<Origin, 'webhook'>;
 
 /**
  * The promise that alarms burn against: this share of live events is committed within this time of its arrival, and not parked.
@@ -90,6 +90,7 @@ export interface SettledEvent {
   origin: Origin;
   /** From the envelope's `time` to the commit; absent when nothing was committed (parked, or stopped as a duplicate before). */
   arrivalToCommitMs?: number;
+  /** Round trips included; absent when the database was not asked. */
   databaseMs?: number;
   /**
    * The message came back from the failed queue (it carries the `reason` attribute it was parked with): it broke the SLO when it was
@@ -101,8 +102,6 @@ export interface SettledEvent {
   payment?: { succeeded: boolean; currency: string; amountMinor: number };
   planEvents: readonly { event_type: string }[];
 }
-
-export type Origin = 'webhook' | 'replay' | 'reconcile';
 
 /**
  * What to report of a settled event.

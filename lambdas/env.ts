@@ -1,46 +1,79 @@
+import { type Worker, workers } from '../core/workers.ts';
+
 /**
  * What each function needs in its environment: the contract between the stack and the handlers.
  *
- * The stack's constructs take these types as props, so a missing variable does not compile.
- * Secrets never travel here: `SECRET_ID` names the Secrets Manager secret that holds them.
+ * The stack's constructs take these types as props, so a missing variable does not compile; a handler reads all of them at its start, so
+ * one that is not there stops it, by name. Secrets never travel here: `SECRET_ID` names the Secrets Manager secret that holds them.
  */
-export interface WorkerEnv {
+export const workerEnv = [
   /** `dev`, `staging` or `prod`; prod takes live-mode events, every other environment test-mode ones. */
-  ENVIRONMENT: string;
+  'ENVIRONMENT',
   /** Partner event source, `aws.partner/stripe.com/ed_…`; an envelope from elsewhere is parked. */
-  STRIPE_EVENT_SOURCE_NAME: string;
+  'STRIPE_EVENT_SOURCE_NAME',
   /** ARN or name of the secret with `DATABASE_URL`, `STRIPE_SECRET_KEY`, `API_KEY`. */
-  SECRET_ID: string;
-  IDEMPOTENCY_TABLE: string;
+  'SECRET_ID',
+  'IDEMPOTENCY_TABLE',
   /** Bus that the apps listen on for plan events. */
-  APP_BUS_NAME: string;
+  'APP_BUS_NAME',
+  /** `source` of the plan events on that bus. */
+  'PLAN_EVENT_SOURCE',
   /** The queue this function reads, to give a deferred message a longer visibility timeout. */
-  WORK_QUEUE_URL: string;
+  'WORK_QUEUE_URL',
   /** Where a message goes that no retry can help. */
-  FAILED_QUEUE_URL: string;
+  'FAILED_QUEUE_URL',
+] as const;
+export type WorkerEnv = Record<(typeof workerEnv)[number], string>;
+
+export const auditEnv = ['AUDIT_BUCKET'] as const;
+export type AuditEnv = Record<(typeof auditEnv)[number], string>;
+
+/** The reconcile function finds what differs and queues it for the workers, who apply it as they do everything. */
+export const reconcileEnv = [
+  'ENVIRONMENT',
+  'STRIPE_EVENT_SOURCE_NAME',
+  'SECRET_ID',
+  /** JSON: each worker's work queue, by the worker's name. */
+  'WORK_QUEUE_URLS',
+] as const;
+export type ReconcileEnv = Record<(typeof reconcileEnv)[number], string>;
+
+/** Never set by the stack: the local run and the tests send the functions to another server of Stripe's shape. */
+export interface LocalEnv {
+  STRIPE_API_BASE?: string;
 }
 
-export interface AuditEnv {
-  AUDIT_BUCKET: string;
-}
-
-/** The reconcile function finds what differs and queues it for the workers, who mend it as they do everything. */
-export interface ReconcileEnv {
-  ENVIRONMENT: string;
-  STRIPE_EVENT_SOURCE_NAME: string;
-  SECRET_ID: string;
-  PAYMENTS_QUEUE_URL: string;
-  BILLING_QUEUE_URL: string;
+/** Read by Powertools, in every function. */
+export interface PowertoolsEnv {
+  POWERTOOLS_SERVICE_NAME: string;
+  POWERTOOLS_METRICS_NAMESPACE: string;
+  POWERTOOLS_LOG_LEVEL: string;
 }
 
 /**
- * The named variables of this process.
+ * The named variables of this process, and those of a local run.
  * @throws {Error} naming every variable that is missing or empty.
  */
-export function readEnv<Env extends object>(names: readonly (keyof Env & string)[], from = process.env): Env {
+export function readEnv<Name extends string>(
+  names: readonly Name[],
+  from = process.env,
+): Record<Name, string> & LocalEnv {
   const missing = names.filter((name) => !from[name]);
   if (missing.length > 0) {
     throw new Error(`Missing environment variables: ${missing.join(', ')}. The stack sets them; deploy it again.`);
   }
-  return Object.fromEntries(names.map((name) => [name, from[name]])) as Env;
+  const { STRIPE_API_BASE } = from;
+  return {
+    ...(Object.fromEntries(names.map((name) => [name, from[name]])) as Record<Name, string>),
+    ...(STRIPE_API_BASE && { STRIPE_API_BASE }),
+  };
+}
+
+/** @throws {Error} naming the workers that `WORK_QUEUE_URLS` has no queue for. */
+export function readWorkQueueUrls({ WORK_QUEUE_URLS }: Pick<ReconcileEnv, 'WORK_QUEUE_URLS'>): Record<Worker, string> {
+  const urls = JSON.parse(WORK_QUEUE_URLS) as Partial<Record<Worker, string>>;
+  const missing = workers.filter((worker) => !urls[worker]);
+  if (missing.length > 0)
+    throw new Error(`WORK_QUEUE_URLS has no queue of ${missing.join(', ')}. The stack sets it; deploy it again.`);
+  return urls as Record<Worker, string>;
 }

@@ -10,36 +10,26 @@ import { traced, traceEvent } from '../adapters/aws/xray.ts';
 import { planStore } from '../adapters/postgres/plan-store.ts';
 import { isLoginRefused, poolKeeper } from '../adapters/postgres/pool.ts';
 import { isKeyRefused, stripeClient, stripeReader } from '../adapters/stripe.ts';
-import type { Worker } from '../core/event-routes.ts';
+import type { Worker } from '../core/workers.ts';
 import { processBatch } from '../pipeline/process-batch.ts';
 import { type EventProcessor, recordParked, settle } from '../pipeline/process-event.ts';
 import { headOf, reporter } from '../pipeline/telemetry.ts';
 import { catalogue, databaseCa } from './bundled.ts';
-import { readEnv, type WorkerEnv } from './env.ts';
+import { readEnv, workerEnv } from './env.ts';
 
 /** Connections of one function instance: times the mapping's maximum concurrency, it must stay small for the smallest Supabase pooler. */
 const CONNECTIONS = 2;
 
 /** A work queue's handler: real parts plugged into the processor. */
 export function workerHandler(worker: Worker): SQSHandler {
-  const env = readEnv<WorkerEnv>([
-    'ENVIRONMENT',
-    'STRIPE_EVENT_SOURCE_NAME',
-    'SECRET_ID',
-    'IDEMPOTENCY_TABLE',
-    'APP_BUS_NAME',
-    'WORK_QUEUE_URL',
-    'FAILED_QUEUE_URL',
-  ]);
+  const env = readEnv(workerEnv);
   const logger = new Logger();
   const secrets = secretReader(new SecretsManagerClient(), env.SECRET_ID);
   const pools = poolKeeper(databaseCa, CONNECTIONS);
   const database = async () => pools((await secrets.read()).DATABASE_URL);
   const { idempotently, registerContext } = dynamoDbIdempotency(new DynamoDBClient(), env.IDEMPOTENCY_TABLE, worker);
-  const stripe = stripeReader(async () =>
-    stripeClient((await secrets.read()).STRIPE_SECRET_KEY, process.env.STRIPE_API_BASE),
-  );
-  const publish = traced('app bus', planPublisher(env.APP_BUS_NAME, appBusSource()));
+  const stripe = stripeReader(async () => stripeClient((await secrets.read()).STRIPE_SECRET_KEY, env.STRIPE_API_BASE));
+  const publish = traced('app bus', planPublisher(env.APP_BUS_NAME, env.PLAN_EVENT_SOURCE));
   const processor: EventProcessor = {
     worker,
     livemode: env.ENVIRONMENT === 'prod',
@@ -84,9 +74,6 @@ export function workerHandler(worker: Worker): SQSHandler {
     }
   };
 }
-
-/** `{app}/stripe` as a metrics namespace is `{app}.stripe` as a source on the app bus. */
-const appBusSource = () => (process.env.POWERTOOLS_METRICS_NAMESPACE ?? 'stripe').replaceAll('/', '.');
 
 /** What a trace is found by. */
 function annotationsOf({ body }: SQSRecord): Record<string, string> {

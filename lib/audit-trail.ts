@@ -5,7 +5,8 @@ import type { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectLockRetention } from 'aws-cdk-lib/aws-s3';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { type EventFamily, eventTypesOf, routedEventTypes, workers } from '../core/event-routes.ts';
+import { eventTypesOf, routedEventTypes } from '../core/event-routes.ts';
+import { type EventFamily, eventFamilies } from '../core/workers.ts';
 import type { AuditEnv } from '../lambdas/env.ts';
 import { DeadLetterQueue, DurableQueue } from './durable-queue.ts';
 import type { EventIntake } from './event-intake.ts';
@@ -25,8 +26,6 @@ const timeout = Duration.seconds(30);
 
 /** Every 3 minutes (the visibility timeout) for an hour: a group waits behind its first message, so not for longer. */
 const attemptsBeforeFailed = 20;
-
-const families: readonly EventFamily[] = [...workers, 'other'];
 
 /** Together the three patterns match every event on the bus exactly once, types of tomorrow and pings included. */
 const patternOf = (family: EventFamily): EventPattern => ({
@@ -68,7 +67,7 @@ export class AuditTrail extends Construct {
     const rules = intake.deliver(
       this,
       { queue: this.queue, undelivered: this.undelivered },
-      families.map((family) => ({
+      eventFamilies.map((family) => ({
         id: `Rule-${family}`,
         ruleName: names.auditRule(family),
         description: `Stripe events of the ${family} family for the audit trail`,
@@ -76,7 +75,7 @@ export class AuditTrail extends Construct {
         messageGroupId: family,
       })),
     );
-    this.rules = families.map((family, index) => ({ family, rule: rules[index]! }));
+    this.rules = eventFamilies.map((family, index) => ({ family, rule: rules[index]! }));
 
     this.bucket = this.auditBucket(settings, key);
     const handler = new PipelineFunction<AuditEnv>(this, 'Handler', {
@@ -97,7 +96,7 @@ export class AuditTrail extends Construct {
     });
     this.fn = handler.fn;
     this.logGroup = handler.logGroup;
-    this.mapping = handler.consume(this.queue, { maxConcurrency: families.length });
+    this.mapping = handler.consume(this.queue, { maxConcurrency: eventFamilies.length });
   }
 
   /**

@@ -4,8 +4,15 @@ import { parseDocument } from 'yaml';
 import { type Catalogue, readCatalogue } from '../core/plans/catalogue.ts';
 import { readPlanEventRegistry } from '../core/plans/plan-event-registry.ts';
 
-/** `plans.yaml` in `folder`; what is wrong with it goes to `problems`, naming the entry and what would mend it. */
-export function readPlans(folder: string, problems: string[]): Catalogue | undefined {
+/** What a product owner or DevOps edits. */
+export const configFolder = join(import.meta.dirname, '../config');
+
+/**
+ * The plan catalogue, `plans.yaml`, read here for everybody: the stack bundles it, verbs and tests read events with it.
+ *
+ * What is wrong with it goes to `problems`, naming the entry and what would correct it.
+ */
+export function readPlans(problems: string[], folder = configFolder): Catalogue | undefined {
   const document = readYaml(folder, 'plans.yaml', problems);
   if (document === undefined) return undefined;
   const read = readCatalogue(document.contents);
@@ -15,7 +22,7 @@ export function readPlans(folder: string, problems: string[]): Catalogue | undef
 }
 
 /** Refuses a `plan-events.yaml` that is no JSON Schema of an event: every written plan event is checked against it. */
-export function checkPlanEvents(folder: string, problems: string[]): void {
+export function checkPlanEvents(problems: string[], folder = configFolder): void {
   const document = readYaml(folder, 'plan-events.yaml', problems);
   if (document === undefined) return;
   const read = readPlanEventRegistry(document.contents);
@@ -35,7 +42,7 @@ function readYaml(folder: string, file: string, problems: string[]): { contents:
   // Only the first: what follows a broken line is mostly a consequence of it.
   const [error] = document.errors;
   if (error) {
-    problems.push(`${name} is not YAML: ${error.message.split('\n')[0]?.replace(/:$/, '')}; mend that line.`);
+    problems.push(`${name} is not YAML: ${error.message.split('\n')[0]?.replace(/:$/, '')}; correct that line.`);
     return undefined;
   }
   return { contents: document.toJS() };

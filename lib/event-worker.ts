@@ -2,15 +2,16 @@ import { Duration } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { IEventBus, Rule } from 'aws-cdk-lib/aws-events';
 import type { Key } from 'aws-cdk-lib/aws-kms';
-import type { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { eventTypesOf, type Worker } from '../core/event-routes.ts';
+import { eventTypesOf } from '../core/event-routes.ts';
+import type { Worker } from '../core/workers.ts';
 import type { WorkerEnv } from '../lambdas/env.ts';
 import { DeadLetterQueue, DurableQueue } from './durable-queue.ts';
 import type { EventIntake } from './event-intake.ts';
 import { pipelineNames } from './names.ts';
+import type { WorkerOutput } from './outputs.ts';
 import { PipelineFunction } from './pipeline-function.ts';
 import type { Settings } from './settings.ts';
 
@@ -54,7 +55,7 @@ export class EventWorker extends Construct {
   readonly failed: IQueue;
   readonly fn: PipelineFunction<WorkerEnv>['fn'];
   readonly logGroup: PipelineFunction<WorkerEnv>['logGroup'];
-  readonly mapping: EventSourceMapping;
+  readonly outputs: Readonly<Record<WorkerOutput, string>>;
 
   constructor(scope: Construct, id: string, props: EventWorkerProps) {
     super(scope, id);
@@ -96,6 +97,7 @@ export class EventWorker extends Construct {
         APP_BUS_NAME: appBus.eventBusName,
         WORK_QUEUE_URL: this.queue.queueUrl,
         FAILED_QUEUE_URL: this.failed.queueUrl,
+        PLAN_EVENT_SOURCE: names.planEventSource,
       },
     })
       .allowConsuming(this.queue)
@@ -108,6 +110,14 @@ export class EventWorker extends Construct {
       .allow(['events:PutEvents'], appBus.eventBusArn);
     this.fn = handler.fn;
     this.logGroup = handler.logGroup;
-    this.mapping = handler.consume(this.queue, { maxConcurrency: concurrency });
+    const mapping = handler.consume(this.queue, { maxConcurrency: concurrency });
+    this.outputs = {
+      RuleArn: this.rule.ruleArn,
+      QueueUrl: this.queue.queueUrl,
+      FailedQueueUrl: this.failed.queueUrl,
+      UndeliveredQueueUrl: this.undelivered.queueUrl,
+      FunctionName: this.fn.functionName,
+      MappingId: mapping.eventSourceMappingId,
+    };
   }
 }

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import { type BuildFailure, type BuildOptions, buildSync } from 'esbuild';
-import type { FunctionName } from './names.ts';
+import { byWorker, type FunctionName } from '../core/workers.ts';
 import type { Settings } from './settings.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -14,8 +14,7 @@ const root = join(import.meta.dirname, '..');
  * first file is read and compiled at every cold start. `npm run bench:start` measures it.
  */
 export const loadedAtFirstUse: Readonly<Record<FunctionName, readonly string[]>> = {
-  payments: ['stripe', '@aws-sdk/client-sqs', '@aws-sdk/client-eventbridge'],
-  billing: ['stripe', '@aws-sdk/client-sqs', '@aws-sdk/client-eventbridge'],
+  ...byWorker(() => ['stripe', '@aws-sdk/client-sqs', '@aws-sdk/client-eventbridge']),
   audit: [],
   reconcile: ['@aws-sdk/client-sqs'],
 };

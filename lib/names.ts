@@ -1,11 +1,7 @@
-import type { EventFamily, Worker } from '../core/event-routes.ts';
+import type { EventFamily, FunctionName, QueueFed, Worker } from '../core/workers.ts';
 
 export const environments = ['dev', 'staging', 'prod'] as const;
 export type Environment = (typeof environments)[number];
-
-/** The functions of this pipeline; each has its folder in `lambdas/`. */
-export const functionNames = ['payments', 'billing', 'audit', 'reconcile'] as const;
-export type FunctionName = (typeof functionNames)[number];
 
 /** Every name that a person meets, from one place: `{app}-stripe-…-{env}`. */
 export function pipelineNames({ appName, environment }: { appName: string; environment: Environment }) {
@@ -31,7 +27,7 @@ export function pipelineNames({ appName, environment }: { appName: string; envir
     keyLossRule: named('key-loss'),
     queue: (worker: Worker) => named(worker),
     failed: (name: Worker | 'reconcile') => named(`${name}-failed`),
-    undelivered: (name: Worker | 'audit' | 'api' | 'bus') => named(`${name}-undelivered`),
+    undelivered: (name: QueueFed | 'api' | 'bus') => named(`${name}-undelivered`),
     auditQueue: `${named('audit')}.fifo`,
     auditFailed: `${named('audit-failed')}.fifo`,
   };

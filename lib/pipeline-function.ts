@@ -12,9 +12,11 @@ import {
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import type { FunctionName } from '../core/workers.ts';
+import type { PowertoolsEnv } from '../lambdas/env.ts';
 import { allowUseOfKey } from './encryption.ts';
 import { handlerCode } from './handler-code.ts';
-import { type FunctionName, pipelineNames } from './names.ts';
+import { pipelineNames } from './names.ts';
 import type { Settings } from './settings.ts';
 
 export interface PipelineFunctionProps<Env> {
@@ -53,6 +55,11 @@ export class PipelineFunction<Env extends object> extends Construct {
     this.allow(['logs:CreateLogStream', 'logs:PutLogEvents'], this.logGroup.logGroupArn);
     allowUseOfKey(this.role, key);
 
+    const powertools: PowertoolsEnv & Record<string, string> = {
+      POWERTOOLS_SERVICE_NAME: `stripe-${name}`,
+      POWERTOOLS_METRICS_NAMESPACE: names.metrics,
+      POWERTOOLS_LOG_LEVEL: 'INFO',
+    };
     this.fn = new LambdaFunction(this, 'Function', {
       functionName: names.fn(name),
       description: props.description,
@@ -67,12 +74,7 @@ export class PipelineFunction<Env extends object> extends Construct {
       loggingFormat: LoggingFormat.JSON,
       logGroup: this.logGroup,
       ...(key && { environmentEncryption: key }),
-      environment: {
-        ...env,
-        POWERTOOLS_SERVICE_NAME: `stripe-${name}`,
-        POWERTOOLS_METRICS_NAMESPACE: names.metrics,
-        POWERTOOLS_LOG_LEVEL: 'INFO',
-      },
+      environment: { ...env, ...powertools },
     });
     Validations.of(this.role).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',

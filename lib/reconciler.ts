@@ -1,11 +1,11 @@
-import { Duration } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets';
 import type { Key } from 'aws-cdk-lib/aws-kms';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import type { Worker } from '../core/event-routes.ts';
+import type { Worker } from '../core/workers.ts';
 import type { ReconcileEnv } from '../lambdas/env.ts';
 import { DeadLetterQueue } from './durable-queue.ts';
 import { pipelineNames } from './names.ts';
@@ -17,7 +17,7 @@ export interface ReconcilerProps {
   readonly key?: Key | undefined;
   readonly secret: ISecret;
   /** Where it puts what is missing or different, for the workers to mend. */
-  readonly queues: Readonly<Record<Worker, IQueue>>;
+  readonly queues: readonly { readonly name: Worker; readonly queue: IQueue }[];
 }
 
 /** Compares Stripe with our rows every hour, and queues what differs for the workers. */
@@ -43,14 +43,14 @@ export class Reconciler extends Construct {
         ENVIRONMENT: settings.environment,
         STRIPE_EVENT_SOURCE_NAME: settings.stripeEventSourceName,
         SECRET_ID: secret.secretArn,
-        PAYMENTS_QUEUE_URL: queues.payments.queueUrl,
-        BILLING_QUEUE_URL: queues.billing.queueUrl,
+        WORK_QUEUE_URLS: Stack.of(this).toJsonString(
+          Object.fromEntries(queues.map(({ name, queue }) => [name, queue.queueUrl])),
+        ),
       },
     })
       .allow(['secretsmanager:GetSecretValue'], secret.secretArn)
-      .allow(['sqs:SendMessage'], queues.payments.queueArn)
-      .allow(['sqs:SendMessage'], queues.billing.queueArn)
       .allow(['sqs:SendMessage'], this.failed.queueArn);
+    for (const { queue } of queues) handler.allow(['sqs:SendMessage'], queue.queueArn);
     this.fn = handler.fn;
     this.logGroup = handler.logGroup;
 

@@ -1,7 +1,6 @@
-import { join } from 'node:path';
 import type { Node } from 'constructs';
 import type { Catalogue } from '../core/plans/catalogue.ts';
-import { checkPlanEvents, readPlans } from './config-files.ts';
+import { checkPlanEvents, configFolder, readPlans } from './config-files.ts';
 import type { Environment } from './names.ts';
 import { SettingsContext } from './settings-context.ts';
 
@@ -46,14 +45,12 @@ export class SettingsError extends Error {
   }
 }
 
-const configFolderOfThisRepository = join(import.meta.dirname, '../config');
-
 /**
- * The settings in the CDK context of `node` (`-c name=value` or cdk.json) and in the files of `configFolder`.
+ * The settings in the CDK context of `node` (`-c name=value` or cdk.json) and in the files of `folder`.
  *
  * @throws {SettingsError} with every problem at once.
  */
-export function readSettings(node: Node, configFolder = configFolderOfThisRepository): Settings {
+export function readSettings(node: Node, folder = configFolder): Settings {
   const context = new SettingsContext(node);
   context.refuseNearMisses();
   const environment = context.environment();
@@ -67,9 +64,9 @@ export function readSettings(node: Node, configFolder = configFolderOfThisReposi
     apiUrl: context.httpsUrl('apiUrl'),
     runbookBaseUrl: context.runbookBaseUrl(),
     databaseCa: context.databaseCa(),
-    catalogue: readPlans(configFolder, context.problems),
+    catalogue: readPlans(context.problems, folder),
   };
-  checkPlanEvents(configFolder, context.problems);
+  checkPlanEvents(context.problems, folder);
   if (context.problems.length > 0) throw new SettingsError(context.problems);
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as unknown as Settings;
 }

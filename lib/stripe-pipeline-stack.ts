@@ -2,6 +2,7 @@ import { Annotations, CfnOutput, Stack } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
+import { capitalised, workers } from '../core/workers.ts';
 import { AuditTrail } from './audit-trail.ts';
 import { codeVersionOf } from './code-version.ts';
 import { KeyFailureQueue } from './durable-queue.ts';
@@ -11,6 +12,7 @@ import { EventWorker } from './event-worker.ts';
 import { IdempotencyTable } from './idempotency-table.ts';
 import { KeyLossNotice } from './key-loss-notice.ts';
 import { pipelineNames } from './names.ts';
+import { outputsOfWorkers, type StackOutputs } from './outputs.ts';
 import { PlanPublisher } from './plan-publisher.ts';
 import { Reconciler } from './reconciler.ts';
 import { PipelineSecret } from './secrets.ts';
@@ -60,13 +62,12 @@ export class StripePipelineStack extends Stack {
     const plans = new PlanPublisher(this, 'Plans', { ...common, secret, keyFailures });
     const idempotency = new IdempotencyTable(this, 'Idempotency', common) as ITable;
     const plumbing = { ...common, intake, secret, idempotency, appBus: plans.appBus };
-    const payments = new EventWorker(this, 'Payments', { ...plumbing, worker: 'payments' });
-    const billing = new EventWorker(this, 'Billing', { ...plumbing, worker: 'billing' });
+    const eventWorkers = workers.map((worker) => new EventWorker(this, capitalised(worker), { ...plumbing, worker }));
     const audit = new AuditTrail(this, 'Audit', { ...common, intake });
     const reconcile = new Reconciler(this, 'Reconcile', {
       ...common,
       secret,
-      queues: { payments: payments.queue, billing: billing.queue },
+      queues: eventWorkers,
     });
 
     const watched: WatchedPipeline = {
@@ -74,7 +75,7 @@ export class StripePipelineStack extends Stack {
       busName: settings.stripeEventSourceName,
       archiveName: names.archive,
       rules: [
-        ...[payments, billing].map(({ name, rule, undelivered }) => ({
+        ...eventWorkers.map(({ name, rule, undelivered }) => ({
           name: names.workerRule(name),
           rule,
           undelivered,
@@ -85,7 +86,7 @@ export class StripePipelineStack extends Stack {
           undelivered: audit.undelivered,
         })),
       ],
-      workers: [payments, billing, audit],
+      workers: [...eventWorkers, audit],
       reconcile,
       ...(plans.apiUndelivered && { apiUndelivered: plans.apiUndelivered }),
       ...(keyFailures && { busUndelivered: keyFailures }),
@@ -99,49 +100,35 @@ export class StripePipelineStack extends Stack {
     const dashboard = new PipelineDashboard(this, 'Dashboard', watched, alarms);
     new LogQueries(this, 'LogQueries', watched);
 
-    this.tell({
+    this.exportOutputs({
+      ...outputsOfWorkers(eventWorkers),
       StripeEventSourceName: settings.stripeEventSourceName,
       StripeEventBusName: intake.bus.eventBusName,
       StripeEventBusArn: intake.bus.eventBusArn,
       ArchiveName: intake.archive.archiveName,
       ArchiveArn: intake.archive.archiveArn,
-      PaymentsRuleArn: payments.rule.ruleArn,
-      BillingRuleArn: billing.rule.ruleArn,
       AuditRuleArns: audit.rules.map(({ rule }) => rule.ruleArn).join(','),
-      PaymentsQueueUrl: payments.queue.queueUrl,
-      PaymentsFailedQueueUrl: payments.failed.queueUrl,
-      PaymentsUndeliveredQueueUrl: payments.undelivered.queueUrl,
-      BillingQueueUrl: billing.queue.queueUrl,
-      BillingFailedQueueUrl: billing.failed.queueUrl,
-      BillingUndeliveredQueueUrl: billing.undelivered.queueUrl,
       AuditQueueUrl: audit.queue.queueUrl,
       AuditFailedQueueUrl: audit.failed.queueUrl,
       AuditUndeliveredQueueUrl: audit.undelivered.queueUrl,
-      ApiUndeliveredQueueUrl: plans.apiUndelivered?.queueUrl,
-      ApiConnectionName: plans.apiConnection?.connectionName,
-      BusUndeliveredQueueUrl: keyFailures?.queueUrl,
-      ReconcileFailedQueueUrl: reconcile.failed.queueUrl,
-      PaymentsFunctionName: payments.fn.functionName,
-      BillingFunctionName: billing.fn.functionName,
       AuditFunctionName: audit.fn.functionName,
-      ReconcileFunctionName: reconcile.fn.functionName,
-      PaymentsMappingId: payments.mapping.eventSourceMappingId,
-      BillingMappingId: billing.mapping.eventSourceMappingId,
       AuditMappingId: audit.mapping.eventSourceMappingId,
+      ReconcileFailedQueueUrl: reconcile.failed.queueUrl,
+      ReconcileFunctionName: reconcile.fn.functionName,
       SecretArn: secret.secretArn,
       IdempotencyTableName: idempotency.tableName,
       AuditBucketName: audit.bucket.bucketName,
       AppBusName: plans.appBus.eventBusName,
       AlarmTopicArn: alarms.topic.topicArn,
       DashboardName: dashboard.dashboardName,
-      CodeVersion: codeVersionOf([payments.fn, billing.fn, audit.fn, reconcile.fn]),
+      CodeVersion: codeVersionOf([...watched.workers, reconcile].map(({ fn }) => fn)),
+      ...(plans.apiUndelivered && { ApiUndeliveredQueueUrl: plans.apiUndelivered.queueUrl }),
+      ...(plans.apiConnection && { ApiConnectionName: plans.apiConnection.connectionName }),
+      ...(keyFailures && { BusUndeliveredQueueUrl: keyFailures.queueUrl }),
     });
   }
 
-  /** What people and `ops` need to find the parts of this deployment; the names are a contract. */
-  private tell(outputs: Record<string, string | undefined>): void {
-    for (const [name, value] of Object.entries(outputs)) {
-      if (value !== undefined) new CfnOutput(this, name, { value });
-    }
+  private exportOutputs(outputs: StackOutputs): void {
+    for (const [name, value] of Object.entries(outputs)) new CfnOutput(this, name, { value });
   }
 }

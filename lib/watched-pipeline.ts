@@ -4,7 +4,7 @@ import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
-import type { Worker } from '../core/event-routes.ts';
+import type { QueueFed } from '../core/workers.ts';
 import type { Settings } from './settings.ts';
 
 /** What there is to watch: the contract between the stack and `lib/watch`. */
@@ -34,7 +34,7 @@ export interface WatchedRule {
 }
 
 export interface WatchedWorker {
-  readonly name: Worker | 'audit';
+  readonly name: QueueFed;
   readonly fn: LambdaFunction;
   readonly queue: IQueue;
   /** Our code ran for what lies here, and gave up. */

@@ -2,14 +2,16 @@ import type { Idempotently } from '../adapters/aws/idempotency.ts';
 import type { Delivery, PlanStore, Settled } from '../adapters/postgres/plan-store.ts';
 import type { StripeReader } from '../adapters/stripe.ts';
 import { PipelineError } from '../core/errors.ts';
-import type { Worker } from '../core/event-routes.ts';
 import type { SettledEvent } from '../core/metrics.ts';
+import { originOf } from '../core/origin.ts';
 import type { Catalogue } from '../core/plans/catalogue.ts';
 import type { PlanEvent } from '../core/plans/plan-event.ts';
 import { isKnownApiVersion } from '../core/stripe/api-version.ts';
 import { type Envelope, readEnvelope } from '../core/stripe/envelope.ts';
+import type { Fact } from '../core/stripe/facts/fact.ts';
 import { readSubscription, type SubscriptionFact } from '../core/stripe/facts/subscription.ts';
-import { type Fact, readFact, reconcileType } from '../core/stripe/read-fact.ts';
+import { readFact, reconcileType } from '../core/stripe/read-fact.ts';
+import type { Worker } from '../core/workers.ts';
 
 /** The parts a worker's processor is made of; real ones in Lambda, stand-ins for what cannot run in a test. */
 export interface EventProcessor {
@@ -30,16 +32,19 @@ export interface EventProcessor {
 /** How one message ended, with all that the log line and the metrics say of it. */
 export interface SettledMessage extends SettledEvent {
   event_id: string;
+  /** Unix seconds, Stripe's. */
   created: number;
   customer_id: string | null;
   subscription_id: string | null;
   replay_name: string | null;
   reason: string | null;
-  total_ms: number;
-  database_ms: number;
-  fetch_ms: number;
-  publish_ms: number;
+  totalMs: number;
+  fetchMs: number;
+  publishMs: number;
 }
+
+/** What doing the work adds to what the message says of itself. */
+type Answer = Omit<SettledMessage, 'worker' | 'type' | 'origin' | 'event_id' | 'created' | 'replay_name' | 'totalMs'>;
 
 /**
  * Settles one message of a work queue: read, apply in one round trip, ask Stripe where events cannot decide, publish.
@@ -62,21 +67,20 @@ export async function settle(processor: EventProcessor, body: string): Promise<S
     event_id: delivery.id,
     created: delivery.created,
     replay_name: delivery.replay_name,
-    ...answer,
-    ...(again
-      ? {
-          outcome: 'duplicate',
-          reason: 'known_event',
-          arrivalToCommitMs: undefined,
-          planEvents: [],
-          database_ms: 0,
-          fetch_ms: 0,
-          publish_ms: 0,
-        }
-      : {}),
-    total_ms: processor.now() - startedAt,
-  } as SettledMessage;
+    ...(again ? knownEvent(answer) : answer),
+    totalMs: processor.now() - startedAt,
+  };
 }
+
+/** The first guard stopped it: nothing was committed, asked or published this time. */
+const knownEvent = ({ arrivalToCommitMs: _then, databaseMs: _too, ...answer }: Answer): Answer => ({
+  ...answer,
+  outcome: 'duplicate',
+  reason: 'known_event',
+  planEvents: [],
+  fetchMs: 0,
+  publishMs: 0,
+});
 
 /**
  * Notes in the ledger that an event is given up on, before it goes to the failed queue. Answers the error to send along: `error`, and
@@ -106,7 +110,7 @@ export async function recordParked(
   }
 }
 
-async function work(processor: EventProcessor, envelope: Envelope, delivery: Delivery) {
+async function work(processor: EventProcessor, envelope: Envelope, delivery: Delivery): Promise<Answer> {
   const fact = delivery.ignored === undefined ? readFact(envelope.detail, processor.catalogue) : null;
   const { settled, snapshot, databaseMs, fetchMs, committedAt } = await apply(processor, delivery, fact);
   const publishStartedAt = processor.now();
@@ -122,9 +126,8 @@ async function work(processor: EventProcessor, envelope: Envelope, delivery: Del
     unexpectedApiVersion: delivery.type !== reconcileType && !isKnownApiVersion(delivery.api_version),
     ...paymentOf(fact),
     planEvents: settled.plan_events.map(({ event_type }) => ({ event_type })),
-    database_ms: databaseMs,
-    fetch_ms: fetchMs,
-    publish_ms: processor.now() - publishStartedAt,
+    fetchMs,
+    publishMs: processor.now() - publishStartedAt,
   };
 }
 
@@ -162,7 +165,7 @@ function deliveryOf(processor: EventProcessor, envelope: Envelope): Delivery {
     api_version: event.api_version ?? null,
     arrived_at: envelope.time,
     replay_name: replayName,
-    origin: envelope.origin === 'reconcile' ? 'reconcile' : replayName === null ? 'webhook' : 'replay',
+    origin: originOf(envelope),
     worker: processor.worker,
     ...(ignored === undefined ? {} : { ignored }),
   };

@@ -1,10 +1,11 @@
 import type Stripe from 'stripe';
 import type { HeldSubscription, PlanStore } from '../adapters/postgres/plan-store.ts';
 import { differencesOf } from '../core/drift.ts';
-import { eventRoutes, isRouted, routedEventTypes, type Worker } from '../core/event-routes.ts';
+import { routedEventTypes, workerOf } from '../core/event-routes.ts';
 import type { Catalogue } from '../core/plans/catalogue.ts';
 import { readSubscription } from '../core/stripe/facts/subscription.ts';
 import { reconcileType } from '../core/stripe/read-fact.ts';
+import { subscriptionWorker, type Worker, workers } from '../core/workers.ts';
 
 export interface ReconcileParts {
   stripe: Pick<Stripe, 'events' | 'subscriptions'>;
@@ -82,9 +83,9 @@ async function compareEvents(
   for (const event of missing) moving.add(subscriptionOf(event));
   report.eventsCompared += events.length;
   report.missedEvents.push(...missing.map(({ id }) => id));
-  for (const worker of ['payments', 'billing'] as const) {
+  for (const worker of workers) {
     const envelopes = missing
-      .filter(({ type }) => isRouted(type) && eventRoutes[type] === worker)
+      .filter(({ type }) => workerOf(type) === worker)
       .map((event) => envelopeOf(parts, event.id, event.type, event));
     if (envelopes.length > 0) await parts.enqueue(worker, envelopes);
   }
@@ -116,7 +117,7 @@ async function compareSubscriptions(
   }
   if (drifted.length > 0)
     await parts.enqueue(
-      'billing',
+      subscriptionWorker,
       drifted.map((subscription) => questionFor(parts, subscription)),
     );
 }

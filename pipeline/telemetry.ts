@@ -1,45 +1,48 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSRecord } from 'aws-lambda';
 import { emitMetrics } from '../adapters/aws/embedded-metrics.ts';
-import type { Worker } from '../core/event-routes.ts';
+import { type DeferredLine, logLines, type SettledLine } from '../core/log-lines.ts';
 import { type Measurement, metricsOf, metricsOfDeferral } from '../core/metrics.ts';
+import { type Origin, originOf } from '../core/origin.ts';
 import { plainWord } from '../core/shown.ts';
+import type { Worker } from '../core/workers.ts';
 import type { Report } from './process-batch.ts';
 
-/** One JSON line for each message, and the batch's metrics. Ids, words and durations only: no payload, no text of Stripe's. */
+/** One JSON line for each message ({@link logLines}), and the batch's metrics. */
 export function reporter(
   logger: Logger,
   environment: string,
   worker: Worker,
 ): { report: Report; publishMetrics(): void } {
   const measurements: Measurement[] = [];
-  const told = (record: SQSRecord) => ({
+  const attempt = (record: SQSRecord) => ({
     sqs_message_id: record.messageId,
     attempt: Number(record.attributes.ApproximateReceiveCount),
   });
   const report: Report = {
     settled(record, settled) {
-      const {
-        arrivalToCommitMs,
-        databaseMs: _same,
-        unknownPrice,
-        unexpectedApiVersion,
-        payment: _money,
-        planEvents,
-        type,
-        worker: _worker,
-        ...rest
-      } = settled;
       measurements.push(...metricsOf({ ...settled, redriven: isRedriven(record) }, environment));
-      logger.info('event settled', {
-        ...rest,
-        event_type: type,
-        plan_events: planEvents.length,
-        ...(arrivalToCommitMs === undefined ? {} : { arrival_to_commit_ms: arrivalToCommitMs }),
-        ...(unknownPrice ? { unknown_price: true } : {}),
-        ...(unexpectedApiVersion ? { unexpected_api_version: true } : {}),
-        ...told(record),
-      });
+      const line: SettledLine = {
+        event_id: settled.event_id,
+        event_type: settled.type,
+        created: settled.created,
+        customer_id: settled.customer_id,
+        subscription_id: settled.subscription_id,
+        origin: settled.origin,
+        replay_name: settled.replay_name,
+        outcome: settled.outcome,
+        reason: settled.reason,
+        plan_events: settled.planEvents.length,
+        total_ms: settled.totalMs,
+        database_ms: settled.databaseMs ?? 0,
+        fetch_ms: settled.fetchMs,
+        publish_ms: settled.publishMs,
+        ...(settled.arrivalToCommitMs !== undefined && { arrival_to_commit_ms: settled.arrivalToCommitMs }),
+        ...(settled.unknownPrice && { unknown_price: true }),
+        ...(settled.unexpectedApiVersion && { unexpected_api_version: true }),
+        ...attempt(record),
+      };
+      logger.info(logLines.settled, { ...line });
     },
     parked(record, error) {
       const known = headOf(record.body);
@@ -58,14 +61,15 @@ export function reporter(
           environment,
         ),
       );
-      logger.error('event settled', {
+      const line: SettledLine = {
         ...known,
         outcome: 'parked',
         reason: error.code,
         detail: error.message,
-        ...told(record),
+        ...attempt(record),
         ...stackOf(error),
-      });
+      };
+      logger.error(logLines.settled, { ...line });
     },
     deferred(record, error, retryInSeconds) {
       const known = headOf(record.body);
@@ -75,13 +79,14 @@ export function reporter(
           environment,
         ),
       );
-      logger.warn('event deferred', {
+      const line: DeferredLine = {
         ...known,
         code: error.code,
         detail: error.message,
         retry_in_s: retryInSeconds,
-        ...told(record),
-      });
+        ...attempt(record),
+      };
+      logger.warn(logLines.deferred, { ...line });
     },
   };
   return {
@@ -95,8 +100,8 @@ export function reporter(
 const isRedriven = (record: SQSRecord): boolean => record.messageAttributes?.reason !== undefined;
 
 /** Where in our code a bug is; other errors say enough by their message. */
-function stackOf({ code, cause }: { code: string; cause?: unknown }): object {
-  return code === 'handler_bug' && cause instanceof Error ? { stack: cause.stack } : {};
+function stackOf({ code, cause }: { code: string; cause?: unknown }): { stack?: string } {
+  return code === 'handler_bug' && cause instanceof Error && cause.stack !== undefined ? { stack: cause.stack } : {};
 }
 
 /** As much as an unreadable or deferred message says of itself. */
@@ -104,7 +109,7 @@ export function headOf(body: string): {
   event_id?: string;
   event_type?: string;
   replay_name: string | null;
-  origin: 'webhook' | 'replay' | 'reconcile';
+  origin: Origin;
 } {
   try {
     const envelope = JSON.parse(body) as {
@@ -119,7 +124,7 @@ export function headOf(body: string): {
       ...(eventId ? { event_id: eventId } : {}),
       ...(eventType ? { event_type: eventType } : {}),
       replay_name: replayName,
-      origin: envelope.origin === 'reconcile' ? 'reconcile' : replayName ? 'replay' : 'webhook',
+      origin: originOf(envelope),
     };
   } catch {
     return { replay_name: null, origin: 'webhook' };

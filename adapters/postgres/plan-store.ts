@@ -1,7 +1,8 @@
+import type { Origin } from '../../core/origin.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import type { PlanEvent } from '../../core/plans/plan-event.ts';
+import type { Fact } from '../../core/stripe/facts/fact.ts';
 import type { SubscriptionFact, SubscriptionSnapshot } from '../../core/stripe/facts/subscription.ts';
-import type { Fact } from '../../core/stripe/read-fact.ts';
 import { databaseError } from './pool.ts';
 
 /** One delivery of a Stripe event, as the apply function takes it. */
@@ -15,7 +16,7 @@ export interface Delivery {
   /** ISO 8601: when the bus took it (envelope `time`). */
   arrived_at: string;
   replay_name: string | null;
-  origin: 'webhook' | 'replay' | 'reconcile';
+  origin: Origin;
   worker: string;
   /** Why the event is not ours to apply; it is noted in the ledger all the same. */
   ignored?: string;

@@ -2,9 +2,10 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { S3Client } from '@aws-sdk/client-s3';
 import type { SQSHandler } from 'aws-lambda';
 import { auditStore } from '../../adapters/aws/audit-store.ts';
-import { type AuditEnv, readEnv } from '../env.ts';
+import { type AuditedLine, logLines } from '../../core/log-lines.ts';
+import { auditEnv, readEnv } from '../env.ts';
 
-const env = readEnv<AuditEnv>(['AUDIT_BUCKET']);
+const env = readEnv(auditEnv);
 const logger = new Logger();
 const store = auditStore(new S3Client(), env.AUDIT_BUCKET);
 
@@ -16,10 +17,7 @@ const store = auditStore(new S3Client(), env.AUDIT_BUCKET);
 export const handler: SQSHandler = async ({ Records }, context) => {
   logger.addContext(context);
   const key = await store.put(Records.map(({ body }) => body));
-  logger.info('batch audited', {
-    count: Records.length,
-    key,
-    sqs_message_ids: Records.map(({ messageId }) => messageId),
-  });
+  const line: AuditedLine = { count: Records.length, key, sqs_message_ids: Records.map(({ messageId }) => messageId) };
+  logger.info(logLines.audited, { ...line });
   return { batchItemFailures: [] };
 };

@@ -10,27 +10,21 @@ import { stripeClient } from '../../adapters/stripe.ts';
 import { metricsOfReconcile } from '../../core/metrics.ts';
 import { reconcile } from '../../pipeline/reconcile.ts';
 import { catalogue, databaseCa } from '../bundled.ts';
-import { type ReconcileEnv, readEnv } from '../env.ts';
+import { readEnv, readWorkQueueUrls, reconcileEnv } from '../env.ts';
 
-const env = readEnv<ReconcileEnv>([
-  'ENVIRONMENT',
-  'STRIPE_EVENT_SOURCE_NAME',
-  'SECRET_ID',
-  'PAYMENTS_QUEUE_URL',
-  'BILLING_QUEUE_URL',
-]);
+const env = readEnv(reconcileEnv);
 const logger = new Logger();
 const secrets = secretReader(new SecretsManagerClient(), env.SECRET_ID);
 const pools = poolKeeper(databaseCa, 1);
 const send = envelopeSender(sqsAtFirstUse());
-const queueUrls = { payments: env.PAYMENTS_QUEUE_URL, billing: env.BILLING_QUEUE_URL };
+const queueUrls = readWorkQueueUrls(env);
 
 /** On a schedule: finds what Stripe lost, or what differs, and queues it for the workers. A failed run is tried again by Lambda, then kept. */
 export const handler: Handler<unknown, void> = async (_event, context) => {
   logger.addContext(context);
   const { DATABASE_URL, STRIPE_SECRET_KEY } = await secrets.read();
   const report = await reconcile({
-    stripe: await stripeClient(STRIPE_SECRET_KEY, process.env.STRIPE_API_BASE),
+    stripe: await stripeClient(STRIPE_SECRET_KEY, env.STRIPE_API_BASE),
     store: planStore(pools(DATABASE_URL)),
     catalogue,
     enqueue: (worker, envelopes) => send(queueUrls[worker], envelopes),

@@ -12,9 +12,7 @@ export const pathRows = (pipeline: WatchedPipeline): IWidget[][] => [
     arrivals(pipeline, { statistic: 'Sum', period: hours(24), label: 'arrived, last day' }),
   ]),
   stage('Rules', 'does it reach the queues?', [
-    ...(['payments', 'billing', 'audit'] as const).map((part) =>
-      acrossRules(pipeline, part, 'Invocations', 'Sum', `${part} delivered`),
-    ),
+    ...pipeline.workers.map(({ name: part }) => acrossRules(pipeline, part, 'Invocations', 'Sum', `${part} delivered`)),
     acrossRules(pipeline, '', 'IngestionToInvocationSuccessLatency', 'p99', 'slowest delivery, p99 ms'),
     acrossRules(pipeline, '', 'FailedInvocations', 'Sum', 'gave up', colors.bad),
   ]),

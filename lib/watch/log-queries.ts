@@ -1,5 +1,6 @@
 import { QueryDefinition, QueryString } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import { logLines } from '../../core/log-lines.ts';
 import type { WatchedPipeline } from '../watched-pipeline.ts';
 
 /** A question to the logs that is asked often enough to be kept. */
@@ -10,13 +11,13 @@ export interface SavedQuery {
   readonly lines: readonly string[];
 }
 
-const settled = `filter message = 'event settled'`;
-const deferred = `filter message = 'event deferred'`;
+const settled = `filter message = '${logLines.settled}'`;
+const deferred = `filter message = '${logLines.deferred}'`;
 
 /**
  * What the runbooks tell on-call to run. Where a query names an example (`evt_REPLACE`), replace it before running.
  *
- * The fields are those of the workers' one line per event, `event settled`, and of `event deferred`.
+ * The fields are those of the workers' lines (`core/log-lines.ts`).
  */
 export const savedQueries = [
   {
@@ -43,7 +44,7 @@ export const savedQueries = [
     name: 'failures by reason',
     of: 'workers',
     lines: [
-      `filter message = 'event deferred' or outcome = 'parked'`,
+      `${deferred} or outcome = 'parked'`,
       `fields coalesce(code, reason) as why`,
       'stats count(*) as attempts, count_distinct(event_id) as events, min(@timestamp) as first, max(@timestamp) as last by why, service',
       'sort attempts desc',
@@ -54,7 +55,7 @@ export const savedQueries = [
     of: 'workers',
     lines: [
       'fields @timestamp, event_type, event_id, reason, customer_id, service, sqs_message_id',
-      `filter message = 'event settled' and outcome = 'parked'`,
+      `${settled} and outcome = 'parked'`,
       'sort @timestamp desc',
       'limit 200',
     ],

@@ -1,4 +1,12 @@
 import type { Message } from '@aws-sdk/client-sqs';
+import {
+  type DeferredLine,
+  isDeferredLine,
+  isSettledLine,
+  logLines,
+  type ReadLine,
+  type SettledLine,
+} from '../../core/log-lines.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import type { MetricStore } from '../cloudwatch/metrics.ts';
 import type { EventTally } from '../event-tally.ts';
@@ -39,11 +47,11 @@ export class InvocationReader {
 
   read(line: WorkLine, messages: Message[], invoked: Invoked, done: Message[]): void {
     const name = line.fn.name;
-    const settled = new Map<string, LogRecord>();
+    const settled = new Map<string, ReadLine<SettledLine>>();
     for (const printed of invoked.lines) {
       const record = this.readLine(name, printed);
-      if (record?.message === 'event settled') settled.set(String(record.sqs_message_id), record);
-      if (record?.message === 'event deferred') this.#defer(name, record);
+      if (record && isSettledLine(record)) settled.set(String(record.sqs_message_id), record);
+      if (record && isDeferredLine(record)) this.#defer(name, record);
     }
     const failed = 'error' in invoked.outcome;
     this.#metrics.put('AWS/Lambda', 'Invocations', { FunctionName: name }, 'Count', [1]);
@@ -75,7 +83,7 @@ export class InvocationReader {
     return line.record;
   }
 
-  #defer(name: string, record: LogRecord): void {
+  #defer(name: string, record: ReadLine<DeferredLine>): void {
     const [event_id, type, code] = [record.event_id, record.event_type, record.code].map(String) as [
       string,
       string,
@@ -92,7 +100,7 @@ export class InvocationReader {
     this.#feed.add({ kind: 'deferred', event_id, type, by: name, reason: code });
   }
 
-  #settle(line: WorkLine, message: Message, record: LogRecord | undefined): void {
+  #settle(line: WorkLine, message: Message, record: ReadLine<SettledLine> | undefined): void {
     const messageId = message.MessageId!;
     this.deferred.delete(messageId);
     const envelope = JSON.parse(message.Body!) as {
@@ -103,7 +111,7 @@ export class InvocationReader {
     const replayName = envelope['replay-name'];
     if (line.kind === 'worker' && !record) {
       throw new Error(
-        `${line.fn.name} said that message ${messageId} is done, but printed no "event settled" for it: it cannot be accounted for`,
+        `${line.fn.name} said that message ${messageId} is done, but printed no "${logLines.settled}" for it: it cannot be accounted for`,
       );
     }
     const outcome = line.kind === 'audit' ? 'audited' : (record!.outcome as Outcome);

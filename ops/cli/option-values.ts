@@ -1,5 +1,5 @@
 import { Argument, InvalidArgumentError, Option } from 'commander';
-import { type Pausable, pausables } from '../deployment/queue-depths.ts';
+import { type QueueFed, queueFed } from '../../core/workers.ts';
 
 /** A whole number within bounds. */
 export const wholeNumber =
@@ -29,7 +29,7 @@ export const ownerUrl = (): Option =>
   new Option('--database-url <url>', 'owner of the schema, over a session connection').env('MIGRATION_DATABASE_URL');
 
 /** The operand of the verbs that stop and start workers. */
-export const whichWorkers = () => new Argument('[workers...]', 'which; all when none is named').choices([...pausables]);
+export const whichWorkers = () => new Argument('[workers...]', 'which; all when none is named').choices([...queueFed]);
 
-export const chosenWorkers = (named: readonly string[]): readonly Pausable[] =>
-  named.length === 0 ? pausables : pausables.filter((worker) => named.includes(worker));
+export const chosenWorkers = (named: readonly string[]): readonly QueueFed[] =>
+  named.length === 0 ? queueFed : queueFed.filter((worker) => named.includes(worker));

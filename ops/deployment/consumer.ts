@@ -1,12 +1,14 @@
 import { GetEventSourceMappingCommand, UpdateEventSourceMappingCommand } from '@aws-sdk/client-lambda';
+import type { QueueFed } from '../../core/workers.ts';
+import { ofQueueFed } from '../../lib/outputs.ts';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
 import { oldestMessageAge } from './metric-values.ts';
-import { mappings, type Pausable, queueDepth, workQueueUrls } from './queue-depths.ts';
+import { queueDepth, workQueueUrls } from './queue-depths.ts';
 
 /** One function's consumer: its event source mapping and the queue behind it. */
 export interface Consumer {
-  worker: Pausable;
+  worker: QueueFed;
   mapping: string;
   /** Lambda's word: `Enabled`, `Disabled`, or on its way there. */
   state: string;
@@ -21,9 +23,9 @@ export interface Consumer {
 /** Lambda answers within seconds; two minutes means that something else is wrong. */
 const SWITCH_TIMEOUT_MS = 120_000;
 
-export async function consumerOf(ops: Ops, worker: Pausable): Promise<Consumer> {
+export async function consumerOf(ops: Ops, worker: QueueFed): Promise<Consumer> {
   const { outputs } = await ops.stack();
-  const mapping = mappings(outputs)[worker];
+  const mapping = ofQueueFed(outputs, 'MappingId')[worker];
   const url = workQueueUrls(outputs)[worker];
   const [{ State }, { waiting, in_flight, retention_s }, oldest_s] = await Promise.all([
     ops.aws.lambda.send(new GetEventSourceMappingCommand({ UUID: mapping })),

@@ -1,12 +1,13 @@
 import { DescribeRuleCommand, ListTargetsByRuleCommand } from '@aws-sdk/client-eventbridge';
+import { type QueueFed, workers } from '../../core/workers.ts';
+import { ofWorkers, type StackOutputs } from '../../lib/outputs.ts';
 import type { Ops } from '../cli/ops.ts';
 import { ifThere } from './not-there.ts';
-import type { StackOutputs } from './stack.ts';
 
 /** A rule of the partner bus as EventBridge has it now, whatever the template says. */
 export interface LiveRule {
   /** What it feeds: a worker's queue, or the audit queue. */
-  feeds: 'payments' | 'billing' | 'audit';
+  feeds: QueueFed;
   name: string;
   state: 'ENABLED' | 'DISABLED' | 'missing';
   targets: { arn: string; deadLetterArn: string | null }[];
@@ -41,7 +42,6 @@ export async function liveRules(ops: Ops): Promise<LiveRule[]> {
 }
 
 const ruleArns = (outputs: StackOutputs): { feeds: LiveRule['feeds']; arn: string }[] => [
-  { feeds: 'payments', arn: outputs.PaymentsRuleArn },
-  { feeds: 'billing', arn: outputs.BillingRuleArn },
+  ...workers.map((feeds) => ({ feeds, arn: ofWorkers(outputs, 'RuleArn')[feeds] })),
   ...outputs.AuditRuleArns.split(',').map((arn) => ({ feeds: 'audit' as const, arn })),
 ];

@@ -1,13 +1,9 @@
 import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
-import type { Worker } from '../../core/event-routes.ts';
-import type { StackOutputs } from './stack.ts';
-
-/** The functions that a queue feeds, hence that can be paused. */
-export const pausables = ['payments', 'billing', 'audit'] as const satisfies readonly (Worker | 'audit')[];
-export type Pausable = (typeof pausables)[number];
+import { type QueueFed, queueFed } from '../../core/workers.ts';
+import { ofQueueFed, type StackOutputs } from '../../lib/outputs.ts';
 
 /** Who lost a message: a worker, the audit, the post to the API, or the scheduled comparison. */
-export type LossOwner = Pausable | 'api' | 'reconcile';
+export type LossOwner = QueueFed | 'api' | 'reconcile';
 
 /** `undelivered`: our code never ran for what lies there. `failed`: it ran and gave up. */
 export type LossKind = 'undelivered' | 'failed';
@@ -28,18 +24,7 @@ export interface QueueDepth {
 }
 
 /** The queues that feed the functions. */
-export const workQueueUrls = (outputs: StackOutputs): Record<Pausable, string> => ({
-  payments: outputs.PaymentsQueueUrl,
-  billing: outputs.BillingQueueUrl,
-  audit: outputs.AuditQueueUrl,
-});
-
-/** The event source mappings, by the function they feed. */
-export const mappings = (outputs: StackOutputs): Record<Pausable, string> => ({
-  payments: outputs.PaymentsMappingId,
-  billing: outputs.BillingMappingId,
-  audit: outputs.AuditMappingId,
-});
+export const workQueueUrls = (outputs: StackOutputs): Record<QueueFed, string> => ofQueueFed(outputs, 'QueueUrl');
 
 /** Every queue where something lies that was lost on its way. */
 export function deadLetterQueues(outputs: StackOutputs): DeadLetterQueue[] {
@@ -49,14 +34,12 @@ export function deadLetterQueues(outputs: StackOutputs): DeadLetterQueue[] {
     kind,
     url,
   });
+  const undelivered = ofQueueFed(outputs, 'UndeliveredQueueUrl');
+  const failed = ofQueueFed(outputs, 'FailedQueueUrl');
   return [
-    queue('payments', 'undelivered', outputs.PaymentsUndeliveredQueueUrl),
-    queue('billing', 'undelivered', outputs.BillingUndeliveredQueueUrl),
-    queue('audit', 'undelivered', outputs.AuditUndeliveredQueueUrl),
+    ...queueFed.map((name) => queue(name, 'undelivered', undelivered[name])),
     ...(outputs.ApiUndeliveredQueueUrl ? [queue('api', 'undelivered', outputs.ApiUndeliveredQueueUrl)] : []),
-    queue('payments', 'failed', outputs.PaymentsFailedQueueUrl),
-    queue('billing', 'failed', outputs.BillingFailedQueueUrl),
-    queue('audit', 'failed', outputs.AuditFailedQueueUrl),
+    ...queueFed.map((name) => queue(name, 'failed', failed[name])),
     queue('reconcile', 'failed', outputs.ReconcileFailedQueueUrl),
   ];
 }

@@ -1,8 +1,10 @@
 import { paginateFilterLogEvents } from '@aws-sdk/client-cloudwatch-logs';
 import { GetFunctionConfigurationCommand } from '@aws-sdk/client-lambda';
+import { isAuditedLine, isDeferredLine, isSettledLine } from '../../core/log-lines.ts';
+import type { QueueFed } from '../../core/workers.ts';
+import { ofQueueFed } from '../../lib/outputs.ts';
 import type { Ops } from '../cli/ops.ts';
 import { ifThere, isNotThere } from './not-there.ts';
-import type { Pausable } from './queue-depths.ts';
 
 /** One attempt to settle a message, as its function's log tells it. */
 export interface Attempt {
@@ -34,7 +36,7 @@ export interface RecentLog {
 const mostLines = 5000;
 
 /** What one function's log tells of the last `seconds`: its attempts and its crashes, oldest first. An absent log has nothing to tell. */
-export async function recentLog(ops: Ops, worker: Pausable, seconds: number): Promise<RecentLog> {
+export async function recentLog(ops: Ops, worker: QueueFed, seconds: number): Promise<RecentLog> {
   const recent: RecentLog = { attempts: [], crashes: [], cut: false };
   const logGroupName = await logGroupOf(ops, worker);
   if (logGroupName === null) return recent;
@@ -55,13 +57,9 @@ export async function recentLog(ops: Ops, worker: Pausable, seconds: number): Pr
   return recent;
 }
 
-async function logGroupOf(ops: Ops, worker: Pausable): Promise<string | null> {
+async function logGroupOf(ops: Ops, worker: QueueFed): Promise<string | null> {
   const { outputs } = await ops.stack();
-  const FunctionName = {
-    payments: outputs.PaymentsFunctionName,
-    billing: outputs.BillingFunctionName,
-    audit: outputs.AuditFunctionName,
-  }[worker];
+  const FunctionName = ofQueueFed(outputs, 'FunctionName')[worker];
   const found = await ifThere(ops.aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName })));
   return found ? (found.LoggingConfig?.LogGroup ?? `/aws/lambda/${FunctionName}`) : null;
 }
@@ -70,14 +68,14 @@ function read(text: string, at: Date, recent: RecentLog): void {
   const line = fieldsOf(text);
   const id = String(line.sqs_message_id ?? '');
   const detail = typeof line.detail === 'string' ? line.detail : null;
-  if (line.message === 'event settled') {
+  if (isSettledLine(line)) {
     const parked = line.outcome === 'parked';
     const code = parked ? String(line.reason) : null;
     recent.attempts.push({ at, ended: parked ? 'parked' : 'settled', code, retryAt: null, messageId: id, detail });
-  } else if (line.message === 'event deferred') {
+  } else if (isDeferredLine(line)) {
     const retryAt = new Date(at.getTime() + Number(line.retry_in_s ?? 0) * 1000);
     recent.attempts.push({ at, ended: 'deferred', code: String(line.code), retryAt, messageId: id, detail });
-  } else if (line.message === 'batch audited') {
+  } else if (isAuditedLine(line)) {
     for (const messageId of (line.sqs_message_ids as string[] | undefined) ?? [])
       recent.attempts.push({ at, ended: 'settled', code: null, retryAt: null, messageId, detail: null });
   } else {

@@ -1,49 +1,7 @@
 import { type CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { promisedOutputs, type StackOutputs } from '../../lib/outputs.ts';
 import type { CommandLines } from '../cli/command-lines.ts';
 import { Refusal } from '../cli/refusal.ts';
-
-/** Outputs of the stack that verbs stand on; the stack's construct promises them. */
-const promisedOutputs = [
-  'StripeEventBusName',
-  'StripeEventBusArn',
-  'StripeEventSourceName',
-  'ArchiveName',
-  'ArchiveArn',
-  'PaymentsRuleArn',
-  'BillingRuleArn',
-  'AuditRuleArns',
-  'PaymentsQueueUrl',
-  'PaymentsFailedQueueUrl',
-  'PaymentsUndeliveredQueueUrl',
-  'BillingQueueUrl',
-  'BillingFailedQueueUrl',
-  'BillingUndeliveredQueueUrl',
-  'AuditQueueUrl',
-  'AuditFailedQueueUrl',
-  'AuditUndeliveredQueueUrl',
-  'ReconcileFailedQueueUrl',
-  'PaymentsFunctionName',
-  'BillingFunctionName',
-  'AuditFunctionName',
-  'ReconcileFunctionName',
-  'PaymentsMappingId',
-  'BillingMappingId',
-  'AuditMappingId',
-  'SecretArn',
-  'IdempotencyTableName',
-  'AuditBucketName',
-  'AppBusName',
-  'AlarmTopicArn',
-  'DashboardName',
-  'CodeVersion',
-] as const;
-
-export type StackOutputs = Record<(typeof promisedOutputs)[number], string> & {
-  /** Only with the setting `apiUrl`. */
-  ApiUndeliveredQueueUrl?: string;
-  /** Only with the setting `apiUrl`. */
-  ApiConnectionName?: string;
-};
 
 /** The deployed pipeline of one environment, as CloudFormation describes it. */
 export interface Stack {

@@ -1,8 +1,10 @@
 import { DescribeRuleCommand, ListTargetsByRuleCommand } from '@aws-sdk/client-eventbridge';
 import { GetFunctionConfigurationCommand } from '@aws-sdk/client-lambda';
+import { queueFed } from '../../core/workers.ts';
+import { functionNamesOf, ofWorkers } from '../../lib/outputs.ts';
 import type { Ops } from '../cli/ops.ts';
 import { consumerOf, isOn } from '../deployment/consumer.ts';
-import { deadLetterQueues, pausables, queueDepth } from '../deployment/queue-depths.ts';
+import { deadLetterQueues, queueDepth } from '../deployment/queue-depths.ts';
 import { type Check, ok, some, wrong } from './check.ts';
 
 /** What new functions are made with; older ones still run until AWS retires them, but get no updates. */
@@ -42,7 +44,7 @@ async function checkStack(ops: Ops, localVersion: () => Promise<string>): Promis
 
 async function checkRules(ops: Ops): Promise<Check[]> {
   const { outputs } = await ops.stack();
-  const arns = [outputs.PaymentsRuleArn, outputs.BillingRuleArn, ...outputs.AuditRuleArns.split(',')];
+  const arns = [...Object.values(ofWorkers(outputs, 'RuleArn')), ...outputs.AuditRuleArns.split(',')];
   const rules = await Promise.all(
     arns.map(async (arn) => {
       const rule = { Name: arn.slice(arn.lastIndexOf('/') + 1), EventBusName: outputs.StripeEventBusName };
@@ -80,14 +82,10 @@ async function checkRules(ops: Ops): Promise<Check[]> {
 
 async function checkFunctions(ops: Ops): Promise<Check[]> {
   const { outputs } = await ops.stack();
-  const names = [
-    outputs.PaymentsFunctionName,
-    outputs.BillingFunctionName,
-    outputs.AuditFunctionName,
-    outputs.ReconcileFunctionName,
-  ];
   const functions = await Promise.all(
-    names.map((FunctionName) => ops.aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))),
+    functionNamesOf(outputs).map((FunctionName) =>
+      ops.aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName })),
+    ),
   );
   const old = functions
     .filter(({ Runtime }) => !supportedRuntimes.includes(Runtime ?? ''))
@@ -98,7 +96,7 @@ async function checkFunctions(ops: Ops): Promise<Check[]> {
       ({ FunctionName, StateReason, LastUpdateStatusReason }) =>
         `${FunctionName} (${LastUpdateStatusReason ?? StateReason})`,
     );
-  const consumers = await Promise.all(pausables.map((worker) => consumerOf(ops, worker)));
+  const consumers = await Promise.all(queueFed.map((worker) => consumerOf(ops, worker)));
   const paused = consumers.filter((consumer) => !isOn(consumer)).map(({ worker }) => worker);
   return [
     old.length === 0

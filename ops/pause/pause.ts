@@ -1,7 +1,7 @@
+import type { QueueFed } from '../../core/workers.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { Change } from '../cli/report.ts';
 import { type Consumer, consumerOf, isOn, switchConsumer } from '../deployment/consumer.ts';
-import type { Pausable } from '../deployment/queue-depths.ts';
 
 export interface PausePlan {
   workers: Consumer[];
@@ -10,7 +10,7 @@ export interface PausePlan {
 /**
  * Stops functions from taking events. Loses nothing: what arrives waits in the function's queue, for as long as the queue keeps it.
  */
-export async function planPause(ops: Ops, chosen: readonly Pausable[]): Promise<Change<PausePlan, PausePlan>> {
+export async function planPause(ops: Ops, chosen: readonly QueueFed[]): Promise<Change<PausePlan, PausePlan>> {
   const workers = await Promise.all(chosen.map((worker) => consumerOf(ops, worker)));
   const toStop = workers.filter(isOn);
   const soonest = workers.map(({ safe_until }) => safe_until).sort()[0]!;

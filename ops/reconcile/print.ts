@@ -1,3 +1,4 @@
+import { workers } from '../../core/workers.ts';
 import type { Formatting } from '../cli/formatting.ts';
 import type { ReconcilePlan, ReconcileResult } from './reconcile.ts';
 
@@ -18,5 +19,5 @@ export const printReconcilePlan = (plan: ReconcilePlan, format: Formatting): str
 
 export const printReconcileResult = ({ queued }: ReconcileResult, format: Formatting): string =>
   format.good(
-    `Queued ${queued.billing} for billing and ${queued.payments} for payments. Run \`reconcile\` again in a minute to see that nothing is left.`,
+    `Queued ${workers.map((worker) => `${queued[worker]} for ${worker}`).join(' and ')}. Run \`reconcile\` again in a minute to see that nothing is left.`,
   );

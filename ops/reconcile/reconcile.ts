@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { envelopeSender } from '../../adapters/aws/sqs.ts';
 import { planStore } from '../../adapters/postgres/plan-store.ts';
-import type { Worker } from '../../core/event-routes.ts';
+import { byWorker, type Worker, workers } from '../../core/workers.ts';
 import { reconcile } from '../../pipeline/reconcile.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { Change } from '../cli/report.ts';
@@ -23,7 +23,7 @@ export interface ReconcileResult {
 /** The scheduled comparison of Stripe and our rows, now and in sight: the same code, with its findings shown before they are queued. */
 export async function planReconcile(ops: Ops): Promise<Change<ReconcilePlan, ReconcileResult>> {
   const [{ outputs }, stripe, database] = await Promise.all([ops.stack(), ops.stripe(), ops.database()]);
-  const envelopes: Record<Worker, object[]> = { payments: [], billing: [] };
+  const envelopes = byWorker((): object[] => []);
   let found: Awaited<ReturnType<typeof reconcile>>;
   try {
     found = await reconcile({
@@ -42,7 +42,7 @@ export async function planReconcile(ops: Ops): Promise<Change<ReconcilePlan, Rec
   }
   const send = envelopeSender(() => ops.aws.sqs);
   const urls = workQueueUrls(outputs);
-  const workers = (['payments', 'billing'] as const).filter((worker) => envelopes[worker].length > 0);
+  const toQueue = workers.filter((worker) => envelopes[worker].length > 0);
   return {
     plan: {
       events_compared: found.eventsCompared,
@@ -51,7 +51,7 @@ export async function planReconcile(ops: Ops): Promise<Change<ReconcilePlan, Rec
       drifted: found.drifted,
       unreadable: found.unreadable,
     },
-    steps: workers.map(
+    steps: toQueue.map(
       (worker) =>
         `Queue ${envelopes[worker].length} for the ${worker} worker, which asks Stripe or applies the missed event.`,
     ),
@@ -66,9 +66,9 @@ export async function planReconcile(ops: Ops): Promise<Change<ReconcilePlan, Rec
       ...(found.unreadable.length > 0 ? [`${found.unreadable.length} subscriptions cannot be compared.`] : []),
     ],
     async act() {
-      for (const worker of workers) await send(urls[worker], envelopes[worker]);
+      for (const worker of toQueue) await send(urls[worker], envelopes[worker]);
       return {
-        data: { queued: { payments: envelopes.payments.length, billing: envelopes.billing.length } },
+        data: { queued: byWorker((worker) => envelopes[worker].length) },
         found: [],
       };
     },

@@ -5,9 +5,9 @@ import {
   ReceiveMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import { eventRoutes, isRouted } from '../../core/event-routes.ts';
+import { workerOf } from '../../core/event-routes.ts';
+import type { StackOutputs } from '../../lib/outputs.ts';
 import { type DeadLetterQueue, queueNameOf, workQueueUrls } from '../deployment/queue-depths.ts';
-import type { StackOutputs } from '../deployment/stack.ts';
 
 /** A message that lies in a queue for the lost, and what can be said of it. */
 export interface DeadLetter {
@@ -181,8 +181,7 @@ function backTo(
 }
 
 /** The message group that the audit rules use: the event's family. */
-const familyOf = (eventType: string | null): string =>
-  eventType !== null && isRouted(eventType) ? eventRoutes[eventType] : 'other';
+const familyOf = (eventType: string | null): string => (eventType !== null && workerOf(eventType)) || 'other';
 
 function backToAppBus(envelope: Json | undefined, name: string): Destination {
   const { source, 'detail-type': detailType, detail, time, resources } = envelope ?? {};

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { type Worker, workers } from '../../core/event-routes.ts';
+import { type Worker, workers } from '../../core/workers.ts';
 import { timeFrom, wholeNumber } from '../cli/option-values.ts';
 import type { Verb } from '../cli/verb.ts';
 import { printReplayPlan, printReplayResult } from './print.ts';

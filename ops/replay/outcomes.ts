@@ -1,5 +1,6 @@
 import { type CloudWatchLogsClient, paginateFilterLogEvents } from '@aws-sdk/client-cloudwatch-logs';
 import { GetFunctionConfigurationCommand, type LambdaClient } from '@aws-sdk/client-lambda';
+import { isSettledLine, logLines } from '../../core/log-lines.ts';
 
 /** How the events of a replay ended, by the functions' own log. */
 export interface ReplayOutcomes {
@@ -9,7 +10,7 @@ export interface ReplayOutcomes {
   parked_because: Record<string, number>;
 }
 
-/** Counts the line `event settled` of every event whose replay belongs to `runName`. */
+/** Counts the settled line (`core/log-lines.ts`) of every event whose replay belongs to `runName`. */
 export async function replayOutcomes(
   logs: CloudWatchLogsClient,
   logGroups: readonly string[],
@@ -23,7 +24,7 @@ export async function replayOutcomes(
       {
         logGroupName,
         startTime: since.getTime(),
-        filterPattern: `{ $.message = "event settled" && $.replay_name = "${runName}-*" }`,
+        filterPattern: `{ $.message = "${logLines.settled}" && $.replay_name = "${runName}-*" }`,
       },
     ),
   );
@@ -42,16 +43,8 @@ export async function logGroupsOf(lambda: LambdaClient, functionNames: readonly 
   return found.map(({ LoggingConfig, FunctionName }) => LoggingConfig?.LogGroup ?? `/aws/lambda/${FunctionName}`);
 }
 
-interface SettledLine {
-  message?: unknown;
-  replay_name?: unknown;
-  outcome?: unknown;
-  event_type?: unknown;
-  reason?: unknown;
-}
-
-function count(outcomes: ReplayOutcomes, line: SettledLine, runName: string): void {
-  if (line.message !== 'event settled' || !String(line.replay_name).startsWith(`${runName}-`)) return;
+function count(outcomes: ReplayOutcomes, line: { message?: unknown }, runName: string): void {
+  if (!isSettledLine(line) || !String(line.replay_name).startsWith(`${runName}-`)) return;
   const outcome = String(line.outcome);
   const type = String(line.event_type);
   outcomes.settled += 1;
@@ -62,9 +55,9 @@ function count(outcomes: ReplayOutcomes, line: SettledLine, runName: string): vo
     outcomes.parked_because[String(line.reason)] = (outcomes.parked_because[String(line.reason)] ?? 0) + 1;
 }
 
-function lineIn(message: string | undefined): SettledLine {
+function lineIn(message: string | undefined): { message?: unknown } {
   try {
-    return JSON.parse(message ?? '') as SettledLine;
+    return JSON.parse(message ?? '') as { message?: unknown };
   } catch {
     // A line of the platform's own.
     return {};

@@ -1,11 +1,12 @@
 import type pg from 'pg';
 import { type HeldSubscription, type PlanStore, planStore } from '../../adapters/postgres/plan-store.ts';
 import { PipelineError } from '../../core/errors.ts';
-import { eventRoutes, isRouted, type Worker } from '../../core/event-routes.ts';
+import { workerOf } from '../../core/event-routes.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import type { Catalogue } from '../../core/plans/catalogue.ts';
 import type { PlanEvent } from '../../core/plans/plan-event.ts';
 import { readFact } from '../../core/stripe/read-fact.ts';
+import type { Worker } from '../../core/workers.ts';
 import { type EventProcessor, settle } from '../../pipeline/process-event.ts';
 import type { AuditedEnvelope } from '../deployment/audited-events.ts';
 
@@ -82,7 +83,8 @@ export async function previewReplay(parts: PreviewParts, batches: AsyncIterable<
   for await (const batch of batches) {
     for (const envelope of batch) {
       const type = envelope['detail-type'];
-      if (!isRouted(type) || !parts.rules.includes(eventRoutes[type])) continue;
+      const worker = workerOf(type);
+      if (worker === undefined || !parts.rules.includes(worker)) continue;
       preview.events += 1;
       preview.by_type[type] = (preview.by_type[type] ?? 0) + 1;
       if (preview.events > parts.limit) {
@@ -138,7 +140,7 @@ async function tryEvent(
   };
   const envelope = JSON.parse(line) as { 'detail-type': string };
   const door: EventProcessor = {
-    worker: eventRoutes[envelope['detail-type'] as keyof typeof eventRoutes],
+    worker: workerOf(envelope['detail-type'])!,
     livemode: parts.livemode,
     source: parts.source,
     catalogue: parts.catalogue,

@@ -1,4 +1,4 @@
-import type { Worker } from '../../core/event-routes.ts';
+import type { Worker } from '../../core/workers.ts';
 import type { CommandLines } from '../cli/command-lines.ts';
 import { Refusal } from '../cli/refusal.ts';
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { DescribeArchiveCommand } from '@aws-sdk/client-eventbridge';
-import type { Worker } from '../../core/event-routes.ts';
+import type { Worker } from '../../core/workers.ts';
+import { ofWorkers } from '../../lib/outputs.ts';
 import type { CommandLines } from '../cli/command-lines.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { ProgressReporter } from '../cli/progress.ts';
@@ -107,7 +108,7 @@ export async function planReplay(
       saveRun(file, run);
       const ended = await runPieces(ops, run, { file, atOnce: options.atOnce, reporter });
       const drained = ended === 'finished' ? await drain(ops, options.rules, reporter) : false;
-      const functions = { payments: outputs.PaymentsFunctionName, billing: outputs.BillingFunctionName };
+      const functions = ofWorkers(outputs, 'FunctionName');
       const groups = await logGroupsOf(
         ops.aws.lambda,
         options.rules.map((worker) => functions[worker]),
@@ -146,7 +147,7 @@ function newRun(ops: Ops, options: ReplayOptions, outputs: Awaited<ReturnType<Op
   const startedAt = ops.now();
   // Replay names may have 64 characters: app (≤ 34 here), environment, 15 of time, up to 8 of piece.
   const name = `${ops.appName.slice(0, 30)}-${ops.environment}-${startedAt.toISOString().slice(0, 19).replace(/[-:]/g, '')}`;
-  const ruleArns = { payments: outputs.PaymentsRuleArn, billing: outputs.BillingRuleArn };
+  const ruleArns = ofWorkers(outputs, 'RuleArn');
   return {
     run: name,
     stack: ops.stackName,

@@ -1,14 +1,14 @@
+import type { QueueFed } from '../../core/workers.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { Change } from '../cli/report.ts';
 import { type Consumer, consumerOf, isOn, switchConsumer } from '../deployment/consumer.ts';
-import type { Pausable } from '../deployment/queue-depths.ts';
 
 export interface ResumePlan {
   workers: Consumer[];
 }
 
 /** Lets paused functions take events again: first what waited, oldest first as far as SQS keeps order, then what is new. */
-export async function planResume(ops: Ops, chosen: readonly Pausable[]): Promise<Change<ResumePlan, ResumePlan>> {
+export async function planResume(ops: Ops, chosen: readonly QueueFed[]): Promise<Change<ResumePlan, ResumePlan>> {
   const workers = await Promise.all(chosen.map((worker) => consumerOf(ops, worker)));
   const toStart = workers.filter((consumer) => !isOn(consumer));
   const waiting = toStart.reduce((total, consumer) => total + consumer.waiting, 0);

@@ -1,3 +1,4 @@
+import { workers } from '../../core/workers.ts';
 import type { CommandLines } from '../cli/command-lines.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { Change } from '../cli/report.ts';
@@ -21,7 +22,7 @@ export async function planRollback(
   { disableDestination }: { disableDestination: boolean },
 ): Promise<Change<RollbackPlan, RollbackPlan>> {
   // The audit goes on: it interprets nothing, and it is the record of what a bad release did.
-  const pause = await planPause(ops, ['payments', 'billing']);
+  const pause = await planPause(ops, workers);
   const disable = disableDestination ? await planDisable(ops) : undefined;
   const wayBack = wayBackFrom(ops.lines, disableDestination);
   const plan = (workers: Consumer[]): RollbackPlan => ({
@@ -50,7 +51,7 @@ function wayBackFrom(lines: CommandLines, disabled: boolean): string[] {
     `Check out the last good commit and deploy it: ${lines.cdk('deploy')}. Migrations only go forward: leave the database as it is (a header in supabase/migrations says so if that is not safe).`,
     `See that both ends fit: ${lines.verb('doctor')}`,
     ...(disabled ? [`Let Stripe send again: ${lines.verb('destination enable --apply')}`] : []),
-    `Take up the work, one worker first: ${lines.verb('resume payments --apply')}, then ${lines.verb('resume billing --apply')}`,
+    `Take up the work, one worker first: ${workers.map((worker) => lines.verb(`resume ${worker} --apply`)).join(', then ')}`,
     `Send back what the bad release gave up on: ${lines.verb('redrive --apply')}`,
     `Repair what it wrote wrongly, from the hour it was deployed: ${lines.verb('replay --from <time> --to <time>')} (shows first what would change)`,
     ...(disabled ? [`Find what Stripe did not send meanwhile: ${lines.verb('reconcile --apply')}`] : []),

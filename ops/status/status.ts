@@ -1,11 +1,12 @@
 import { metricOfOutcome, slo } from '../../core/metrics.ts';
 import { outcomes } from '../../core/outcome.ts';
+import { queueFed } from '../../core/workers.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { Report } from '../cli/report.ts';
 import { liveRules } from '../deployment/live-rules.ts';
 import { askCloudWatch, type Datapoint, oldestMessage, ours } from '../deployment/metric-values.ts';
 import { ifThere, isNotThere } from '../deployment/not-there.ts';
-import { deadLetterQueues, pausables, queueDepth } from '../deployment/queue-depths.ts';
+import { deadLetterQueues, queueDepth } from '../deployment/queue-depths.ts';
 import { ringingAlarms } from '../deployment/ringing-alarms.ts';
 import { judge } from './judge.ts';
 import type { Status } from './pipeline-state.ts';
@@ -23,7 +24,7 @@ export async function status(ops: Ops): Promise<Report<Status>> {
     lookBack(ops, 5 * MINUTE, MINUTE),
     lookBack(ops, HOUR, 5 * MINUTE),
     lookBack(ops, 30 * DAY, HOUR),
-    Promise.all(pausables.map((worker) => workerNow(ops, worker))),
+    Promise.all(queueFed.map((worker) => workerNow(ops, worker))),
     liveRules(ops),
     deadLetters(ops),
     lastEventAt(ops),

@@ -1,14 +1,16 @@
 import { GetEventSourceMappingCommand } from '@aws-sdk/client-lambda';
+import type { QueueFed } from '../../core/workers.ts';
+import { ofQueueFed } from '../../lib/outputs.ts';
 import type { Ops } from '../cli/ops.ts';
 import { isOn } from '../deployment/consumer.ts';
 import { askCloudWatch, oldestMessage, type Question, sum } from '../deployment/metric-values.ts';
 import { ifThere } from '../deployment/not-there.ts';
-import { mappings, type Pausable, queueDepth, queueNameOf, workQueueUrls } from '../deployment/queue-depths.ts';
+import { queueDepth, queueNameOf, workQueueUrls } from '../deployment/queue-depths.ts';
 import { recentLog } from '../deployment/recent-attempts.ts';
 
 /** One worker in the last five minutes: what came, what was settled, what crashed. */
 export interface WorkerNow {
-  name: Pausable;
+  name: QueueFed;
   state: 'running' | 'paused' | 'missing';
   /** Messages that came into its queue, the last minute left out; null when CloudWatch has no number. */
   arrived: number | null;
@@ -31,11 +33,11 @@ const WINDOW_S = 300;
 const SECOND_LOOK_MS = 15_000;
 
 /** Looks at one worker: queue, mapping, metrics and log together, since each of them alone can be blind. */
-export async function workerNow(ops: Ops, name: Pausable): Promise<{ now: WorkerNow; queue: WorkerQueue }> {
+export async function workerNow(ops: Ops, name: QueueFed): Promise<{ now: WorkerNow; queue: WorkerQueue }> {
   const { outputs } = await ops.stack();
   const url = workQueueUrls(outputs)[name];
   const [mapping, queue, log, [sent = [], deleted = [], errors = [], oldest = []]] = await Promise.all([
-    ifThere(ops.aws.lambda.send(new GetEventSourceMappingCommand({ UUID: mappings(outputs)[name] }))),
+    ifThere(ops.aws.lambda.send(new GetEventSourceMappingCommand({ UUID: ofQueueFed(outputs, 'MappingId')[name] }))),
     ifThere(queueDepth(ops.aws.sqs, url)),
     recentLog(ops, name, WINDOW_S),
     askCloudWatch(
@@ -43,7 +45,7 @@ export async function workerNow(ops: Ops, name: Pausable): Promise<{ now: Worker
       [
         ofQueue(url, 'NumberOfMessagesSent'),
         ofQueue(url, 'NumberOfMessagesDeleted'),
-        errorsOf(outputs[functionOf[name]]),
+        errorsOf(ofQueueFed(outputs, 'FunctionName')[name]),
         oldestMessage(url),
       ],
       WINDOW_S,
@@ -72,7 +74,7 @@ export async function workerNow(ops: Ops, name: Pausable): Promise<{ now: Worker
 }
 
 /** Looks again a little later where CloudWatch knows nothing yet (`known` is null): did what waited just arrive? */
-async function isStuckStill(ops: Ops, name: Pausable, known: number | null): Promise<boolean> {
+async function isStuckStill(ops: Ops, name: QueueFed, known: number | null): Promise<boolean> {
   if (known !== null) return false;
   const { outputs } = await ops.stack();
   ops.say(`Messages wait for ${name} and none was settled: looking again in ${SECOND_LOOK_MS / 1000} s.`);
@@ -83,12 +85,6 @@ async function isStuckStill(ops: Ops, name: Pausable, known: number | null): Pro
   ]);
   return depth.waiting + depth.in_flight > 0 && log.attempts.every(({ ended }) => ended === 'deferred');
 }
-
-const functionOf = {
-  payments: 'PaymentsFunctionName',
-  billing: 'BillingFunctionName',
-  audit: 'AuditFunctionName',
-} as const;
 
 const ofQueue = (url: string, metric: string): Question => ({
   namespace: 'AWS/SQS',

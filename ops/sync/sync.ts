@@ -3,11 +3,13 @@ import { envelopeSender } from '../../adapters/aws/sqs.ts';
 import { planStore } from '../../adapters/postgres/plan-store.ts';
 import { type Difference, differencesOf } from '../../core/drift.ts';
 import { readSubscription } from '../../core/stripe/facts/subscription.ts';
+import { subscriptionWorker } from '../../core/workers.ts';
 import { questionFor } from '../../pipeline/reconcile.ts';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
 import type { Change } from '../cli/report.ts';
 import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
+import { workQueueUrls } from '../deployment/queue-depths.ts';
 
 /** Whom to compare: exactly one of them. */
 export type SyncTarget = { user: string } | { customer: string } | { subscription: string };
@@ -101,7 +103,7 @@ export async function planSync(ops: Ops, target: SyncTarget): Promise<Change<Syn
   const { plan, drifted } = await compare();
   return {
     plan,
-    steps: drifted.map(({ id }) => `Have the billing worker ask Stripe for ${id} and apply the answer.`),
+    steps: drifted.map(({ id }) => `Have the ${subscriptionWorker} worker ask Stripe for ${id} and apply the answer.`),
     warnings: plan.unknown_to_stripe.map(
       (id) =>
         `Stripe does not know ${id}, which we hold: check that the key is of the right account. It is left as it is.`,
@@ -119,10 +121,10 @@ export async function planSync(ops: Ops, target: SyncTarget): Promise<Change<Syn
         now: Math.floor(ops.now().getTime() / 1000),
       };
       await envelopeSender(() => ops.aws.sqs)(
-        outputs.BillingQueueUrl,
+        workQueueUrls(outputs)[subscriptionWorker],
         drifted.map((subscription) => questionFor(parts, subscription)),
       );
-      ops.say(`Queued ${drifted.length} for the billing worker; waiting for it.`);
+      ops.say(`Queued ${drifted.length} for the ${subscriptionWorker} worker; waiting for it.`);
       const giveUpAt = ops.now().getTime() + WAIT_FOR_WORKER_MS;
       let left = drifted.map(({ id }) => id);
       while (left.length > 0 && ops.now().getTime() < giveUpAt) {
@@ -135,7 +137,7 @@ export async function planSync(ops: Ops, target: SyncTarget): Promise<Change<Syn
       };
       const found = left.map(
         (id) =>
-          `${id} still differs: is the billing worker paused, or the event in its failed queue? \`${ops.lines.verb('status')}\` says.`,
+          `${id} still differs: is the ${subscriptionWorker} worker paused, or the event in its failed queue? \`${ops.lines.verb('status')}\` says.`,
       );
       return { data, found };
     },

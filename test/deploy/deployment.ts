@@ -8,7 +8,7 @@ import pg from 'pg';
 import { startPostgres } from '../../local/backends/postgres-server.ts';
 import { pricesOf } from '../../stripe-simulator/prices.ts';
 import { startStripeServer } from '../../stripe-simulator/server.ts';
-import { catalogue } from '../support/event-processor.ts';
+import { catalogue } from '../support/catalogue.ts';
 import { account, region, startEmulator } from './emulator.ts';
 
 export const root = join(import.meta.dirname, '../..');

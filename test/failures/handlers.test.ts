@@ -6,13 +6,15 @@ import { join } from 'node:path';
 import { CreateTableCommand, DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { CreateQueueCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
-import { eventRoutes, routedEventTypes } from '../../core/event-routes.ts';
+import { routedEventTypes, workerOf } from '../../core/event-routes.ts';
+import { queueFed, workers } from '../../core/workers.ts';
 import { loadedAtFirstUse, writeBundle } from '../../lib/handler-code.ts';
 import { startStandIn } from '../../local/backends/aws-endpoint.ts';
 import { type AwsParts, LOCAL_CREDENTIALS, startAwsParts } from '../../local/backends/sqs-s3-dynamodb.ts';
 import { Shutdown } from '../../local/shutdown.ts';
+import { catalogue } from '../support/catalogue.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { catalogue, envelope, source } from '../support/event-processor.ts';
+import { envelope, source } from '../support/event-processor.ts';
 import { event, sampleOf, subscriptionEvent } from '../support/stripe-samples.ts';
 
 /** The bundles that are deployed, one invocation at a time, on real queues, table, bucket and database. */
@@ -48,7 +50,7 @@ beforeAll(async () => {
   await tables().send(
     new CreateTableCommand({ ...table, ProvisionedThroughput: { ReadCapacityUnits: 1, WriteCapacityUnits: 1 } }),
   );
-  for (const name of ['payments', 'billing', 'audit'] as const) {
+  for (const name of queueFed) {
     writeBundle(
       `lambdas/${name}/handler.ts`,
       join(folder, name),
@@ -114,6 +116,7 @@ async function invoke(name: 'payments' | 'billing' | 'audit', bodies: string[], 
         AWS_ENDPOINT_URL_EVENTBRIDGE: standIn,
         POWERTOOLS_SERVICE_NAME: `stripe-${name}`,
         POWERTOOLS_METRICS_NAMESPACE: 'test/stripe',
+        PLAN_EVENT_SOURCE: 'test.stripe',
         ENVIRONMENT: 'dev',
         STRIPE_EVENT_SOURCE_NAME: source,
         SECRET_ID: 'secret',
@@ -192,8 +195,8 @@ const personal = {
 };
 
 it('keeps and logs nothing personal and no secret, whatever the payload holds, readable or not', async () => {
-  for (const worker of ['payments', 'billing'] as const) {
-    const types = routedEventTypes.filter((type) => eventRoutes[type] === worker);
+  for (const worker of workers) {
+    const types = routedEventTypes.filter((type) => workerOf(type) === worker);
     const good = types.map((type, index) =>
       envelope(
         event(

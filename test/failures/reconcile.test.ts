@@ -1,10 +1,11 @@
 import type Stripe from 'stripe';
 import { planStore } from '../../adapters/postgres/plan-store.ts';
-import type { Worker } from '../../core/event-routes.ts';
+import type { Worker } from '../../core/workers.ts';
 import { settle } from '../../pipeline/process-event.ts';
 import { questionFor, reconcile } from '../../pipeline/reconcile.ts';
+import { catalogue } from '../support/catalogue.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { catalogue, envelope, source, testProcessor } from '../support/event-processor.ts';
+import { envelope, source, testProcessor } from '../support/event-processor.ts';
 import { subscriptionEvent } from '../support/stripe-samples.ts';
 
 /** "Stripe lost or never sent an event: the reconcile run finds and heals it" (design §10). */

@@ -1,4 +1,5 @@
-import { eventRoutes } from '../../core/event-routes.ts';
+import { routedEventTypes, workerOf } from '../../core/event-routes.ts';
+import { eventFamilies, workers } from '../../core/workers.ts';
 import {
   deployments,
   eventSource,
@@ -71,21 +72,18 @@ describe('the archive', () => {
 describe('the rules on the partner bus', () => {
   it('are one for each worker and one for each family of the audit trail', () => {
     expect(partnerRules({}).map(({ Properties }) => Properties.Name)).toEqual([
-      'huntaze-stripe-payments-dev',
-      'huntaze-stripe-billing-dev',
-      'huntaze-stripe-audit-payments-dev',
-      'huntaze-stripe-audit-billing-dev',
-      'huntaze-stripe-audit-other-dev',
+      ...workers.map((worker) => `huntaze-stripe-${worker}-dev`),
+      ...eventFamilies.map((family) => `huntaze-stripe-audit-${family}-dev`),
     ]);
   });
 
-  it.each(Object.entries(eventRoutes))('%s reaches the %s worker and no other', (type, worker) => {
+  it.each(routedEventTypes)('%s reaches its worker and no other', (type) => {
     expect(namesOfRulesThatMatch(type).filter((name) => !name.includes('audit'))).toEqual([
-      `huntaze-stripe-${worker}-dev`,
+      `huntaze-stripe-${workerOf(type)}-dev`,
     ]);
   });
 
-  it.each([...Object.keys(eventRoutes), 'v2.core.event_destination.ping', 'invoice.created', 'a.type.of.tomorrow'])(
+  it.each([...routedEventTypes, 'v2.core.event_destination.ping', 'invoice.created', 'a.type.of.tomorrow'])(
     '%s is audited exactly once',
     (type) => {
       expect(namesOfRulesThatMatch(type).filter((name) => name.includes('audit'))).toHaveLength(1);
@@ -171,7 +169,7 @@ describe('every rule', () => {
         expect(target.SqsParameters.MessageGroupId).toMatch(/^[a-z]+$/);
         groups.push(target.SqsParameters.MessageGroupId);
       }
-      expect(groups).toEqual(['payments', 'billing', 'other']);
+      expect(groups).toEqual([...eventFamilies]);
     },
   );
 });

@@ -1,3 +1,4 @@
+import { workers } from '../../core/workers.ts';
 import { deployments, eventSource, synthesise } from './synthesis.ts';
 
 const functionsOf = (context: Record<string, unknown>) => synthesise(context).all('AWS::Lambda::Function');
@@ -45,7 +46,7 @@ const powertools = (name: string) => ({
   POWERTOOLS_LOG_LEVEL: 'INFO',
 });
 
-it.each(['payments', 'billing'])('the %s function gets what lambdas/env.ts says a worker needs', (name) => {
+it.each(workers)('the %s function gets what lambdas/env.ts says a worker needs', (name) => {
   const synthesis = synthesise();
   const { Environment, MemorySize, Timeout } = functionNamed(name);
   const referred = (variable: string) => synthesis.referred(Environment.Variables[variable]).Properties;
@@ -54,7 +55,8 @@ it.each(['payments', 'billing'])('the %s function gets what lambdas/env.ts says 
     ENVIRONMENT: 'dev',
     STRIPE_EVENT_SOURCE_NAME: eventSource,
   });
-  expect(Object.keys(Environment.Variables)).toHaveLength(10);
+  expect(Object.keys(Environment.Variables)).toHaveLength(11);
+  expect(Environment.Variables.PLAN_EVENT_SOURCE).toBe('huntaze.stripe');
   expect(referred('SECRET_ID').Name).toBe('huntaze/stripe/dev');
   expect(referred('IDEMPOTENCY_TABLE').TableName).toBe('huntaze-stripe-idempotency-dev');
   expect(referred('APP_BUS_NAME').Name).toBe('huntaze-stripe-plans-dev');
@@ -75,14 +77,13 @@ it('the audit function gets its bucket', () => {
 it('the reconcile function gets what lambdas/env.ts says it needs, and time', () => {
   const { Environment, Timeout } = functionNamed('reconcile');
   expect(Object.keys(Environment.Variables).sort()).toEqual([
-    'BILLING_QUEUE_URL',
     'ENVIRONMENT',
-    'PAYMENTS_QUEUE_URL',
     'POWERTOOLS_LOG_LEVEL',
     'POWERTOOLS_METRICS_NAMESPACE',
     'POWERTOOLS_SERVICE_NAME',
     'SECRET_ID',
     'STRIPE_EVENT_SOURCE_NAME',
+    'WORK_QUEUE_URLS',
   ]);
   expect(Timeout).toBe(900);
 });

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { functionNames } from '../../core/workers.ts';
 import { loadedAtFirstUse, writeBundle } from '../../lib/handler-code.ts';
-import { functionNames } from '../../lib/names.ts';
 import type { Settings } from '../../lib/settings.ts';
 import { root, Synthesis } from './synthesis.ts';
 

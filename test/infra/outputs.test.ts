@@ -1,7 +1,11 @@
+import { capitalised, workers } from '../../core/workers.ts';
+import { promisedOutputs } from '../../lib/outputs.ts';
 import { everything, synthesise } from './synthesis.ts';
 
-/** `npm run ops` finds the parts of a deployment by these names. */
+/** Written out once, because people and their scripts know these names: a change of one is a change for them. */
+const ofAWorker = ['FailedQueueUrl', 'FunctionName', 'MappingId', 'QueueUrl', 'RuleArn', 'UndeliveredQueueUrl'];
 const always = [
+  ...workers.flatMap((worker) => ofAWorker.map((part) => `${capitalised(worker)}${part}`)),
   'AlarmTopicArn',
   'AppBusName',
   'ArchiveArn',
@@ -13,34 +17,27 @@ const always = [
   'AuditQueueUrl',
   'AuditRuleArns',
   'AuditUndeliveredQueueUrl',
-  'BillingFailedQueueUrl',
-  'BillingFunctionName',
-  'BillingMappingId',
-  'BillingQueueUrl',
-  'BillingRuleArn',
-  'BillingUndeliveredQueueUrl',
   'CodeVersion',
   'DashboardName',
   'IdempotencyTableName',
-  'PaymentsFailedQueueUrl',
-  'PaymentsFunctionName',
-  'PaymentsMappingId',
-  'PaymentsQueueUrl',
-  'PaymentsRuleArn',
-  'PaymentsUndeliveredQueueUrl',
   'ReconcileFailedQueueUrl',
   'ReconcileFunctionName',
   'SecretArn',
   'StripeEventBusArn',
   'StripeEventBusName',
   'StripeEventSourceName',
-];
+].sort();
 
-it('tells where everything is', () => {
+it('says where everything is', () => {
   expect(Object.keys(synthesise().json.Outputs).sort()).toEqual(always);
 });
 
-it('tells where the optional parts are when they are there', () => {
+it('promises the verbs exactly what every deployment has', () => {
+  expect([...promisedOutputs].sort()).toEqual(always);
+  expect(always).toContain('BillingUndeliveredQueueUrl');
+});
+
+it('says where the optional parts are when they are there', () => {
   expect(Object.keys(synthesise(everything('prod')).json.Outputs).sort()).toEqual(
     [...always, 'ApiConnectionName', 'ApiUndeliveredQueueUrl', 'BusUndeliveredQueueUrl'].sort(),
   );

@@ -1,3 +1,4 @@
+import { capitalised, workers } from '../../core/workers.ts';
 import { deployments, listed, synthesise } from './synthesis.ts';
 
 interface Statement {
@@ -54,7 +55,7 @@ describe('every role', () => {
   });
 });
 
-it.each(['payments', 'billing'])('the %s function may do this and nothing else', (name) => {
+it.each(workers)('the %s function may do this and nothing else', (name) => {
   expect(mayDo(name)).toEqual([
     'dynamodb:DeleteItem Idempotency',
     'dynamodb:GetItem Idempotency',
@@ -93,9 +94,10 @@ it('the reconcile function may do this and nothing else', () => {
     'logs:CreateLogStream ReconcileHandlerLogs',
     'logs:PutLogEvents ReconcileHandlerLogs',
     'secretsmanager:GetSecretValue Secret',
-    'sqs:SendMessage BillingQueue',
-    'sqs:SendMessage PaymentsQueue',
-    'sqs:SendMessage ReconcileFailed',
+    ...[
+      ...workers.map((worker) => `sqs:SendMessage ${capitalised(worker)}Queue`),
+      'sqs:SendMessage ReconcileFailed',
+    ].sort(),
     'xray:PutTelemetryRecords *',
     'xray:PutTraceSegments *',
   ]);

@@ -211,7 +211,7 @@ describe('config/', () => {
       'a line that is not YAML',
       'plans.yaml',
       'plans: [\n',
-      /^config\/plans\.yaml is not YAML: .* line \d+.*; mend that line\.$/,
+      /^config\/plans\.yaml is not YAML: .* line \d+.*; correct that line\.$/,
     ],
     ['an empty catalogue file', 'plans.yaml', '', /^config\/plans\.yaml, the document: got null/],
     [

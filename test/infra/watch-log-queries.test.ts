@@ -1,13 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { logFields } from '../../core/log-lines.ts';
 import { savedQueries } from '../../lib/watch/log-queries.ts';
 import { root, synthesise } from './synthesis.ts';
 
-/** What a worker's line holds, by the contract with `lambdas/worker.ts`, besides what Powertools and Logs Insights add. */
-const fields = new Set(
-  `event_id event_type created customer_id subscription_id outcome reason code attempt replay_name origin sqs_message_id total_ms
-   database_ms fetch_ms publish_ms arrival_to_commit_ms retry_in_s message service level xray_trace_id`.split(/\s+/),
-);
+/** What a worker's line holds, with what Powertools and Logs Insights add. */
+const fields = new Set([...logFields, 'message', 'service', 'level', 'xray_trace_id']);
 
 it('keeps the questions of the runbooks in a folder of the console', () => {
   const names = synthesise()

@@ -13,13 +13,15 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { buildApp } from 'fauxqs';
+import { eventFamilies, queueFed, workers } from '../../core/workers.ts';
+import { functionNamesOf, outputsOfWorkers, type StackOutputs } from '../../lib/outputs.ts';
 import { ops } from '../../ops/cli/command-line.ts';
 import type { ProgressReporter } from '../../ops/cli/progress.ts';
 import type { Terminal } from '../../ops/cli/terminal.ts';
 import { connectAws } from '../../ops/deployment/aws.ts';
 import { pricesOf } from '../../stripe-simulator/prices.ts';
 import { startStripeServer } from '../../stripe-simulator/server.ts';
-import { catalogue } from '../support/event-processor.ts';
+import { catalogue } from '../support/catalogue.ts';
 import { startAwsServer } from './aws-server.ts';
 
 export const region = 'eu-central-1';
@@ -36,6 +38,9 @@ export interface Ran {
   // biome-ignore lint/suspicious/noExplicitAny: the shape is what each test asserts
   json: any;
 }
+
+/** An output that is a queue's URL. */
+type QueueOutput = Extract<keyof StackOutputs, `${string}QueueUrl`>;
 
 export type Pipeline = Awaited<ReturnType<typeof startPipeline>>;
 
@@ -67,35 +72,35 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
   };
   const rule = (name: string) =>
     `arn:aws:events:${region}:${account}:rule/${source}/huntaze-stripe-${name}-${environment}`;
-  const outputs: Record<string, string> = {
+  const ofWorkers = await Promise.all(
+    workers.map(async (name) => ({
+      name,
+      outputs: {
+        RuleArn: rule(name),
+        QueueUrl: await make(name),
+        FailedQueueUrl: await make(`${name}-failed`),
+        UndeliveredQueueUrl: await make(`${name}-undelivered`),
+        FunctionName: `huntaze-stripe-${name}-${environment}`,
+        MappingId: `mapping-${name}`,
+      },
+    })),
+  );
+  const outputs: StackOutputs = {
+    ...outputsOfWorkers(ofWorkers),
     StripeEventBusName: source,
     StripeEventBusArn: `arn:aws:events:${region}:${account}:event-bus/${source}`,
     StripeEventSourceName: source,
     ArchiveName: stackName,
     ArchiveArn: `arn:aws:events:${region}:${account}:archive/${stackName}`,
-    PaymentsRuleArn: rule('payments'),
-    BillingRuleArn: rule('billing'),
-    AuditRuleArns: ['payments', 'billing', 'other'].map((family) => rule(`audit-${family}`)).join(','),
-    PaymentsQueueUrl: await make('payments'),
-    PaymentsFailedQueueUrl: await make('payments-failed'),
-    PaymentsUndeliveredQueueUrl: await make('payments-undelivered'),
-    BillingQueueUrl: await make('billing'),
-    BillingFailedQueueUrl: await make('billing-failed'),
-    BillingUndeliveredQueueUrl: await make('billing-undelivered'),
+    AuditRuleArns: eventFamilies.map((family) => rule(`audit-${family}`)).join(','),
     AuditQueueUrl: await make('audit.fifo'),
     AuditFailedQueueUrl: await make('audit-failed.fifo'),
     AuditUndeliveredQueueUrl: await make('audit-undelivered'),
+    AuditFunctionName: `huntaze-stripe-audit-${environment}`,
+    AuditMappingId: 'mapping-audit',
     ApiUndeliveredQueueUrl: await make('api-undelivered'),
     ReconcileFailedQueueUrl: await make('reconcile-failed'),
-    ...Object.fromEntries(
-      ['Payments', 'Billing', 'Audit', 'Reconcile'].map((name) => [
-        `${name}FunctionName`,
-        `huntaze-stripe-${name.toLowerCase()}-${environment}`,
-      ]),
-    ),
-    PaymentsMappingId: 'mapping-payments',
-    BillingMappingId: 'mapping-billing',
-    AuditMappingId: 'mapping-audit',
+    ReconcileFunctionName: `huntaze-stripe-reconcile-${environment}`,
     SecretArn: `arn:aws:secretsmanager:${region}:${account}:secret:huntaze/stripe/${environment}`,
     IdempotencyTableName: `huntaze-stripe-idempotency-${environment}`,
     AuditBucketName: bucket,
@@ -109,10 +114,8 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
     outputs,
     resources: [{ type: 'AWS::CloudWatch::Alarm', id: `huntaze-stripe-silence-${environment}` }],
   });
-  for (const name of ['payments', 'billing', 'audit'])
-    aws.mappings.set(`mapping-${name}`, { State: 'Enabled', looks: 0 });
-  for (const name of ['Payments', 'Billing', 'Audit', 'Reconcile']) {
-    const functionName = outputs[`${name}FunctionName`]!;
+  for (const name of queueFed) aws.mappings.set(`mapping-${name}`, { State: 'Enabled', looks: 0 });
+  for (const functionName of functionNamesOf(outputs)) {
     aws.functions.set(functionName, {
       Runtime: 'nodejs24.x',
       State: 'Active',
@@ -120,7 +123,7 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
       LoggingConfig: { LogGroup: `/aws/lambda/${functionName}` },
     });
   }
-  for (const arn of [outputs.PaymentsRuleArn!, outputs.BillingRuleArn!, ...outputs.AuditRuleArns!.split(',')]) {
+  for (const arn of [...ofWorkers.map(({ outputs: { RuleArn } }) => RuleArn), ...outputs.AuditRuleArns.split(',')]) {
     aws.rules.set(arn.split('/').at(-1)!, {
       State: 'ENABLED',
       Targets: [{ Id: '1', Arn: 'arn:aws:sqs:::q', DeadLetterConfig: { Arn: 'arn:aws:sqs:::dlq' } }],
@@ -194,7 +197,7 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
       return { code, out, err: printed.err.join('\n'), json: args.includes('--json') ? JSON.parse(out) : undefined };
     },
     async send(
-      output: string,
+      output: QueueOutput,
       body: string | object,
       attributes: Record<string, string> = {},
       group?: string,
@@ -214,10 +217,10 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
       return MessageId!;
     },
     /** As somebody with the console does. */
-    async deleteQueue(output: string): Promise<void> {
+    async deleteQueue(output: QueueOutput): Promise<void> {
       await sqs.send(new DeleteQueueCommand({ QueueUrl: outputs[output]! }));
     },
-    async depth(output: string): Promise<number> {
+    async depth(output: QueueOutput): Promise<number> {
       const { Attributes } = await sqs.send(
         new GetQueueAttributesCommand({ QueueUrl: outputs[output]!, AttributeNames: ['All'] }),
       );
@@ -227,7 +230,7 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
     },
     /** The messages of a queue; hides them. */
     async take(
-      output: string,
+      output: QueueOutput,
     ): Promise<{ body: string; attributes: Record<string, MessageAttributeValue>; group: string | undefined }[]> {
       const { Messages = [] } = await sqs.send(
         new ReceiveMessageCommand({

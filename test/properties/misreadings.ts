@@ -1,5 +1,5 @@
+import type { Fact } from '../../core/stripe/facts/fact.ts';
 import type { SubscriptionSnapshot } from '../../core/stripe/facts/subscription.ts';
-import type { Fact } from '../../core/stripe/read-fact.ts';
 
 /** A bug that a release had for a while: what it makes of a fact. */
 export interface Misreading {

@@ -1,26 +1,18 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { parse } from 'yaml';
 import { type PlanStore, planStore } from '../../adapters/postgres/plan-store.ts';
 import { PipelineError } from '../../core/errors.ts';
-import { eventRoutes, isRouted } from '../../core/event-routes.ts';
+import { workerOf } from '../../core/event-routes.ts';
 import type { Outcome } from '../../core/outcome.ts';
-import { type Catalogue, readCatalogue } from '../../core/plans/catalogue.ts';
+import type { Catalogue } from '../../core/plans/catalogue.ts';
 import type { PlanEvent } from '../../core/plans/plan-event.ts';
 import { type EventProcessor, settle } from '../../pipeline/process-event.ts';
 import { type ApiShape, eventJson, objectJson } from '../model/api-shapes.ts';
 import { type DeliveryPlan, deliveryOrder, type Fault, momentAfter } from '../model/deliveries.ts';
 import type { StripeAccount } from '../model/stripe-account.ts';
+import { catalogue } from '../support/catalogue.ts';
 import type { Database } from './database.ts';
 import { Steps } from './steps.ts';
 
 const source = 'aws.partner/stripe.com/ed_test_proof';
-
-export const catalogue: Catalogue = (() => {
-  const read = readCatalogue(parse(readFileSync(join(import.meta.dirname, '../../config/plans.yaml'), 'utf8')));
-  if ('problems' in read) throw new Error(read.problems.join('\n'));
-  return read.catalogue;
-})();
 
 /** A question that the comparison with Stripe queues, or an event of the history by its position. */
 type Item = { position: number } | { ask: number; which: number; message?: Message };
@@ -183,10 +175,11 @@ function messageOf(
 ): Message | undefined {
   if ('position' in item) {
     const happening = account.happenings[item.position]!;
-    if (!isRouted(happening.type)) return undefined;
+    const worker = workerOf(happening.type);
+    if (worker === undefined) return undefined;
     const replay = options.replayName === undefined ? {} : { 'replay-name': options.replayName };
     return {
-      worker: eventRoutes[happening.type],
+      worker,
       envelope: {
         ...envelope(happening.type, happening.created, eventJson(happening, options.shape ?? 'endive')),
         ...replay,

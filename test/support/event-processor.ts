@@ -1,17 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type pg from 'pg';
-import { parse } from 'yaml';
 import type { Idempotently } from '../../adapters/aws/idempotency.ts';
 import { planStore } from '../../adapters/postgres/plan-store.ts';
 import type { StripeReader } from '../../adapters/stripe.ts';
-import { readCatalogue } from '../../core/plans/catalogue.ts';
 import type { PlanEvent } from '../../core/plans/plan-event.ts';
 import type { EventProcessor } from '../../pipeline/process-event.ts';
-
-const read = readCatalogue(parse(readFileSync(join(import.meta.dirname, '../../config/plans.yaml'), 'utf8')));
-if ('problems' in read) throw new Error(read.problems.join('\n'));
-export const catalogue = read.catalogue;
+import { catalogue } from './catalogue.ts';
 
 export const source = 'aws.partner/stripe.com/ed_test';
 

@@ -1,5 +1,5 @@
 import { planOfPrice, readCatalogue } from '../../core/plans/catalogue.ts';
-import { catalogue } from '../support/event-processor.ts';
+import { catalogue } from '../support/catalogue.ts';
 
 const price = { id: 'price_1', lookup_key: 'one', currency: 'eur', amount_minor: 100, interval: 'month' };
 const plan = { id: 'one', tier: 'PREMIUM', grace_days: 7, prices: [price] };
