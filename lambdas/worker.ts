@@ -3,6 +3,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { SQSHandler, SQSRecord } from 'aws-lambda';
 import { planPublisher } from '../adapters/aws/app-bus.ts';
+import { emitMetrics } from '../adapters/aws/embedded-metrics.ts';
 import { dynamoDbIdempotency } from '../adapters/aws/idempotency.ts';
 import { secretReader } from '../adapters/aws/secrets.ts';
 import { sqsAtFirstUse, workQueues } from '../adapters/aws/sqs.ts';
@@ -56,7 +57,7 @@ export function workerHandler(worker: Worker): SQSHandler {
   return async ({ Records }, context) => {
     registerContext(context);
     logger.addContext(context);
-    const batch = reporter(logger, env.ENVIRONMENT, worker);
+    const batch = reporter(logger, env.ENVIRONMENT, worker, emitMetrics);
     try {
       return await processBatch(
         Records,

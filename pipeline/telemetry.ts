@@ -1,6 +1,5 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSRecord } from 'aws-lambda';
-import { emitMetrics } from '../adapters/aws/embedded-metrics.ts';
 import { type DeferredLine, logLines, type SettledLine } from '../core/log-lines.ts';
 import { type Measurement, metricsOf, metricsOfDeferral } from '../core/metrics.ts';
 import { type Origin, originOf } from '../core/origin.ts';
@@ -13,6 +12,7 @@ export function reporter(
   logger: Logger,
   environment: string,
   worker: Worker,
+  emitMetrics: (measurements: readonly Measurement[]) => void,
 ): { report: Report; publishMetrics(): void } {
   const measurements: Measurement[] = [];
   const attempt = (record: SQSRecord) => ({

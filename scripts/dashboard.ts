@@ -5,7 +5,7 @@ import { alarmStates } from '../local/cloudwatch/alarm-states.ts';
 import { dashboardPage } from '../local/cloudwatch/dashboard-page.ts';
 import { MetricHistory, type Series } from '../local/cloudwatch/metric-history.ts';
 import { type StackDashboard, synthesiseDashboard } from '../local/cloudwatch/stack-dashboard.ts';
-import { startBrowser } from './browser.ts';
+import { startBrowser } from '../test/support/browser.ts';
 import { measureLocalRun, metricsFrom } from './dashboard/local-run.ts';
 import { sampleMetrics } from './dashboard/sample.ts';
 

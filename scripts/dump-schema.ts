@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { applyMigrations } from '../adapters/postgres/migrations.ts';
 import { startPostgres } from '../local/backends/postgres-server.ts';
-import { describeSchema } from './describe-schema.ts';
+import { describeSchema } from '../test/support/describe-schema.ts';
 
 const root = join(import.meta.dirname, '..');
 const server = await startPostgres();

@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path';
 import { startLocalRun } from '../test/pipeline/local-run.ts';
-import { startBrowser } from './browser.ts';
+import { startBrowser } from '../test/support/browser.ts';
 
 const picture = join(import.meta.dirname, '../docs/images/local-page.png');
 

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { claims } from '../test/properties/claims.ts';
 import { examples } from '../test/properties/examples.ts';
+import { mutate, mutations } from '../test/properties/mutations.ts';
 import { type ScratchDatabase, scratchServer } from '../test/properties/scratch.ts';
-import { mutate, mutations } from './mutations.ts';
 
 /**
  * `npm run prove:mutations [-- --only text] [--runs N]`: breaks the rules one by one in a scratch database and shows which claim notices.

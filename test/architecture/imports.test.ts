@@ -1,17 +1,101 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
-/** Imports flow one way (docs/architecture.md). */
+/** Imports flow one way (docs/architecture.md, "Who imports whom"): one table, held for every room. */
 
 const root = join(import.meta.dirname, '../..');
-const rooms = ['bin', 'lib', 'lambdas', 'core', 'adapters', 'ops', 'local', 'stripe-simulator'];
+
+interface Rule {
+  /** Other rooms, or single files of them, that it may import. */
+  may: readonly string[];
+  /** The same, but types only: nothing of them runs. */
+  mayTypesOf?: readonly string[];
+  /** The only packages it may import, for rooms where that matters. */
+  packages?: readonly string[];
+  /** Said when the rule is broken. */
+  because: string;
+}
+
+const rooms = {
+  core: {
+    may: [],
+    packages: ['zod/mini', 'ajv'],
+    because:
+      'core is what we believe about Stripe and plans: no clock, network, SQL or AWS, so that all of it is tested by calling it',
+  },
+  pipeline: {
+    may: ['core'],
+    mayTypesOf: ['adapters'],
+    because:
+      'the application is handed its parts by lambdas/; of an adapter it knows the type, so that a test can hand it another',
+  },
+  adapters: { may: ['core'], because: 'an adapter speaks to one thing outside, and serves whoever wires it' },
+  lambdas: {
+    may: ['core', 'pipeline', 'adapters'],
+    because: 'handlers plug real parts together; what deploys or plays them is not bundled into a function',
+  },
+  lib: {
+    may: ['core', 'lambdas/env.ts'],
+    because:
+      'the stack knows of the handlers only what they need in their environment; their code is bundled, not imported',
+  },
+  ops: {
+    may: ['core', 'pipeline', 'adapters', 'lib/names.ts', 'lib/outputs.ts', 'lib/config-files.ts'],
+    because: 'a verb finds a deployment by its outputs and starts without the CDK, which takes a second to load',
+  },
+  'stripe-simulator': {
+    may: ['core'],
+    because: 'it plays Stripe: it may know its API versions, and nothing of what reads them',
+  },
+  local: {
+    may: ['core', 'adapters', 'stripe-simulator'],
+    because:
+      'the local run reads the synthesised template, as CloudFormation would: what it took from lib/ would not be proved',
+  },
+  scripts: {
+    may: [
+      'core',
+      'pipeline',
+      'adapters',
+      'lib',
+      'local',
+      'stripe-simulator',
+      'test/properties',
+      'test/support',
+      'test/pipeline/local-run.ts',
+    ],
+    because: 'a script is what npm runs; it drives the proof and the local run, and nothing imports it',
+  },
+  test: {
+    may: ['core', 'pipeline', 'adapters', 'lambdas', 'lib', 'ops', 'local', 'stripe-simulator'],
+    because: 'a test imports what it holds; what a script and a test both need stands in test/support',
+  },
+  bin: { may: ['lib', 'ops', 'local'], because: 'entry points for people hold no logic' },
+} as const satisfies Record<string, Rule>;
+type Room = keyof typeof rooms;
+
+/** Files with a rule of their own, and why. */
+const exceptions: Record<string, { may: string[]; because: string }> = {
+  'ops/deployment/print-local-code-version.ts': {
+    may: ['lib/settings.ts', 'lib/stripe-pipeline-stack.ts'],
+    because: 'it synthesises in a process of its own, which ops/deployment/local-code-version.ts starts',
+  },
+};
+
+const read = 'Read docs/architecture.md, "Who imports whom".';
 
 interface Import {
   from: string;
   to: string;
+  typesOnly: boolean;
 }
 
-const files = rooms.flatMap((room) =>
+const roomOf = (path: string) => path.split('/')[0]! as Room;
+const isOurs = (path: string) => Object.hasOwn(rooms, roomOf(path));
+const within = (path: string, places: readonly string[]) =>
+  places.some((place) => path === place || path.startsWith(`${place}/`));
+
+const files = Object.keys(rooms).flatMap((room) =>
   readdirSync(join(root, room), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
     .map((file) => join(room, file)),
@@ -20,86 +104,116 @@ const files = rooms.flatMap((room) =>
 /** Relative imports as paths from the root; packages by name. */
 const imports: Import[] = files.flatMap((from) => {
   const text = readFileSync(join(root, from), 'utf8');
-  return [...text.matchAll(/^(?:import|export)[^'"]*?from '([^']+)'|import\('([^']+)'\)/gm)].map((match) => {
-    const target = (match[1] ?? match[2])!;
-    return { from, to: target.startsWith('.') ? relative(root, join(root, dirname(from), target)) : target };
+  return [
+    ...text.matchAll(/^(?:import|export)( type)?[^'"]*?from '([^']+)'|^import '([^']+)'|import\('([^']+)'\)/gm),
+  ].map(([, type, named, bare, dynamic]) => {
+    const target = (named ?? bare ?? dynamic)!;
+    return {
+      from,
+      to: target.startsWith('.') ? relative(root, join(root, dirname(from), target)) : target,
+      typesOnly: type !== undefined,
+    };
   });
 });
 
-const room = (path: string) => path.split('/')[0]!;
-const told = (found: Import[]) => found.map(({ from, to }) => `${from} imports ${to}`);
-const importsOf = (name: string) => imports.filter(({ from }) => room(from) === name);
+/** What is wrong with an import, in a sentence; undefined when it may be. */
+function problemOf({ from, to, typesOnly }: Import): string | undefined {
+  const rule: Rule = rooms[roomOf(from)];
+  if (!isOurs(to)) {
+    if (to.startsWith('.') || !rule.packages || rule.packages.includes(to)) return undefined;
+    return `${from} imports ${to}. Of packages, ${roomOf(from)}/ has only ${rule.packages.join(' and ')}: ${rule.because}.`;
+  }
+  const may = [roomOf(from), ...rule.may, ...(exceptions[from]?.may ?? [])];
+  if (within(to, may) || (typesOnly && within(to, rule.mayTypesOf ?? []))) return undefined;
+  const allowed = [...rule.may, ...(rule.mayTypesOf ?? []).map((place) => `types of ${place}`)];
+  return `${from} imports ${to}. ${roomOf(from)}/ may import ${allowed.length > 0 ? allowed.join(', ') : 'nothing of ours'}: ${rule.because}.`;
+}
 
-it('finds the imports of every room', () => {
-  for (const name of rooms) expect(importsOf(name).length).toBeGreaterThan(0);
-});
+function hold(problems: string[]): void {
+  if (problems.length > 0) throw new Error(`${problems.join('\n')}\n${read}`);
+}
 
-it('core imports nothing but core, a validator and a schema checker: no clock, network, SQL or AWS', () => {
-  const allowed = ['zod/mini', 'ajv'];
-  expect(told(importsOf('core').filter(({ to }) => room(to) !== 'core' && !allowed.includes(to)))).toEqual([]);
-  const impure = files.filter(
-    (file) =>
-      room(file) === 'core' &&
-      /\bDate\.now\(|new Date\(\)|Math\.random\(|process\.env/.test(readFileSync(join(root, file), 'utf8')),
+it('has a rule for every folder with code', () => {
+  const withCode = readdirSync(root, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !/^(\.|node_modules|cdk\.out|coverage)/.test(entry.name))
+    .map(({ name }) => name)
+    .filter((name) =>
+      readdirSync(join(root, name), { recursive: true, encoding: 'utf8' }).some((file) => /\.m?ts$/.test(file)),
+    );
+  hold(
+    withCode
+      .filter((name) => !isOurs(name))
+      .map(
+        (name) =>
+          `${name}/ holds code and has no rule in test/architecture/imports.test.ts: say there what it may import.`,
+      ),
   );
-  expect(impure).toEqual([]);
 });
 
-it('adapters import core, and packages', () => {
-  expect(
-    told(
-      importsOf('adapters').filter(({ to }) => rooms.includes(room(to)) && !['core', 'adapters'].includes(room(to))),
-    ),
-  ).toEqual([]);
+it.each(Object.keys(rooms) as Room[])('%s imports only what it may', (room) => {
+  const ofRoom = imports.filter(({ from }) => roomOf(from) === room);
+  expect(ofRoom.length).toBeGreaterThan(0);
+  hold(ofRoom.flatMap((each) => problemOf(each) ?? []));
 });
 
-it('handlers import core and adapters, never what deploys or runs them', () => {
-  expect(told(importsOf('lambdas').filter(({ to }) => ['lib', 'ops', 'local', 'bin'].includes(room(to))))).toEqual([]);
+it('says which rule an import breaks, why the rule is there, and what to read', () => {
+  const problem = problemOf({ from: 'ops/deployment/aws.ts', to: 'lib/stripe-pipeline-stack.ts', typesOnly: false });
+  expect(problem).toMatch(
+    /^ops\/deployment\/aws\.ts imports lib\/stripe-pipeline-stack\.ts\. ops\/ may import core, .*starts without the CDK/,
+  );
+  expect(() => hold([problem!])).toThrow(/Read docs\/architecture\.md/);
+  expect(problemOf({ from: 'core/origin.ts', to: 'node:fs', typesOnly: false })).toMatch(/has only zod\/mini and ajv/);
+  expect(problemOf({ from: 'pipeline/reconcile.ts', to: 'adapters/stripe.ts', typesOnly: true })).toBeUndefined();
+  expect(problemOf({ from: 'pipeline/reconcile.ts', to: 'adapters/stripe.ts', typesOnly: false })).toMatch(
+    /types of adapters/,
+  );
 });
 
-it("lib imports of the rest only core and the handlers' environment", () => {
-  const allowed = (to: string) =>
-    ['lib', 'core'].includes(room(to)) || to === 'lambdas/env.ts' || !rooms.includes(room(to));
-  expect(told(importsOf('lib').filter(({ to }) => !allowed(to)))).toEqual([]);
+it('core asks for no time, no chance and no environment', () => {
+  hold(
+    files
+      .filter((file) => roomOf(file) === 'core')
+      .filter((file) =>
+        /\bDate\.now\(|new Date\(\)|Math\.random\(|process\.env/.test(readFileSync(join(root, file), 'utf8')),
+      )
+      .map((file) => `${file} asks for the time, for chance or for the environment: ${rooms.core.because}.`),
+  );
 });
 
-it('nothing that is deployed or handles money imports the local run', () => {
-  expect(
-    told(imports.filter(({ from, to }) => room(to) === 'local' && !['local', 'bin'].includes(room(from)))),
-  ).toEqual([]);
-});
-
-it('the Stripe simulator imports core and packages, and only the local run and tests import it', () => {
-  expect(
-    told(
-      importsOf('stripe-simulator').filter(
-        ({ to }) => rooms.includes(room(to)) && !['core', 'stripe-simulator'].includes(room(to)),
-      ),
-    ),
-  ).toEqual([]);
-  expect(
-    told(
-      imports.filter(
-        ({ from, to }) => room(to) === 'stripe-simulator' && !['local', 'stripe-simulator'].includes(room(from)),
-      ),
-    ),
-  ).toEqual([]);
+it('no verb loads the CDK, by whatever way', () => {
+  const reached = new Map<string, string[]>();
+  const visit = (file: string, path: string[]): void => {
+    if (reached.has(file)) return;
+    reached.set(file, path);
+    for (const { to, typesOnly } of imports.filter(({ from }) => from === file))
+      if (!typesOnly) visit(to, [...path, to]);
+  };
+  visit('bin/ops.ts', ['bin/ops.ts']);
+  hold(
+    [...reached]
+      .filter(([file]) => /^(aws-cdk-lib|constructs|cdk-nag)\b/.test(file))
+      .map(([, path]) => `${path.join(' → ')}: a verb would take a second longer to start.`),
+  );
 });
 
 it('has no two files that import each other in a circle', () => {
-  const edges = new Map<string, string[]>();
-  for (const { from, to } of imports) if (rooms.includes(room(to))) edges.set(from, [...(edges.get(from) ?? []), to]);
+  const edges = Map.groupBy(
+    imports.filter(({ to }) => isOurs(to)),
+    ({ from }) => from,
+  );
   const circles: string[] = [];
   const done = new Set<string>();
   const visit = (file: string, path: string[]): void => {
     if (path.includes(file)) {
-      circles.push([...path.slice(path.indexOf(file)), file].join(' → '));
+      circles.push(
+        `${[...path.slice(path.indexOf(file)), file].join(' → ')}: a circle; move what both need to a file of its own.`,
+      );
       return;
     }
     if (done.has(file)) return;
-    for (const next of edges.get(file) ?? []) visit(next, [...path, file]);
+    for (const { to } of edges.get(file) ?? []) visit(to, [...path, file]);
     done.add(file);
   };
   for (const file of files) visit(file, []);
-  expect(circles).toEqual([]);
+  hold(circles);
 });

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { applyMigrations, migrationStatus, readMigrations } from '../../adapters/postgres/migrations.ts';
-import { describeSchema } from '../../scripts/describe-schema.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
+import { describeSchema } from '../support/describe-schema.ts';
 
 let db: TestDatabase;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { browserPath, startBrowser } from '../../scripts/browser.ts';
+import { browserPath, startBrowser } from '../support/browser.ts';
 import { type LocalRun, startLocalRun } from './local-run.ts';
 
 let run: LocalRun;

@@ -1,5 +1,5 @@
 import { readMigrations } from '../../adapters/postgres/migrations.ts';
-import { mutate, mutations } from '../../scripts/mutations.ts';
+import { mutate, mutations } from './mutations.ts';
 
 const migrations = readMigrations()
   .map(({ sql }) => sql)
