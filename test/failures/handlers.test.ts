@@ -144,7 +144,7 @@ async function invoke(name: 'payments' | 'billing' | 'audit', bodies: string[], 
   await once(child, 'close');
   const lines = printed
     .split('\n')
-    .filter((line) => line.startsWith('{'))
+    .filter((line) => line.startsWith('{"'))
     .map((line) => JSON.parse(line) as Record<string, unknown>);
   return {
     printed,
