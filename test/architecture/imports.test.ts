@@ -66,6 +66,10 @@ const rooms = {
     ],
     because: 'a script is what npm runs; it drives the proof and the local run, and nothing imports it',
   },
+  bench: {
+    may: ['core', 'pipeline', 'adapters', 'lib', 'local', 'stripe-simulator', 'test/support'],
+    because: 'a measurement runs what is deployed, and nothing imports it',
+  },
   test: {
     may: ['core', 'pipeline', 'adapters', 'lambdas', 'lib', 'ops', 'local', 'stripe-simulator'],
     because: 'a test imports what it holds; what a script and a test both need stands in test/support',
