@@ -2,9 +2,11 @@ import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
+import { KMSClient } from '@aws-sdk/client-kms';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { STSClient } from '@aws-sdk/client-sts';
 
@@ -14,9 +16,11 @@ export interface Aws {
   readonly cloudwatch: CloudWatchClient;
   readonly logs: CloudWatchLogsClient;
   readonly eventbridge: EventBridgeClient;
+  readonly kms: KMSClient;
   readonly lambda: LambdaClient;
   readonly s3: S3Client;
   readonly secrets: SecretsManagerClient;
+  readonly sns: SNSClient;
   readonly sqs: SQSClient;
   readonly sts: STSClient;
 }
@@ -41,10 +45,12 @@ export function connectAws(region?: string, endpoints: Partial<Record<AwsService
     cloudwatch: new CloudWatchClient(config('cloudwatch')),
     logs: new CloudWatchLogsClient(config('logs')),
     eventbridge: new EventBridgeClient(config('eventbridge')),
+    kms: new KMSClient(config('kms')),
     lambda: new LambdaClient(config('lambda')),
     // Another endpoint has no DNS name per bucket.
     s3: new S3Client({ ...config('s3'), forcePathStyle: localS3 !== undefined }),
     secrets: new SecretsManagerClient(config('secrets')),
+    sns: new SNSClient(config('sns')),
     sqs: new SQSClient(config('sqs')),
     sts: new STSClient(config('sts')),
   };

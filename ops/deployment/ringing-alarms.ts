@@ -1,23 +1,18 @@
-import { paginateListStackResources } from '@aws-sdk/client-cloudformation';
 import { DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
 import type { Ops } from '../cli/ops.ts';
+import { stackResources } from './stack-resources.ts';
+
+/** Names that one call of DescribeAlarms takes. */
+const NAMES_PER_CALL = 100;
 
 /** Alarms of this stack that ring now, found through the stack's own resources. */
-export async function ringingAlarms({ aws, stackName }: Ops): Promise<string[]> {
-  const names: string[] = [];
-  for await (const { StackResourceSummaries = [] } of paginateListStackResources(
-    { client: aws.cloudformation },
-    { StackName: stackName },
-  )) {
-    for (const { ResourceType, PhysicalResourceId } of StackResourceSummaries) {
-      if (ResourceType?.endsWith('Alarm') && PhysicalResourceId) names.push(PhysicalResourceId);
-    }
-  }
+export async function ringingAlarms(ops: Ops): Promise<string[]> {
+  const names = (await stackResources(ops)).filter(({ type }) => type.endsWith('Alarm')).map((one) => one.physicalId);
   const ringing: string[] = [];
-  for (let start = 0; start < names.length; start += 100) {
-    const { MetricAlarms = [], CompositeAlarms = [] } = await aws.cloudwatch.send(
+  for (let start = 0; start < names.length; start += NAMES_PER_CALL) {
+    const { MetricAlarms = [], CompositeAlarms = [] } = await ops.aws.cloudwatch.send(
       new DescribeAlarmsCommand({
-        AlarmNames: names.slice(start, start + 100),
+        AlarmNames: names.slice(start, start + NAMES_PER_CALL),
         AlarmTypes: ['MetricAlarm', 'CompositeAlarm'],
         StateValue: 'ALARM',
       }),

@@ -43,7 +43,7 @@ export async function doctor(
       ...(databaseCaFile && { databaseCaFile }),
     });
   const checks = [
-    ...(await checkAws(ops, localVersion ?? here)),
+    ...(await checkAws(ops, Account ?? '', localVersion ?? here)),
     ...(await checkDatabase(ops, ownerUrl)),
     ...(await checkStripe(ops, readPlanCatalogue(), Account ?? '', region)),
     ...(await checkPath(ops, { hours, ping })),

@@ -376,6 +376,16 @@ it('audits whatever comes, and the same batch again as the same object', async (
   expect(keys[1]).toBe(keys[0]);
 });
 
+it.each(['payments', 'billing', 'audit'] as const)(
+  '%s takes an empty batch, as `ops doctor` sends one, and does nothing',
+  async (name) => {
+    // Whatever it touched would answer with an error.
+    const { answer, printed } = await invoke(name, [], { SECRET_ID: 'no-such-secret', AUDIT_BUCKET: 'no-such-bucket' });
+    expect(answer).toEqual({ batchItemFailures: [] });
+    expect(printed).toBe('');
+  },
+);
+
 it('does not start without its environment, and names what is missing', async () => {
   const { printed, answer } = await invoke('billing', [], { SECRET_ID: '', APP_BUS_NAME: '' });
   expect(answer).toBeUndefined();

@@ -6,7 +6,12 @@ import type { AddressInfo } from 'node:net';
 export interface AwsServer {
   readonly url: string;
   /** By stack name; its outputs. */
-  stacks: Map<string, { status: string; outputs: Record<string, string>; resources: { type: string; id: string }[] }>;
+  stacks: Map<
+    string,
+    { status: string; outputs: Record<string, string>; resources: { type: string; id: string; logicalId?: string }[] }
+  >;
+  /** What GetTemplate answers. */
+  template: object;
   /** By id: Lambda's state, and how many looks it takes to get where it was sent. */
   mappings: Map<string, { State: string; becomes?: string; looks: number }>;
   functions: Map<
@@ -20,7 +25,7 @@ export interface AwsServer {
     }
   >;
   rules: Map<string, { State: string; Targets: object[] }>;
-  archive: { CreationTime: number; RetentionDays: number };
+  archive: { CreationTime: number; RetentionDays: number; State?: string; StateReason?: string; EventCount?: number };
   /** By name; the states that each look finds, the last one for good. */
   replays: Map<string, { request: Record<string, unknown>; states: string[]; at?: number }>;
   /** What a new replay goes through. */
@@ -33,6 +38,12 @@ export interface AwsServer {
   /** Metric name to its datapoints, newest first; by `name` or `name/dimension value`. */
   metrics: Map<string, { at: Date; value: number }[]>;
   ringing: string[];
+  /** Who listens to the alarms' topics. */
+  subscriptions: { endpoint: string; arn: string }[];
+  /** By id: the state of a customer key. */
+  keys: Map<string, string>;
+  /** By function: how each of its runs ends instead of well. */
+  crashing: Map<string, { errorType: string; errorMessage: string }>;
   put: object[];
   invoked: { name: string; payload: string }[];
   /** Answers an operation with an error instead: `StartReplay` → a code. */
@@ -56,6 +67,10 @@ export async function startAwsServer(): Promise<AwsServer> {
     logs: new Map(),
     metrics: new Map(),
     ringing: [],
+    template: {},
+    subscriptions: [],
+    keys: new Map(),
+    crashing: new Map(),
     put: [],
     invoked: [],
     errors: new Map(),
@@ -65,9 +80,14 @@ export async function startAwsServer(): Promise<AwsServer> {
     const body = await text(request);
     try {
       const target = String(request.headers['x-amz-target'] ?? '');
-      if (target) json(response, jsonCall(state, target.split('.')[1]!, JSON.parse(body || '{}')));
-      else if (request.url?.startsWith('/2015-03-31/')) json(response, lambdaCall(state, request, body));
-      else xml(response, ...xmlCall(state, new URLSearchParams(body)));
+      if (target) json(response, jsonCall(state, target.split('.').at(-1)!, JSON.parse(body || '{}')));
+      else if (request.url?.startsWith('/2015-03-31/')) {
+        const name = /functions\/([^/]+)\/invocations/.exec(request.url)?.[1];
+        const crash = name && state.crashing.get(decodeURIComponent(name));
+        if (crash) response.setHeader('x-amz-function-error', 'Unhandled');
+        const answer = lambdaCall(state, request, body);
+        json(response, crash || answer);
+      } else xml(response, ...xmlCall(state, new URLSearchParams(body)));
     } catch (error) {
       const { code, message } = error as { code?: string; message: string };
       if (request.headers['content-type']?.startsWith('application/x-www-form-urlencoded')) {
@@ -130,6 +150,9 @@ function jsonCall(state: State, operation: string, input: any): object {
     case 'CancelReplay':
       state.replays.get(input.ReplayName)!.states = ['CANCELLED'];
       return { State: 'CANCELLING' };
+    case 'DescribeKey':
+      if (!state.keys.has(input.KeyId)) throw failure('NotFoundException');
+      return { KeyMetadata: { KeyId: input.KeyId, KeyState: state.keys.get(input.KeyId) } };
     case 'ListReplays':
       return {
         Replays: [...state.replays]
@@ -210,6 +233,8 @@ function lambdaCall(state: State, request: IncomingMessage, body: string): objec
     state.invoked.push({ name: id!, payload: body });
     return {};
   }
+  if (kind === 'functions' && !state.functions.has(id!))
+    throw failure('ResourceNotFoundException', `No function ${id}.`);
   if (kind === 'functions') return { FunctionName: id, ...state.functions.get(id!) };
   const mapping = state.mappings.get(id!);
   if (!mapping) throw failure('ResourceNotFoundException', `The mapping ${id} does not exist.`);
@@ -226,13 +251,22 @@ function xmlCall(state: State, input: URLSearchParams): [string, string] {
   state.asked.push(action);
   if (action === 'GetCallerIdentity')
     return [action, '<Account>123456789012</Account><Arn>arn:aws:iam::123456789012:user/test</Arn><UserId>U</UserId>'];
+  if (action === 'ListSubscriptionsByTopic') {
+    const subscriptions = state.subscriptions.map(
+      ({ endpoint, arn }) =>
+        `<member><SubscriptionArn>${arn}</SubscriptionArn><Endpoint>${endpoint}</Endpoint></member>`,
+    );
+    return [action, `<Subscriptions>${subscriptions.join('')}</Subscriptions>`];
+  }
   const name = input.get('StackName') ?? '';
   const stack = state.stacks.get(name);
   if (!stack) throw failure('ValidationError', `Stack with id ${name} does not exist`);
+  if (action === 'GetTemplate')
+    return [action, `<TemplateBody>${JSON.stringify(state.template).replaceAll('&', '&amp;')}</TemplateBody>`];
   if (action === 'ListStackResources') {
     return [
       action,
-      `<StackResourceSummaries>${stack.resources.map(({ type, id }) => `<member><ResourceType>${type}</ResourceType><PhysicalResourceId>${id}</PhysicalResourceId></member>`).join('')}</StackResourceSummaries>`,
+      `<StackResourceSummaries>${stack.resources.map(({ type, id, logicalId = id }) => `<member><LogicalResourceId>${logicalId}</LogicalResourceId><ResourceType>${type}</ResourceType><PhysicalResourceId>${id}</PhysicalResourceId></member>`).join('')}</StackResourceSummaries>`,
     ];
   }
   const outputs = Object.entries(stack.outputs).map(

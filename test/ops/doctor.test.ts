@@ -1,3 +1,4 @@
+import { DeleteBucketCommand, DeleteObjectCommand } from '@aws-sdk/client-s3';
 import { routedEventTypes } from '../../core/event-routes.ts';
 import { createOps } from '../../ops/cli/ops.ts';
 import { connectAws } from '../../ops/deployment/aws.ts';
@@ -5,7 +6,7 @@ import type { Check } from '../../ops/doctor/check.ts';
 import { doctor } from '../../ops/doctor/doctor.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { envelope } from '../support/event-processor.ts';
-import { type Pipeline, region, startPipeline } from './pipeline.ts';
+import { jsonServices, type Pipeline, region, startPipeline } from './pipeline.ts';
 
 let pipeline: Pipeline;
 let database: TestDatabase;
@@ -32,12 +33,7 @@ beforeEach(async () => {
 afterEach(() => pipeline.close());
 
 async function examine(options: { ping?: boolean; version?: string; ownerUrl?: string | undefined } = {}) {
-  const endpoints = Object.fromEntries(
-    (['cloudformation', 'cloudwatch', 'logs', 'eventbridge', 'lambda', 'secrets', 'sts'] as const).map((service) => [
-      service,
-      pipeline.aws.url,
-    ]),
-  );
+  const endpoints = Object.fromEntries(jsonServices.map((service) => [service, pipeline.aws.url]));
   const ops = createOps({
     environment: 'dev',
     appName: 'huntaze',
@@ -72,7 +68,7 @@ it('passes a pipeline that is ready for live traffic', async () => {
   const { checks, wrong } = await examine();
   expect(wrong).toEqual([]);
   expect(checks.map(({ verdict }) => verdict)).toEqual(checks.map(() => 'ok'));
-  expect(checks).toHaveLength(25);
+  expect(checks).toHaveLength(35);
 });
 
 /** What can be wrong, how a test makes it so, the line it is found in, and what the line says. */
@@ -92,7 +88,7 @@ const faults: [string, () => unknown, string, RegExp][] = [
   [
     'a rule has lost its DLQ',
     () => (pipeline.aws.rules.get('huntaze-stripe-audit-other-dev')!.Targets = [{ Id: '1', Arn: 'q' }]),
-    'aws.rules.dlq',
+    'aws.rules.targets',
     /huntaze-stripe-audit-other-dev/,
   ],
   [
@@ -117,7 +113,98 @@ const faults: [string, () => unknown, string, RegExp][] = [
     'aws.mappings',
     /Paused: billing/,
   ],
-  ['something is lost', () => pipeline.send('AuditUndeliveredQueueUrl', '{}'), 'aws.queues', /audit-undelivered \(1\)/],
+  [
+    'something is lost',
+    () => pipeline.send('AuditUndeliveredQueueUrl', '{}'),
+    'aws.queues.empty',
+    /audit-undelivered \(1\)/,
+  ],
+  [
+    'a rule is gone',
+    () => pipeline.aws.rules.delete('huntaze-stripe-payments-dev'),
+    'aws.rules',
+    /Gone: huntaze-stripe-payments-dev/,
+  ],
+  [
+    'a rule feeds another queue',
+    () => {
+      const billing = pipeline.aws.rules.get('huntaze-stripe-billing-dev')!;
+      pipeline.aws.rules.get('huntaze-stripe-payments-dev')!.Targets = billing.Targets;
+    },
+    'aws.rules.targets',
+    /huntaze-stripe-payments-dev/,
+  ],
+  [
+    'the schedule of the comparison is off',
+    () => (pipeline.aws.rules.get('huntaze-stripe-reconcile-dev')!.State = 'DISABLED'),
+    'aws.rules.others',
+    /huntaze-stripe-reconcile-dev \(disabled\)/,
+  ],
+  [
+    'the archive cannot write',
+    () => Object.assign(pipeline.aws.archive, { State: 'CREATE_FAILED', StateReason: 'no key' }),
+    'aws.archive',
+    /CREATE_FAILED \(no key\)/,
+  ],
+  [
+    'a queue is gone',
+    () => pipeline.deleteQueue('BillingQueueUrl'),
+    'aws.queues.there',
+    /Gone: huntaze-stripe-billing-dev/,
+  ],
+  [
+    'a queue is closed to its rule',
+    () => pipeline.setQueue('PaymentsQueueUrl', { Policy: '' }),
+    'aws.queues.policy',
+    /Closed to their rules: huntaze-stripe-payments-dev/,
+  ],
+  [
+    'a queue gives what it gives up to nobody',
+    () => pipeline.setQueue('AuditQueueUrl', { RedrivePolicy: '' }),
+    'aws.queues.redrive',
+    /huntaze-stripe-audit-dev\.fifo/,
+  ],
+  [
+    'a function is gone',
+    () => pipeline.aws.functions.delete('huntaze-stripe-audit-dev'),
+    'aws.functions',
+    /Gone: huntaze-stripe-audit-dev/,
+  ],
+  [
+    'somebody changed the code of a function by hand',
+    () => (pipeline.aws.functions.get('huntaze-stripe-billing-dev')!.CodeSha256 = 'other'),
+    'aws.functions.code',
+    /Other code than was deployed: huntaze-stripe-billing-dev/,
+  ],
+  [
+    'a function cannot start',
+    () =>
+      pipeline.aws.crashing.set('huntaze-stripe-billing-dev', {
+        errorType: 'Runtime.ImportModuleError',
+        errorMessage: "Cannot find module 'index'",
+      }),
+    'aws.functions.start',
+    /huntaze-stripe-billing-dev \(Runtime\.ImportModuleError: Cannot find module 'index'\)/,
+  ],
+  [
+    'a mapping is gone',
+    () => pipeline.aws.mappings.delete('mapping-payments'),
+    'aws.mappings',
+    /queue of payments: the mapping is gone/,
+  ],
+  [
+    'the audit bucket is gone',
+    () => pipeline.s3.send(new DeleteBucketCommand({ Bucket: pipeline.bucket })),
+    'aws.bucket',
+    /The audit bucket audit-bucket is gone/,
+  ],
+  ['the key is disabled', () => pipeline.aws.keys.set('key-1', 'Disabled'), 'aws.key', /The key key-1 is Disabled/],
+  [
+    'nobody has confirmed the subscription of the alarms',
+    () => (pipeline.aws.subscriptions = [{ endpoint: 'oncall@example.com', arn: 'PendingConfirmation' }]),
+    'aws.alarms',
+    /Not confirmed: oncall@example\.com/,
+  ],
   [
     'the secret is empty',
     () => (pipeline.aws.secret = JSON.stringify({ DATABASE_URL: '', STRIPE_SECRET_KEY: pipeline.stripe.key })),
@@ -262,6 +349,28 @@ it.each(faults)('finds that %s, and says how to mend it', async (_what, make, id
   expect(found.length).toBe(wrong.length);
 });
 
+it.each([
+  [
+    'a rule is disabled',
+    'aws events enable-rule --name huntaze-stripe-billing-dev --event-bus-name aws.partner/stripe.com/ed_test_1 --region eu-central-1',
+  ],
+  ['a queue is gone', 'npx cdk deploy --revert-drift -c environment=dev'],
+  ['a worker is paused', 'npm run ops -- resume billing --apply --env dev'],
+  ['the key is disabled', 'aws kms enable-key --key-id key-1 --region eu-central-1'],
+])('when %s, the fix is a command that can be pasted', async (what, command) => {
+  const [, make, id] = faults.find(([name]) => name === what)!;
+  await make();
+  const { wrong } = await examine();
+  expect(wrong.find((check: Check) => check.id === id)?.fix).toContain(`\`${command}\``);
+});
+
+it('says that it cannot compare code whose bundle is no longer kept', async () => {
+  await pipeline.s3.send(new DeleteObjectCommand({ Bucket: pipeline.bundles, Key: 'bundle.zip' }));
+  const { checks, wrong } = await examine();
+  expect(wrong).toEqual([]);
+  expect(checks.find(({ id }) => id === 'aws.functions.code')).toMatchObject({ verdict: 'not checked' });
+});
+
 it('finds code that is not what is deployed', async () => {
   const { wrong } = await examine({ version: '0.2.0+000000000000' });
   expect(wrong).toEqual([
@@ -303,7 +412,8 @@ it('prints every line with its mark, and ends with 1 when something is wrong', a
   expect(out).toContain('✗ It is disabled');
   expect(out).toContain('→ `npm run ops -- destination enable --apply --env dev`');
   expect(out).toMatch(/of \d+ checks found something wrong/);
-});
+  // It synthesises what lies here, which takes as long as the machine is busy.
+}, 120_000);
 
 it('refuses hours that are none', async () => {
   expect((await pipeline.run('doctor', '--hours', 'many')).code).toBe(2);

@@ -12,7 +12,7 @@ describe('pause and resume', () => {
     pipeline.at(new Date('2026-11-21T10:00:00Z'));
     await pipeline.send('BillingQueueUrl', '{}');
     pipeline.aws.metrics.set('ApproximateAgeOfOldestMessage/huntaze-stripe-billing-dev', [
-      { at: new Date(), value: 86_400 },
+      { at: new Date('2026-11-21T09:59:00Z'), value: 86_400 },
     ]);
     const { code, json } = await pipeline.run('pause', 'billing', '--json');
     expect(code).toBe(0);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import {
   type MessageAttributeValue,
   ReceiveMessageCommand,
   SendMessageCommand,
+  SetQueueAttributesCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { buildApp } from 'fauxqs';
@@ -18,7 +20,7 @@ import { functionNamesOf, outputsOfWorkers, type StackOutputs } from '../../lib/
 import { ops } from '../../ops/cli/command-line.ts';
 import type { ProgressReporter } from '../../ops/cli/progress.ts';
 import type { Terminal } from '../../ops/cli/terminal.ts';
-import { connectAws } from '../../ops/deployment/aws.ts';
+import { type AwsService, connectAws } from '../../ops/deployment/aws.ts';
 import { pricesOf } from '../../stripe-simulator/prices.ts';
 import { startStripeServer } from '../../stripe-simulator/server.ts';
 import { catalogue } from '../support/catalogue.ts';
@@ -42,6 +44,19 @@ export interface Ran {
 /** An output that is a queue's URL. */
 type QueueOutput = Extract<keyof StackOutputs, `${string}QueueUrl`>;
 
+/** Services that the fake server plays; queues and buckets are real ones. */
+export const jsonServices = [
+  'cloudformation',
+  'cloudwatch',
+  'logs',
+  'eventbridge',
+  'kms',
+  'lambda',
+  'secrets',
+  'sns',
+  'sts',
+] as const satisfies readonly AwsService[];
+
 export type Pipeline = Awaited<ReturnType<typeof startPipeline>>;
 
 /** A deployed pipeline, seen by `ops`: real SQS and S3 (fauxqs), the other services at the wire, a server of Stripe's shape. */
@@ -57,7 +72,8 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
   const sqs = new SQSClient(clientConfig);
   const s3 = new S3Client({ ...clientConfig, forcePathStyle: true });
   const bucket = 'audit-bucket';
-  await s3.send(new CreateBucketCommand({ Bucket: bucket }));
+  const bundles = `cdk-hnb659fds-assets-${account}-${region}`;
+  for (const Bucket of [bucket, bundles]) await s3.send(new CreateBucketCommand({ Bucket }));
 
   const make = async (part: string, attributes: Record<string, string> = {}) => {
     const name = part.endsWith('.fifo')
@@ -109,34 +125,92 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
     DashboardName: stackName,
     CodeVersion: '0.1.0+abcdef012345',
   };
+  const functionNames = functionNamesOf(outputs);
   aws.stacks.set(stackName, {
     status: 'UPDATE_COMPLETE',
     outputs,
-    resources: [{ type: 'AWS::CloudWatch::Alarm', id: `huntaze-stripe-silence-${environment}` }],
+    resources: [
+      { type: 'AWS::CloudWatch::Alarm', id: `huntaze-stripe-silence-${environment}` },
+      { type: 'AWS::SNS::Topic', id: outputs.AlarmTopicArn! },
+      { type: 'AWS::KMS::Key', id: 'key-1' },
+      { type: 'AWS::Events::Rule', id: `huntaze-stripe-reconcile-${environment}` },
+      ...functionNames.map((id) => ({ type: 'AWS::Lambda::Function', id, logicalId: `Resource-${id}` })),
+    ],
   });
+  aws.keys.set('key-1', 'Enabled');
+  aws.subscriptions = [{ endpoint: 'oncall@example.com', arn: `${outputs.AlarmTopicArn}:1` }];
+  const bundle = Buffer.from('the bundle of a function');
+  await s3.send(new PutObjectCommand({ Bucket: bundles, Key: 'bundle.zip', Body: bundle }));
+  aws.template = {
+    Resources: Object.fromEntries(
+      functionNames.map((id) => [
+        `Resource-${id}`,
+        {
+          Properties: {
+            Code: {
+              // biome-ignore lint/suspicious/noTemplateCurlyInString: CloudFormation's own placeholders
+              S3Bucket: { 'Fn::Sub': 'cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}' },
+              S3Key: 'bundle.zip',
+            },
+          },
+        },
+      ]),
+    ),
+  };
   for (const name of queueFed) aws.mappings.set(`mapping-${name}`, { State: 'Enabled', looks: 0 });
-  for (const functionName of functionNamesOf(outputs)) {
+  for (const functionName of functionNames) {
     aws.functions.set(functionName, {
       Runtime: 'nodejs24.x',
       State: 'Active',
       LastUpdateStatus: 'Successful',
+      CodeSha256: createHash('sha256').update(bundle).digest('base64'),
       LoggingConfig: { LogGroup: `/aws/lambda/${functionName}` },
     });
   }
-  for (const arn of [...ofWorkers.map(({ outputs: { RuleArn } }) => RuleArn), ...outputs.AuditRuleArns.split(',')]) {
+  const arnOf = (url: string) => `arn:aws:sqs:${region}:${account}:${url.split('/').at(-1)}`;
+  const rules = [
+    ['Payments', outputs.PaymentsRuleArn],
+    ['Billing', outputs.BillingRuleArn],
+    ...outputs.AuditRuleArns.split(',').map((arn) => ['Audit', arn] as const),
+  ] as const;
+  for (const [name, arn] of rules) {
+    const DeadLetterConfig = { Arn: arnOf(outputs[`${name}UndeliveredQueueUrl`]) };
     aws.rules.set(arn.split('/').at(-1)!, {
       State: 'ENABLED',
-      Targets: [{ Id: '1', Arn: 'arn:aws:sqs:::q', DeadLetterConfig: { Arn: 'arn:aws:sqs:::dlq' } }],
+      Targets: [{ Id: '1', Arn: arnOf(outputs[`${name}QueueUrl`]), DeadLetterConfig }],
     });
+  }
+  aws.rules.set(`huntaze-stripe-reconcile-${environment}`, { State: 'ENABLED', Targets: [] });
+  for (const name of ['Payments', 'Billing', 'Audit'] as const) {
+    const sources = rules.filter(([of]) => of === name).map(([, arn]) => arn);
+    for (const queue of ['Queue', 'UndeliveredQueue'] as const) {
+      const QueueUrl = outputs[`${name}${queue}Url`];
+      const Policy = {
+        Statement: [
+          {
+            Effect: 'Allow',
+            Principal: { Service: 'events.amazonaws.com' },
+            Action: 'sqs:SendMessage',
+            Resource: arnOf(QueueUrl),
+            Condition: { ArnEquals: { 'aws:SourceArn': sources } },
+          },
+        ],
+      };
+      const RedrivePolicy = { deadLetterTargetArn: arnOf(outputs[`${name}FailedQueueUrl`]), maxReceiveCount: 200 };
+      await sqs.send(
+        new SetQueueAttributesCommand({
+          QueueUrl,
+          Attributes: {
+            Policy: JSON.stringify(Policy),
+            ...(queue === 'Queue' && { RedrivePolicy: JSON.stringify(RedrivePolicy) }),
+          },
+        }),
+      );
+    }
   }
   aws.secret = JSON.stringify({ DATABASE_URL: '', STRIPE_SECRET_KEY: stripe.key, API_KEY: '' });
 
-  const endpoints = Object.fromEntries(
-    (['cloudformation', 'cloudwatch', 'logs', 'eventbridge', 'lambda', 'secrets', 'sts'] as const).map((service) => [
-      service,
-      aws.url,
-    ]),
-  );
+  const endpoints = Object.fromEntries(jsonServices.map((service) => [service, aws.url]));
   /** What a person answers, in order; none: nobody is there. */
   let answers: string[] | undefined;
   let now: Date | undefined;
@@ -153,6 +227,7 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
     outputs,
     folder,
     bucket,
+    bundles,
     stackName,
     variables,
     /** A person at a terminal, who answers so. */
@@ -219,6 +294,9 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
     /** As somebody with the console does. */
     async deleteQueue(output: QueueOutput): Promise<void> {
       await sqs.send(new DeleteQueueCommand({ QueueUrl: outputs[output]! }));
+    },
+    async setQueue(output: QueueOutput, Attributes: Record<string, string>): Promise<void> {
+      await sqs.send(new SetQueueAttributesCommand({ QueueUrl: outputs[output]!, Attributes }));
     },
     async depth(output: QueueOutput): Promise<number> {
       const { Attributes } = await sqs.send(
