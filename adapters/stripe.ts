@@ -22,7 +22,7 @@ export async function stripeClient(key: string | undefined, apiBase?: string): P
     throw new PipelineError(
       'secret_not_set',
       'later',
-      'STRIPE_SECRET_KEY is empty in the secret. Set it: npm run ops -- secrets --apply',
+      'STRIPE_SECRET_KEY is empty in the secret. `ops secrets` sets it.',
     );
   }
   const { default: StripeSdk } = await import('stripe');

@@ -80,10 +80,6 @@ async function read(client: SecretsManagerClient, secretId: string): Promise<Pip
     return JSON.parse(text ?? '{}') as PipelineSecrets;
   } catch {
     // Without the cause: a parser's message can quote the secret.
-    throw new PipelineError(
-      'secret_unreadable',
-      'later',
-      'The secret is not JSON. Set it again: npm run ops -- secrets --apply',
-    );
+    throw new PipelineError('secret_unreadable', 'later', 'The secret is not JSON. `ops secrets` sets it again.');
   }
 }

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClientBase } from 'pg';
+import { PipelineError } from '../../core/errors.ts';
 
 /** One file of `supabase/migrations`: `<version>_<name>.sql`, version being `YYYYMMDDhhmmss`. */
 export interface Migration {
@@ -62,7 +63,7 @@ export async function migrationStatus(client: ClientBase, folder = migrationsFol
  *
  * Safe to run twice at once: the second waits, then finds nothing to do. Needs a session connection (not the transaction pooler).
  * @returns the migrations it applied, oldest first.
- * @throws the database's error with the migration's file name; that migration is rolled back, the ones before it stay.
+ * @throws {PipelineError} `migration_failed`, with the migration's file name and what Postgres said; that migration is rolled back, the ones before it stay.
  */
 export async function applyMigrations(client: ClientBase, folder = migrationsFolder): Promise<Migration[]> {
   await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
@@ -90,8 +91,11 @@ async function applyMigration(client: ClientBase, { version, name, sql }: Migrat
     await client.query('commit');
   } catch (cause) {
     await client.query('rollback');
-    throw new Error(`Migration ${version}_${name}.sql failed and was rolled back: ${(cause as Error).message}`, {
-      cause,
-    });
+    throw new PipelineError(
+      'migration_failed',
+      'never',
+      `Migration ${version}_${name}.sql failed and was rolled back: ${(cause as Error).message}`,
+      { cause },
+    );
   }
 }

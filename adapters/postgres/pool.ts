@@ -3,6 +3,9 @@ import { PipelineError } from '../../core/errors.ts';
 
 const loopback = new Set(['127.0.0.1', '::1', '[::1]', 'localhost']);
 
+/** A database on this very machine. */
+export const isLoopback = (host: string): boolean => loopback.has(host);
+
 /**
  * Connections to Postgres: TLS verified against `ca` (PEM; null = Node's own list of authorities), plain text only to loopback.
  *
@@ -20,27 +23,26 @@ export function connectPool(databaseUrl: string | undefined, ca: string | null, 
 /** @see connectPool */
 export function connectionOptions(databaseUrl: string | undefined, ca: string | null): pg.ClientConfig {
   if (!databaseUrl) {
-    throw new PipelineError(
-      'secret_not_set',
-      'later',
-      'DATABASE_URL is empty in the secret. Set it: npm run ops -- secrets --apply',
-    );
+    throw new PipelineError('secret_not_set', 'later', 'DATABASE_URL is empty in the secret. `ops secrets` sets it.');
   }
   const url = URL.canParse(databaseUrl) ? new URL(databaseUrl) : undefined;
   if (!url || !['postgres:', 'postgresql:'].includes(url.protocol) || !url.hostname || url.pathname.length < 2) {
-    throw new PipelineError(
-      'database_url_invalid',
-      'later',
-      'DATABASE_URL in the secret is not a Postgres URL; wanted postgres://user:password@host:port/database. Special characters in the password are %-encoded. Set it again: npm run ops -- secrets --apply',
-    );
+    throw invalid();
   }
+  const part = (text: string): string => {
+    try {
+      return decodeURIComponent(text);
+    } catch {
+      throw invalid();
+    }
+  };
   return {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? 5432 : Number(url.port),
-    user: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
-    database: decodeURIComponent(url.pathname.slice(1)),
-    ssl: loopback.has(url.hostname) ? false : { rejectUnauthorized: true, ...(ca === null ? {} : { ca }) },
+    user: part(url.username),
+    password: part(url.password),
+    database: part(url.pathname.slice(1)),
+    ssl: isLoopback(url.hostname) ? false : { rejectUnauthorized: true, ...(ca === null ? {} : { ca }) },
     application_name: 'stripe-eventbridge',
     // Less than a function's 30 s, so that a hanging database is a `later` with a reason and not a timeout without one.
     connectionTimeoutMillis: 5_000,
@@ -48,6 +50,13 @@ export function connectionOptions(databaseUrl: string | undefined, ca: string | 
     keepAlive: true,
   };
 }
+
+const invalid = (): PipelineError =>
+  new PipelineError(
+    'database_url_invalid',
+    'later',
+    'DATABASE_URL in the secret is not a Postgres URL; wanted postgres://user:password@host:port/database. Special characters in the password are %-encoded. `ops secrets` sets it again.',
+  );
 
 /** A name that our SQL uses and the database lacks, or a right: a migration is missing, and every event fails until it is there. */
 const migrationMissing = new Set(['3F000', '42501', '42703', '42704', '42883', '42P01', '42P02']);
@@ -77,7 +86,7 @@ export function databaseError(cause: unknown): PipelineError {
   return new PipelineError(
     sqlState ? `database_${sqlState}` : 'database_unreachable',
     never ? 'never' : 'later',
-    `Postgres: ${text}${sqlState ? ` (SQLSTATE ${sqlState})` : ''}${behind ? '. Is a migration missing? npm run ops -- migrate' : ''}`,
+    `Postgres: ${text}${sqlState ? ` (SQLSTATE ${sqlState})` : ''}${behind ? '. Is a migration missing? `ops migrate` says' : ''}`,
     { cause },
   );
 }

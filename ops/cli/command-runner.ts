@@ -83,7 +83,7 @@ export class CommandRunner {
     });
   }
 
-  /** A verb that changes something: shows its plan, and with --apply (and, in prod, a typed yes) does it. */
+  /** A verb that changes something: shows its plan, and with --apply (and, in prod or where the plan asks for it, a typed word) does it. */
   async change<Plan, Result>(
     plan: () => Promise<Change<Plan, Result>>,
     print: { plan: (plan: Plan, format: Formatting) => string; result: (result: Result, format: Formatting) => string },
@@ -112,7 +112,7 @@ export class CommandRunner {
           );
         return found.length > 0 ? 1 : 0;
       }
-      await this.confirmed();
+      await this.confirmed(change);
       const report = await change.act();
       if (json)
         this.json({
@@ -149,23 +149,24 @@ export class CommandRunner {
     ].join('\n');
   }
 
-  /** @throws {Refusal} in prod, unless a person types the environment's name or --yes was given. */
-  private async confirmed(): Promise<void> {
+  /** @throws {Refusal} when something must be typed first, unless a person types it or --yes was given. */
+  private async confirmed({ confirm }: Pick<Change<unknown, unknown>, 'confirm'>): Promise<void> {
     const { env, yes, json } = this.options;
-    if (env !== 'prod' || yes) return;
+    const wanted = confirm ?? (env === 'prod' ? { question: 'This changes prod.', answer: 'prod' } : undefined);
+    if (!wanted || yes) return;
     const { terminal } = this.context;
     if (!terminal.interactive || json) {
       throw new Refusal(
         'confirmation_needed',
-        'This changes prod, and nobody can be asked here.',
+        `${wanted.question} Nobody can be asked here.`,
         'Look at the plan, then add --yes.',
       );
     }
-    if ((await terminal.ask('This changes prod. Type "prod" to go on:')).trim() !== 'prod') {
+    if ((await terminal.ask(`${wanted.question} Type "${wanted.answer}" to go on:`)).trim() !== wanted.answer) {
       throw new Refusal(
         'not_confirmed',
         'Not confirmed; nothing was changed.',
-        'Type the name of the environment when asked, or add --yes.',
+        `Type "${wanted.answer}" when asked, or add --yes.`,
       );
     }
   }

@@ -23,6 +23,8 @@ export interface Ops {
   secret(): Promise<SecretValues>;
   /** @throws {Refusal} when there is no key, or one of the wrong mode for this environment. */
   stripe(): Promise<Stripe>;
+  /** Stripe with a key that is not stored yet. */
+  stripeWith(key: string): Promise<Stripe>;
   /** The handlers' own database and role (`stripe_writer`), with few connections; the verb ends it. */
   database(): Promise<pg.Pool>;
   /** PEM of the authority that Postgres must show; null for Node's own list. */
@@ -51,18 +53,19 @@ export function createOps({ environment, appName, aws, variables, databaseCa = n
   const lines = rest.lines ?? commandLines({ environment });
   const stack = once(() => findStack(aws.cloudformation, stackName, lines));
   const secret = once(async () => readSecret(aws.secrets, (await stack()).outputs.SecretArn, lines));
+  const stripeWith = (key: string) => stripeClient(key, variables.STRIPE_API_BASE);
   const stripe = once(async () => {
     const key = variables.STRIPE_SECRET_KEY || (await secret()).STRIPE_SECRET_KEY;
     if (!key) {
       throw new Refusal(
         'no_stripe_key',
         'There is no Stripe key: STRIPE_SECRET_KEY is not set, and the secret holds none.',
-        `Set STRIPE_SECRET_KEY, then \`${lines.verb('secrets --apply')}\`.`,
+        `Set STRIPE_SECRET_KEY for this run, or have \`${lines.verb('secrets --apply')}\` ask for one and store it.`,
       );
     }
     const wrong = wrongMode(key, environment);
     if (wrong) throw wrong;
-    return stripeClient(key, variables.STRIPE_API_BASE);
+    return stripeWith(key);
   });
   return {
     environment,
@@ -73,6 +76,7 @@ export function createOps({ environment, appName, aws, variables, databaseCa = n
     stack,
     secret,
     stripe,
+    stripeWith,
     databaseCa,
     async database() {
       const { DATABASE_URL } = await secret();

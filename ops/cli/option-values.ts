@@ -11,6 +11,13 @@ export const wholeNumber =
     return value;
   };
 
+/** Refused here: the SDK would take any text for part of a host name. */
+export function regionName(text: string): string {
+  if (!/^[a-z]{2}(-[a-z]+)+-\d{1,2}$/.test(text))
+    throw new InvalidArgumentError('wanted an AWS region such as eu-central-1.');
+  return text;
+}
+
 /** ISO 8601, or a time ago such as `2h`. */
 export const timeFrom =
   (now: () => Date) =>

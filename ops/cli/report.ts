@@ -17,5 +17,7 @@ export interface Change<Plan, Result> {
   warnings: string[];
   /** What is wrong already, and what `act` would mend: makes the exit code 1 as long as it is only looked at. */
   found?: string[];
+  /** What a person must type before `act` in any environment, since --env does not say what is changed. @default the environment, in prod */
+  confirm?: { question: string; answer: string };
   act(): Promise<Report<Result>>;
 }

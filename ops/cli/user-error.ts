@@ -1,4 +1,5 @@
 import { PipelineError } from '../../core/errors.ts';
+import { isNotThere } from '../deployment/not-there.ts';
 import type { CommandLines } from './command-lines.ts';
 import { Refusal } from './refusal.ts';
 
@@ -13,16 +14,33 @@ export function toUserError(error: unknown, lines: CommandLines): Refusal | unde
     return new Refusal(error.code, error.message, fixOf(error, lines), { cause: error });
   if (error.name === 'ExitPromptError')
     return new Refusal('interrupted', 'Interrupted; nothing was changed.', 'Run it again.');
-  return explainAws(error) ?? explainStripe(error, lines) ?? explainNetwork(error);
+  return explainAws(error, lines) ?? explainStripe(error, lines) ?? explainPostgres(error) ?? explainNetwork(error);
 }
 
 /** By its looks: an error may come from another realm (a worker, a test runner), where `instanceof` fails. */
 const isError = (error: unknown): error is Error => typeof error === 'object' && error !== null && 'message' in error;
 
-function explainAws(error: Error): Refusal | undefined {
+function explainAws(error: Error, lines: CommandLines): Refusal | undefined {
   const cause = { cause: error };
   if (error.message === 'Region is missing') {
     return new Refusal('no_region', 'No AWS region is set.', 'Give --region eu-central-1 (or set AWS_REGION).', cause);
+  }
+  if (/^Region not accepted/.test(error.message)) {
+    return new Refusal(
+      'bad_region',
+      firstLine(error.message),
+      'Give a region such as eu-central-1: --region, or AWS_REGION.',
+      cause,
+    );
+  }
+  if (isNotThere(error)) {
+    const { BucketName } = error as { BucketName?: string };
+    return new Refusal(
+      'not_there',
+      `AWS says that something of this stack does not exist: ${firstLine(error.message)}${BucketName ? ` (${BucketName})` : ''} [${error.name}].`,
+      `Deleted by hand, most likely: \`${lines.cdk('drift')}\` names it.`,
+      cause,
+    );
   }
   switch (error.name) {
     case 'CredentialsProviderError':
@@ -103,6 +121,18 @@ function explainStripe(error: Error, lines: CommandLines): Refusal | undefined {
   return undefined;
 }
 
+/** By its SQLSTATE and severity, which only the server's own errors carry. */
+function explainPostgres(error: Error): Refusal | undefined {
+  const { code, severity } = error as { code?: unknown; severity?: unknown };
+  if (typeof code !== 'string' || !/^[0-9A-Z]{5}$/.test(code) || typeof severity !== 'string') return undefined;
+  return new Refusal(
+    `database_${code}`,
+    `Postgres refused: ${firstLine(error.message)} (SQLSTATE ${code}).`,
+    code.startsWith('28') ? 'Check user and password of the database URL.' : 'Correct it, then run the verb again.',
+    { cause: error },
+  );
+}
+
 function explainNetwork(error: Error): Refusal | undefined {
   const code = networkCode(error);
   if (code === undefined) return undefined;
@@ -138,6 +168,10 @@ function fixOf({ code }: PipelineError, lines: CommandLines): string {
   if (code === 'database_unreachable') {
     return 'Check that this machine may reach the database, and for "self-signed" or "certificate" pass its authority with --database-ca.';
   }
+  if (code === 'migration_failed')
+    return 'The migrations before it stay applied. Correct the file (or the database) and run the verb again.';
+  if (['secret_not_set', 'secret_unreadable', 'database_url_invalid'].includes(code))
+    return `\`${lines.verb('secrets --apply')}\` asks for each value.`;
   if (code.startsWith('database_'))
     return `\`${lines.verb('migrate')}\` shows whether migrations are missing; \`${lines.verb('doctor')}\` looks at the rest.`;
   return 'Correct it, then run the verb again.';

@@ -44,12 +44,12 @@ async function readWhole(
   const { SecretString } = await secrets.send(new GetSecretValueCommand({ SecretId: arn }));
   try {
     return JSON.parse(SecretString ?? '{}') as Record<string, unknown>;
-  } catch (cause) {
+  } catch {
+    // Without the cause: a parser's message can quote the secret.
     throw new Refusal(
       'secret_not_json',
       `The secret ${arn} is not JSON, so no function can read it.`,
       `Put {} there in the Secrets Manager console; \`${lines.verb('secrets --apply')}\` then asks for each value.`,
-      { cause },
     );
   }
 }

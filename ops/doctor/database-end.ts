@@ -3,20 +3,16 @@ import type pg from 'pg';
 import type { Ops } from '../cli/ops.ts';
 import { toUserError } from '../cli/user-error.ts';
 import { planMigrate } from '../migrate/migrate.ts';
-import { checkSecrets } from '../secrets/secrets.ts';
+import { lookAtSecrets } from '../secrets/secrets.ts';
 import { type Check, notChecked, ok, some, wrong } from './check.ts';
 
 /** The secret, and the database behind it. `ownerUrl`: who may read which migrations are applied; without it that is not checked. */
 export async function checkDatabase(ops: Ops, ownerUrl: string | undefined): Promise<Check[]> {
-  const { found } = await checkSecrets(ops);
+  const { found } = await lookAtSecrets(ops);
   const filled =
     found.length === 0
       ? ok('secret', 'The secret is filled, and its values look right.')
-      : wrong(
-          'secret',
-          found.join('; '),
-          `Set DATABASE_URL and STRIPE_SECRET_KEY, then \`${ops.lines.verb('secrets --apply')}\`.`,
-        );
+      : wrong('secret', found.join('; '), `\`${ops.lines.verb('secrets --apply')}\` asks for each value.`);
   const checks = [filled, ...(await checkConnection(ops))];
   return [...checks, await checkMigrations(ops, ownerUrl)];
 }

@@ -3,9 +3,13 @@ import { applyMigrations, migrationStatus } from '../../adapters/postgres/migrat
 import { connectionOptions } from '../../adapters/postgres/pool.ts';
 import { Refusal } from '../cli/refusal.ts';
 import type { Change } from '../cli/report.ts';
+import { confirmationOf, projectOf } from './target.ts';
 
 export interface MigratePlan {
+  /** Host, port and name; never the password. */
   database: string;
+  /** Supabase's name of the project; null for any other Postgres. */
+  project: string | null;
   applied: string[];
   pending: string[];
   /** Versions that the database has and this checkout lacks. */
@@ -35,7 +39,7 @@ export async function planMigrate(
       'Set MIGRATION_DATABASE_URL=postgres://postgres:<password>@<host>:5432/postgres, or pass --database-url.',
     );
   }
-  const options = connectionOptions(databaseUrl, ca);
+  const options = ownerOptions(databaseUrl, ca);
   if (options.port === TRANSACTION_POOLER_PORT) {
     throw new Refusal(
       'transaction_pooler',
@@ -47,6 +51,7 @@ export async function planMigrate(
   return {
     plan: {
       database: `${options.host}:${options.port}/${options.database}`,
+      project: projectOf(options),
       applied,
       pending: pending.map(fileOf),
       unknown,
@@ -59,11 +64,26 @@ export async function planMigrate(
           ]
         : [],
     found: pending.length > 0 ? [`${pending.length} migrations are not applied.`] : [],
+    ...confirmationOf(options),
     async act() {
       const done = await withClient(options, (client) => applyMigrations(client));
       return { data: { applied: done.map(fileOf) }, found: [] };
     },
   };
+}
+
+/** @throws {Refusal} when the URL is none; the text shows no part of it. */
+function ownerOptions(databaseUrl: string, ca: string | null): pg.ClientConfig {
+  try {
+    return connectionOptions(databaseUrl, ca);
+  } catch (cause) {
+    throw new Refusal(
+      'database_url_invalid',
+      'MIGRATION_DATABASE_URL (or --database-url) is not a Postgres URL.',
+      'Wanted: postgres://postgres:<password>@<host>:5432/postgres, with special characters of the password %-encoded.',
+      { cause },
+    );
+  }
 }
 
 const fileOf = ({ version, name }: { version: string; name: string }): string => `${version}_${name}.sql`;

@@ -1,9 +1,12 @@
 import type { Formatting } from '../cli/formatting.ts';
 import type { MigratePlan, MigrateResult } from './migrate.ts';
 
-export const printMigrations = ({ database, applied, pending, unknown }: MigratePlan, format: Formatting): string =>
+export const printMigrations = (
+  { database, project, applied, pending, unknown }: MigratePlan,
+  format: Formatting,
+): string =>
   [
-    `${database}: ${applied.length} applied${applied.length > 0 ? `, the last ${applied.at(-1)}` : ''}`,
+    `${database}${project ? ` (project ${project})` : ''}: ${applied.length} applied${applied.length > 0 ? `, the last ${applied.at(-1)}` : ''}`,
     pending.length === 0 ? format.good('Nothing is pending.') : `Pending: ${pending.join(', ')}`,
     ...(unknown.length > 0 ? [format.care(`Applied there, unknown here: ${unknown.join(', ')}`)] : []),
   ].join('\n');

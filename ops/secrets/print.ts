@@ -1,12 +1,12 @@
 import type { Formatting } from '../cli/formatting.ts';
-import type { SecretLine } from './secrets.ts';
+import type { SecretLines } from './secrets.ts';
 
-export const printSecrets = ({ values }: { values: SecretLine[] }, format: Formatting): string =>
+export const printSecrets = ({ values }: SecretLines, format: Formatting): string =>
   format.table(
     ['value', 'now', 'verdict'],
-    values.map(({ name, shown, problem }) => [
+    values.map(({ name, shown, problem, advice }) => [
       name,
       shown,
-      problem === null ? format.good('fine') : format.wrong(problem),
+      problem !== null ? format.wrong(problem) : advice !== null ? format.care(advice) : format.good('fine'),
     ]),
   );

@@ -1,68 +1,68 @@
 import { type EventBridgeClient, UpdateConnectionCommand } from '@aws-sdk/client-eventbridge';
-import type { Environment } from '../../lib/names.ts';
 import type { Ops } from '../cli/ops.ts';
-import { wrongMode } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
 import type { Change, Report } from '../cli/report.ts';
-import {
-  readSecret,
-  type SecretName,
-  type SecretValues,
-  secretNames,
-  writeSecret,
-} from '../deployment/secret-values.ts';
-import { shownKey } from '../destination/stripe-key.ts';
+import { readSecret, type SecretValues, secretNames, writeSecret } from '../deployment/secret-values.ts';
+import { lineOf, type SecretLine } from './secret-line.ts';
+import { tryValue } from './try-value.ts';
 
-/** What may be said of a secret value without showing it. */
-export interface SecretLine {
-  name: SecretName;
-  set: boolean;
-  /** Without the secret part: host and user of the database, kind and end of the Stripe key, length of the API key. */
-  shown: string;
-  problem: string | null;
+export interface SecretLines {
+  values: SecretLine[];
 }
 
 /** Whether every value is there and looks right. Shows none of them. */
-export async function checkSecrets(ops: Ops): Promise<Report<{ values: SecretLine[] }>> {
+export async function lookAtSecrets(ops: Ops): Promise<Report<SecretLines>> {
   const secret = await ops.secret();
   const values = secretNames.map((name) => lineOf(name, secret[name], ops.environment));
-  return { data: { values }, found: values.flatMap(({ name, problem }) => (problem ? [`${name}: ${problem}`] : [])) };
+  return { data: { values }, found: problemsOf(values) };
+}
+
+/** The same, and each is used as the functions use it. */
+export async function checkSecrets(ops: Ops): Promise<Report<SecretLines>> {
+  const { data } = await lookAtSecrets(ops);
+  const values = await tried(ops, data.values, await ops.secret());
+  return { data: { values }, found: problemsOf(values) };
 }
 
 /**
  * Writes the given values to the secret and keeps the others.
- * @throws {Refusal} when a value cannot be right: nothing is written then.
+ *
+ * Each is tried first; `force` stores one that does not work from here (a database that only the functions reach).
+ * @throws {Refusal} when a value cannot be right, or does not work: nothing is written then.
  */
 export async function planSecrets(
   ops: Ops,
   given: Partial<SecretValues>,
-): Promise<Change<{ values: SecretLine[] }, { values: SecretLine[] }>> {
+  { force }: { force: boolean },
+): Promise<Change<SecretLines, SecretLines>> {
   const names = secretNames.filter((name) => given[name]);
-  if (names.length === 0) {
-    throw new Refusal(
-      'no_values',
-      'There is nothing to set.',
-      `Set one or more of ${secretNames.join(', ')} in the environment, or answer the questions on a terminal.`,
-    );
-  }
-  const values = names.map((name) => lineOf(name, given[name]!, ops.environment));
-  const wrong = values.find(({ problem }) => problem !== null);
-  if (wrong) throw new Refusal('bad_value', `${wrong.name}: ${wrong.problem}`, 'Correct it; nothing was written.');
   const { outputs } = await ops.stack();
   const held = await ops.secret();
+  const looked = names.map((name) => lineOf(name, given[name]!, ops.environment));
+  const malformed = looked.find(({ problem }) => problem !== null);
+  if (malformed)
+    throw new Refusal('bad_value', `${malformed.name}: ${malformed.problem}`, 'Correct it; nothing was written.');
+  const values = await tried(ops, looked, given);
+  const refused = values.find(({ problem }) => problem !== null);
+  if (refused && !force)
+    throw new Refusal(
+      'refused_value',
+      `${refused.name} ${refused.problem}`,
+      'Correct it; nothing was written. If only the functions can use it, add --force.',
+    );
   const changed = names.filter((name) => held[name] !== given[name]);
   const connection = changed.includes('API_KEY') ? outputs.ApiConnectionName : undefined;
+  const shown = (name: string) => values.find((line) => line.name === name)!.shown;
   return {
     plan: { values },
     steps: [
-      ...changed.map(
-        (name) =>
-          `${held[name] ? 'Replace' : 'Set'} ${name} in the secret (${lineOf(name, given[name]!, ops.environment).shown}).`,
-      ),
+      ...changed.map((name) => `${held[name] ? 'Replace' : 'Set'} ${name} in the secret (${shown(name)}).`),
       ...(connection ? [`Give API_KEY to the connection ${connection}, which posts plan events to your API.`] : []),
     ],
     warnings: [
-      'Functions that are warm go on with the old values for a few minutes; a value that fails to connect is read again.',
+      'Functions that are warm go on with the old values for up to five minutes; a value that Postgres or Stripe refuses is read again at once.',
+      ...values.flatMap(({ name, advice }) => (advice ? [`${name} ${advice}`] : [])),
+      ...values.flatMap(({ name, problem }) => (problem ? [`--force: ${name} is stored though it ${problem}`] : [])),
     ],
     async act() {
       const picked = Object.fromEntries(changed.map((name) => [name, given[name]!])) as Partial<SecretValues>;
@@ -74,6 +74,18 @@ export async function planSecrets(
   };
 }
 
+const problemsOf = (values: SecretLine[]): string[] =>
+  values.flatMap(({ name, problem }) => (problem ? [`${name}: ${problem}`] : []));
+
+const tried = (ops: Ops, lines: SecretLine[], values: Partial<SecretValues>): Promise<SecretLine[]> =>
+  Promise.all(
+    lines.map(async (line) =>
+      line.set && line.problem === null
+        ? { ...line, problem: await tryValue(ops, line.name, values[line.name]!) }
+        : line,
+    ),
+  );
+
 /** A connection has a copy of its own; neither the secret's new value nor another deployment changes that. */
 async function giveApiKey(eventbridge: EventBridgeClient, connection: string, apiKey: string): Promise<void> {
   await eventbridge.send(
@@ -83,32 +95,4 @@ async function giveApiKey(eventbridge: EventBridgeClient, connection: string, ap
       AuthParameters: { ApiKeyAuthParameters: { ApiKeyName: 'x-api-key', ApiKeyValue: apiKey } },
     }),
   );
-}
-
-function lineOf(name: SecretName, value: string, environment: Environment): SecretLine {
-  if (!value) return { name, set: false, shown: 'empty', problem: name === 'API_KEY' ? null : 'is not set' };
-  switch (name) {
-    case 'DATABASE_URL':
-      return { name, set: true, shown: shownDatabase(value), problem: databaseProblem(value) };
-    case 'STRIPE_SECRET_KEY':
-      return { name, set: true, shown: shownKey(value), problem: wrongMode(value, environment)?.message ?? null };
-    case 'API_KEY':
-      return { name, set: true, shown: `${value.length} characters`, problem: null };
-  }
-}
-
-function databaseProblem(value: string): string | null {
-  if (!URL.canParse(value)) return 'is not a URL; wanted: postgres://stripe_writer:<password>@<host>:6543/postgres';
-  const { protocol, username } = new URL(value);
-  if (!['postgres:', 'postgresql:'].includes(protocol)) return `begins with ${protocol}//, wanted: postgres://`;
-  // Supabase's pooler wants the project behind the user's name: stripe_writer.abcdefgh
-  if (!/^stripe_writer(\.|$)/.test(username))
-    return `connects as "${username}"; the handlers must be stripe_writer, which may do nothing but apply events`;
-  return null;
-}
-
-function shownDatabase(value: string): string {
-  if (!URL.canParse(value)) return 'no URL';
-  const { protocol, username, host, pathname } = new URL(value);
-  return `${protocol}//${username}:…@${host}${pathname}`;
 }

@@ -106,10 +106,14 @@ export async function story(deployment: Deployment, step: Step, transcribe: Tran
 
   await step('fills the secret without ever showing it', async () => {
     await ops('secrets', { code: 1, name: 'secrets-empty', says: [/DATABASE_URL +empty +is not set/] });
-    const values = { ...key, DATABASE_URL: writerUrl, API_KEY: 'an-api-key-of-the-apps' };
+    const values = {
+      PIPELINE_DATABASE_URL: writerUrl,
+      PIPELINE_STRIPE_SECRET_KEY: stripe.key,
+      PIPELINE_API_KEY: 'an-api-key-of-the-apps',
+    };
     await ops('secrets --apply', {
       code: 2,
-      variables: { STRIPE_SECRET_KEY: 'sk_live_nothing' },
+      variables: { PIPELINE_STRIPE_SECRET_KEY: 'sk_live_nothing' },
       says: [/live-mode key; "dev" wants test mode/],
     });
     await ops('secrets', { code: 0, variables: values, name: 'secrets-plan', says: [/Nothing was changed/] });

@@ -42,6 +42,7 @@ it.each([
   [['replay', '--from', '2h', '--to', '1h', '--rules', 'audit'], /would keep them twice/],
   [['replay', '--from', '2h', '--to', '1h', '--at-once', '11'], /whole number from 1 to 10/],
   [['redrive', '--limit', '0'], /whole number from 1 to 10000/],
+  [['status', '--region', 'Frankfurt (eu)'], /wanted an AWS region such as eu-central-1/],
   [['status', '--env', 'production'], /Allowed choices are dev, staging, prod/],
 ])('answers %j with what is wrong, and exit code 2', async (args, message) => {
   const { code, err } = await pipeline.run(...args);
@@ -52,7 +53,7 @@ it.each([
 it('names the environment, and what else was named, in every command line that it prints', async () => {
   pipeline.aws.mappings.set('mapping-billing', { State: 'Disabled', looks: 0 });
   const { json } = await pipeline.run('status', '--region', 'eu-central-1', '--json');
-  expect(json.data.reasons[0]).toContain('`npm run ops -- resume --apply --env dev --region eu-central-1`');
+  expect(json.data.reasons.join()).toContain('`npm run ops -- resume --apply --env dev --region eu-central-1`');
   const prod = await startPipeline('prod');
   try {
     prod.aws.stacks.clear();
@@ -98,6 +99,24 @@ it.each([
   const { code, err } = await pipeline.run('secrets');
   expect(code).toBe(2);
   expect(err).toMatch(message);
+});
+
+it('says how to fill the secret of this environment when it is empty', async () => {
+  const { code, err } = await pipeline.run('replay', '--from', '2h', '--to', '1h');
+  expect(code).toBe(2);
+  expect(err).toBe(
+    'DATABASE_URL is empty in the secret. `ops secrets` sets it.\n`npm run ops -- secrets --apply --env dev` asks for each value.',
+  );
+});
+
+it('says which bucket is gone, and how to see what else is, instead of a stack', async () => {
+  const events = new Date(Date.now() - 3_600_000).toISOString();
+  pipeline.outputs.AuditBucketName = 'gone';
+  pipeline.aws.secret = JSON.stringify({ DATABASE_URL: 'postgres://stripe_writer@127.0.0.1:1/x' });
+  const { code, err } = await pipeline.run('replay', '--from', events, '--to', '30min');
+  expect(code).toBe(2);
+  expect(err).toMatch(/^AWS says that something of this stack does not exist: .* \[NoSuchBucket\]\./);
+  expect(err).toContain('`npx cdk drift -c environment=dev` names it.');
 });
 
 it('ends without a word when nobody reads on, as before `| head`', async () => {

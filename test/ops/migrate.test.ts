@@ -59,6 +59,7 @@ it("takes the Supabase CLI's word for what is applied, and warns of what it does
 it.each([
   [[], 'no_database_url'],
   [['--database-url', 'not a url'], 'database_url_invalid'],
+  [['--database-url', 'postgres://postgres:100%@127.0.0.1/postgres'], 'database_url_invalid'],
   [['--database-url', 'postgres://postgres:x@127.0.0.1:6543/postgres'], 'transaction_pooler'],
   [['--database-url', 'postgres://postgres:x@127.0.0.1:1/postgres'], 'unreachable'],
 ])('refuses %j', async (args, reason) => {
@@ -74,6 +75,88 @@ it('never shows the password', async () => {
     'postgres://postgres:hunter2@127.0.0.1:1/postgres',
   );
   expect(out + err).not.toContain('hunter2');
+});
+
+describe('on a database that is not on this machine', () => {
+  const owner = 'postgres://postgres.abcdefgh:hunter2@aws-0-eu-central-1.pooler.supabase.com:5432/postgres';
+
+  /** The plan is of the real, local database; only where it would be is given. */
+  async function confirmedFor(url: string, options: { typed?: string; yes?: boolean }) {
+    const real = await emptyDatabase();
+    const { planMigrate } = await import('../../ops/migrate/migrate.ts');
+    const plan = await planMigrate(real, null);
+    const { CommandRunner } = await import('../../ops/cli/command-runner.ts');
+    const { confirmationOf } = await import('../../ops/migrate/target.ts');
+    const { connectionOptions } = await import('../../adapters/postgres/pool.ts');
+    const asked: string[] = [];
+    const said: string[] = [];
+    const runner = new CommandRunner(
+      {
+        variables: {},
+        terminal: {
+          out: () => {},
+          err: (text) => void said.push(text),
+          interactive: options.typed !== undefined,
+          colour: false,
+          ask: async (question) => {
+            asked.push(question);
+            return options.typed ?? '';
+          },
+          askSecret: async () => '',
+          readerGone: () => false,
+          progress: () => ({ wait: async () => false, ask: async () => 'go on', progress: () => {}, done: () => {} }),
+        },
+      },
+      'migrate',
+      { env: 'dev', app: 'huntaze', json: false, apply: true, yes: options.yes ?? false },
+    );
+    const code = await runner.change(async () => ({ ...plan, ...confirmationOf(connectionOptions(url, null)) }), {
+      plan: () => '',
+      result: () => '',
+    });
+    const [{ absent } = {}] = await query(real, `select to_regnamespace('billing') is null as absent`);
+    return { code, asked, said: said.join('\n'), applied: absent === false };
+  }
+
+  it('applies nothing where nobody can type its name, whatever --env is', async () => {
+    const { code, said, applied } = await confirmedFor(owner, {});
+    expect({ code, applied }).toEqual({ code: 2, applied: false });
+    expect(said).toContain(
+      'This changes the database postgres on aws-0-eu-central-1.pooler.supabase.com. Nobody can be asked here.',
+    );
+    expect(said).not.toContain('hunter2');
+  });
+
+  it.each([
+    [owner, 'abcdefgh'],
+    ['postgres://postgres:hunter2@db.abcdefgh.supabase.co:5432/postgres', 'abcdefgh'],
+    ['postgres://postgres:hunter2@postgres.example.com/billing', 'postgres.example.com'],
+  ])('asks for the project, or else the host, of %s', async (url, answer) => {
+    const typed = await confirmedFor(url, { typed: answer });
+    expect(typed.asked[0]).toContain(`Type "${answer}" to go on:`);
+    expect(typed).toMatchObject({ code: 0, applied: true });
+    expect(await confirmedFor(url, { typed: 'dev' })).toMatchObject({ code: 2, applied: false });
+  });
+
+  it('takes --yes for the answer', async () => {
+    expect(await confirmedFor(owner, { yes: true })).toMatchObject({ code: 0, asked: [], applied: true });
+  });
+});
+
+it('says in a sentence which migration failed, and that it was rolled back', async () => {
+  // Somebody made a table by hand where a migration makes its own.
+  await query(url, 'create schema billing; create table billing.subscriptions (id text)');
+  const { code, err } = await pipeline.run('migrate', '--database-url', url, '--apply');
+  expect(code).toBe(2);
+  expect(err).toMatch(/^Migration \d+_\w+\.sql failed and was rolled back: .*already exists/m);
+  expect(err).toContain('The migrations before it stay applied.');
+  expect(err).not.toContain('    at ');
+});
+
+it('says in a sentence that Postgres refused who we say we are', async () => {
+  const { code, json } = await pipeline.run('migrate', '--database-url', `${url}_gone`, '--json');
+  expect(code).toBe(2);
+  expect(json.error.code).toBe('database_3D000');
 });
 
 let count = 0;

@@ -15,7 +15,7 @@ it.each(['3F000', '42501', '42703', '42883', '42P01', '42P02'])('%s waits for th
   expect(refused(code)).toMatchObject({
     retry: 'later',
     code: `database_${code}`,
-    message: expect.stringMatching(/npm run ops -- migrate$/),
+    message: expect.stringMatching(/Is a migration missing\? `ops migrate` says$/),
   });
 });
 
