@@ -7,8 +7,10 @@ export type OutcomeCounts = Record<Outcome | 'unrouted', number>;
 export interface Settled {
   messageId: string;
   replayName: string | undefined;
-  /** `audited`: the audit trail took it. */
-  outcome: Outcome | 'audited' | 'unaudited';
+  /** A function of ours put it into the queue, the reconcile function for one: it never was on the bus. */
+  fromFunction: boolean;
+  /** `audited`: the audit trail took it. `unaudited`: it never will. `unexplained`: done, without a word on how. */
+  outcome: Outcome | 'audited' | 'unaudited' | 'unexplained';
 }
 
 /** What is known of a message from when it was sent. */
@@ -18,12 +20,14 @@ export interface SentMessage {
 }
 
 /** A replay's own count: it is apart from the live one, so that the live sums hold. */
-export interface ReplayAccount {
+export interface ReplayTally {
   name: string;
   from: string;
   to: string;
   rules: string[];
-  state: 'running' | 'sent';
+  /** `failed`: the archive could not be read to its end; `problem` says why. */
+  state: 'running' | 'sent' | 'failed';
+  problem?: string;
   events: number;
   outcomes: OutcomeCounts;
   audited: number;
@@ -32,8 +36,11 @@ export interface ReplayAccount {
 const noOutcomes = (): OutcomeCounts =>
   Object.fromEntries([...outcomes, 'unrouted'].map((name) => [name, 0])) as OutcomeCounts;
 
+/** More than are ever between being sent and being settled twice; all of a long run would fill the memory. */
+const SETTLED_IDS_KEPT = 20_000;
+
 /**
- * EventTally for every event: what was posted, what became of it, what is still on its way.
+ * Counts every event: what was posted, what became of it, what is still on its way.
  *
  * A message counts once, however often it was received: when an invocation's response says that it is done.
  */
@@ -42,18 +49,22 @@ export class EventTally {
   audited = 0;
   undelivered = 0;
   readonly outcomes = noOutcomes();
-  readonly replays: ReplayAccount[] = [];
+  /** How those ended that functions of ours put into the queues. */
+  readonly repairs = noOutcomes();
+  readonly replays: ReplayTally[] = [];
   /** Lost to the audit trail: received too often by its function. */
   unaudited = 0;
+  /** Done, as the function's response said, but no log line says with which outcome. */
+  unexplained = 0;
   readonly #settled = new Set<string>();
   readonly #underWay = new Map<string, SentMessage>();
   /** Deliveries under way: events that are accepted and in no queue yet. */
   #delivering = 0;
 
-  openReplay(replay: Pick<ReplayAccount, 'name' | 'from' | 'to' | 'rules'>): ReplayAccount {
-    const account: ReplayAccount = { ...replay, state: 'running', events: 0, outcomes: noOutcomes(), audited: 0 };
-    this.replays.push(account);
-    return account;
+  openReplay(replay: Pick<ReplayTally, 'name' | 'from' | 'to' | 'rules'>): ReplayTally {
+    const tally: ReplayTally = { ...replay, state: 'running', events: 0, outcomes: noOutcomes(), audited: 0 };
+    this.replays.push(tally);
+    return tally;
   }
 
   /** Counts the time until `work` is over as busy. */
@@ -77,16 +88,21 @@ export class EventTally {
   }
 
   /** @returns false when it was counted before. */
-  settle({ messageId, replayName, outcome }: Settled): boolean {
+  settle({ messageId, replayName, fromFunction, outcome }: Settled): boolean {
     if (this.#settled.has(messageId)) return false;
     this.#settled.add(messageId);
+    if (this.#settled.size > SETTLED_IDS_KEPT) this.#settled.delete(this.#settled.values().next().value!);
     this.#underWay.delete(messageId);
-    const account = replayName === undefined ? this : this.replays.find(({ name }) => name === replayName);
-    if (!account) throw new Error(`A message of the replay "${String(replayName)}", which this run did not start`);
-    if (outcome === 'audited') account.audited += 1;
+    if (outcome === 'unexplained') this.unexplained += 1;
     else if (outcome === 'unaudited') this.unaudited += 1;
-    else account.outcomes[outcome] += 1;
+    else if (outcome === 'audited') this.#tallyOf(replayName).audited += 1;
+    else if (fromFunction) this.repairs[outcome] += 1;
+    else this.#tallyOf(replayName).outcomes[outcome] += 1;
     return true;
+  }
+
+  #tallyOf(replayName: string | undefined): Pick<ReplayTally, 'outcomes' | 'audited'> {
+    return this.replays.find(({ name }) => name === replayName) ?? this;
   }
 
   /** Messages in queues, or in a function's hands. */

@@ -2,14 +2,14 @@ import { RandomCustomers } from './demonstration/random-customers.ts';
 import { shuffle } from './eventbridge/event-archive.ts';
 import type { LocalPipeline } from './local-pipeline.ts';
 
-/** The body of `POST /trouble` names no trouble that we can make, or not now. */
+/** The body of `POST /fault` names no fault that we can inject, or not now. */
 export class UnknownFault extends Error {}
 
 type Fault = (pipeline: LocalPipeline, request: Record<string, unknown>) => Promise<string> | string;
 
-const visitors = new RandomCustomers();
+const customers = new RandomCustomers();
 
-const troubles: Record<string, Fault> = {
+const faults: Record<string, Fault> = {
   async 'stop-database'({ database }) {
     refuseUnless(database.ours, 'DATABASE_URL names a database of your own; it is not ours to stop.');
     refuseUnless(database.running, 'Postgres is stopped already.');
@@ -22,12 +22,12 @@ const troubles: Record<string, Fault> = {
     return 'Postgres runs again; what waited heals by itself';
   },
   async customer(pipeline) {
-    const { name, what, events } = visitors.next();
+    const { name, what, events } = customers.next();
     await pipeline.post(events);
     return `${name}: ${what}; ${events.length} events`;
   },
   async shuffle(pipeline) {
-    const { name, what, events } = visitors.next();
+    const { name, what, events } = customers.next();
     await pipeline.post(shuffle(events));
     return `${name}: ${what}; ${events.length} events, in no order at all`;
   },
@@ -38,7 +38,7 @@ const troubles: Record<string, Fault> = {
     return `the last ${again.length} events were delivered once more`;
   },
   async poison(pipeline) {
-    const event = visitors.poison();
+    const event = customers.poison();
     await pipeline.post([event]);
     return `${event.id} lacks its items: no retry helps, so it is parked`;
   },
@@ -54,9 +54,18 @@ const troubles: Record<string, Fault> = {
     setEnabled(pipeline, name, true);
     return `${String(name)} goes on`;
   },
+  async schedule(pipeline, { schedule: name }) {
+    const { names } = pipeline.schedules;
+    refuseUnless(
+      names.includes(String(name)),
+      `"schedule" must be one of ${names.join(', ')}; got ${JSON.stringify(name)}`,
+    );
+    const { function: fn, last } = await pipeline.schedules.runNow(String(name));
+    return last?.error === undefined ? `${fn} ran for ${last?.seconds} s` : `${fn} failed: ${last.error}`;
+  },
 };
 
-/** Makes one kind of trouble. @returns what was done, in a sentence. @throws {UnknownFault} */
+/** Injects one fault. @returns what was done, in a sentence. @throws {UnknownFault} */
 export async function injectFault(pipeline: LocalPipeline, body: string): Promise<string> {
   let request: Record<string, unknown>;
   try {
@@ -64,18 +73,18 @@ export async function injectFault(pipeline: LocalPipeline, body: string): Promis
   } catch (error) {
     throw new UnknownFault(`Not JSON: ${(error as Error).message}`);
   }
-  const trouble = Object.hasOwn(troubles, String(request?.what)) ? troubles[String(request.what)] : undefined;
-  if (!trouble)
+  const fault = Object.hasOwn(faults, String(request?.what)) ? faults[String(request.what)] : undefined;
+  if (!fault)
     throw new UnknownFault(
-      `"what" must be one of ${Object.keys(troubles).join(', ')}; got ${JSON.stringify(request?.what)}`,
+      `"what" must be one of ${Object.keys(faults).join(', ')}; got ${JSON.stringify(request?.what)}`,
     );
-  const done = await trouble(pipeline, request);
-  pipeline.feed.add({ kind: 'trouble', text: done });
+  const done = await fault(pipeline, request);
+  pipeline.feed.add({ kind: 'fault', text: done });
   return done;
 }
 
 function setEnabled(pipeline: LocalPipeline, name: unknown, enabled: boolean): void {
-  const names = pipeline.functionNames;
+  const names = pipeline.consumerNames;
   refuseUnless(
     names.includes(String(name)),
     `"function" must be one of ${names.join(', ')}; got ${JSON.stringify(name)}`,

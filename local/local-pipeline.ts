@@ -1,54 +1,29 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type PutEvent, startStandIn } from './backends/aws-endpoint.ts';
-import { type LocalDatabase, openDatabase, type PlanState } from './backends/database.ts';
+import { type PutEvent, startAwsEndpoint } from './backends/aws-endpoint.ts';
+import { type LocalDatabase, openDatabase } from './backends/database.ts';
 import { type AwsParts, createResources, type QueueDepth, startAwsParts } from './backends/sqs-s3-dynamodb.ts';
 import { type Blueprint, readBlueprint } from './cloudformation/blueprint.ts';
 import { type Synthesised, synthesise } from './cloudformation/synthesise.ts';
 import { MetricStore } from './cloudwatch/metrics.ts';
-import { EventTally, type OutcomeCounts, type ReplayAccount } from './event-tally.ts';
+import { DeliveryRecorder } from './delivery-recorder.ts';
+import { EventTally, type OutcomeCounts, type ReplayTally } from './event-tally.ts';
+import { ApiDestination } from './eventbridge/api-destination.ts';
 import { EventArchive } from './eventbridge/event-archive.ts';
-import { type Delivery, EventBus } from './eventbridge/event-bus.ts';
+import { EventBus } from './eventbridge/event-bus.ts';
 import { type EventEnvelope, envelopeOf } from './eventbridge/event-envelope.ts';
+import { PublishedPlanEvents } from './eventbridge/published-plan-events.ts';
+import { Schedules } from './eventbridge/schedules.ts';
+import { type Forward, templateContextFor } from './forward.ts';
 import { LiveFeed } from './http/live-feed.ts';
 import type { PostedEvent } from './http/stripe-event-shape.ts';
-import { EventSourceMapping } from './lambda/event-source-mapping.ts';
 import { functionEnvironment } from './lambda/function-environment.ts';
-import { FunctionProcess } from './lambda/function-process.ts';
-import { type DeferredMessage, InvocationReader } from './lambda/invocation-reader.ts';
+import { InvocationReader } from './lambda/invocation-reader.ts';
+import { LocalFunctions } from './lambda/local-functions.ts';
+import { type QueueConsumer, queueConsumers } from './lambda/queue-consumers.ts';
+import type { PipelineState } from './pipeline-state.ts';
 import type { Shutdown } from './shutdown.ts';
-import { type WorkLine, workLines } from './work-lines.ts';
-
-/** What `GET /state` answers; the fields that design §8 fixes first, ours after them. */
-export interface PipelineState {
-  plans: PlanState[];
-  posted: number;
-  outcomes: OutcomeCounts;
-  audited: number;
-  queues: Record<string, QueueDepth>;
-  idle: boolean;
-  /** Live events that no target's queue took. */
-  undelivered: number;
-  replays: ReplayAccount[];
-  /** Messages that went back to their queue and wait there. */
-  deferred: DeferredMessage[];
-  archive: { name: string; events: number };
-  published_plan_events: number;
-  database: { running: boolean; ours: boolean };
-  functions: Record<string, FunctionState>;
-}
-
-/** A function that reads a queue. */
-export interface FunctionState {
-  kind: WorkLine['kind'];
-  enabled: boolean;
-  /** The ids of its processes. */
-  processes: number[];
-  queue: string;
-  /** Where its events end up when they are lost: undelivered by the rule, failed in the function. */
-  lost_queues: string[];
-}
 
 export interface PipelineOptions {
   shutdown: Shutdown;
@@ -56,142 +31,163 @@ export interface PipelineOptions {
   ownDatabaseUrl: string | undefined;
   /** Whom the workers ask, and with which key; an empty key leaves an undecidable event waiting. */
   stripe: { apiBase: string | undefined; secretKey: string };
+  forward: Forward | undefined;
   /** A line for a person at the terminal. */
-  tell(text: string): void;
+  say(text: string): void;
 }
 
-/** Lambda would run more; two of each keep a machine of two cores busy already. */
-const MOST_PROCESSES = 2;
 /** So many events are matched and sent at a time; a post of many thousands then needs little memory. */
 const EVENTS_AT_A_TIME = 200;
-
+/** Of the events posted last, so many are at hand for being delivered again. */
 const RECENT_EVENTS = 50;
+
+/** What every part of the run stands on, before there are functions. */
+interface Foundation {
+  folder: string;
+  synthesised: Synthesised;
+  parts: AwsParts;
+  database: LocalDatabase;
+}
 
 /** The whole pipeline on this machine, built from the synthesised template. */
 export class LocalPipeline {
   readonly blueprint: Blueprint;
+  readonly synthesised: Synthesised;
   readonly database: LocalDatabase;
   readonly metrics = new MetricStore();
-  readonly feed = new LiveFeed();
-  readonly #accounts = new EventTally();
-  readonly #parts: AwsParts;
-  readonly #buses: Map<string, EventBus>;
-  readonly #archive: EventArchive;
-  readonly #lines: WorkLine[];
-  readonly #reader: InvocationReader;
-  readonly #tell: (text: string) => void;
-  readonly #processes = new Map<string, FunctionProcess[]>();
-  readonly #mappings = new Map<string, EventSourceMapping>();
-  #publishedPlanEvents = 0;
-  /** The last events posted, for whoever wants to deliver them again. */
-  readonly recent: PostedEvent[] = [];
+  readonly feed: LiveFeed;
   /** A place for what a request needs on disk; goes with the run. */
   readonly folder: string;
+  /** The last events posted, for whoever wants to deliver them again. */
+  readonly recent: PostedEvent[] = [];
   /** Everything that was archived so far lies after this moment. */
   readonly startedAt = new Date();
+  readonly #tally = new EventTally();
+  readonly #parts: AwsParts;
+  readonly #consumers: QueueConsumer[];
+  readonly #buses: Map<string, EventBus>;
+  readonly #archive: EventArchive;
+  readonly #planEvents = new PublishedPlanEvents();
+  readonly #deliveries: DeliveryRecorder;
+  readonly #reader: InvocationReader;
+  readonly #complain: (text: string) => void;
+  readonly #forward: Forward | undefined;
+  readonly schedules: Schedules;
+  #functions: LocalFunctions | undefined;
 
   static async start(options: PipelineOptions): Promise<LocalPipeline> {
-    const { shutdown } = options;
+    const { shutdown, say, forward, ownDatabaseUrl: ownUrl } = options;
     const folder = mkdtempSync(join(tmpdir(), 'stripe-eventbridge-local-'));
     shutdown.add('the temporary folder', () => rmSync(folder, { recursive: true, force: true }));
+    const feed = new LiveFeed();
+    const complain = complaints(say, feed);
     const [synthesised, parts, database] = await Promise.all([
-      shutdown.starts(synthesise(join(folder, 'cdk.out'), (kill) => shutdown.interrupt(kill))),
+      shutdown.starts(
+        synthesise(join(folder, 'cdk.out'), {
+          context: templateContextFor(forward),
+          onStart: (kill) => shutdown.interrupt(kill),
+        }),
+      ),
       shutdown.starts(startAwsParts(shutdown)),
-      shutdown.starts(openDatabase(options.ownDatabaseUrl, shutdown)),
+      shutdown.starts(openDatabase({ ownUrl, shutdown, complain })),
     ]);
-    const pipeline = new LocalPipeline(options, folder, synthesised, parts, database);
+    const pipeline = new LocalPipeline(options, { folder, synthesised, parts, database }, feed, complain);
     await shutdown.starts(createResources(pipeline.blueprint, parts));
     await shutdown.starts(pipeline.#startFunctions(options));
     return pipeline;
   }
 
   private constructor(
-    { tell, shutdown }: PipelineOptions,
-    folder: string,
-    synthesised: Synthesised,
-    parts: AwsParts,
-    database: LocalDatabase,
+    { say, shutdown, forward }: PipelineOptions,
+    { folder, synthesised, parts, database }: Foundation,
+    feed: LiveFeed,
+    complain: (text: string) => void,
   ) {
     this.folder = folder;
+    this.feed = feed;
+    this.synthesised = synthesised;
     this.blueprint = readBlueprint(synthesised, parts.queuesEndpoint);
     this.database = database;
     this.#parts = parts;
-    this.#tell = tell;
-    const { archive, busNames, rules, queues } = this.blueprint;
+    this.#complain = complain;
+    this.#forward = forward;
+    const { archive, busNames, schedules } = this.blueprint;
     const delivering = new AbortController();
     shutdown.interrupt(() => delivering.abort());
-    this.#buses = new Map(
-      busNames.map((name) => [
-        name,
-        new EventBus({
-          rules: rules.filter((rule) => rule.busName === name),
-          queues,
-          sqs: parts.sqs,
-          signal: delivering.signal,
-        }),
-      ]),
-    );
+    this.#buses = new Map(busNames.map((name) => [name, this.#busOf(name, delivering.signal)]));
     this.#archive = new EventArchive(join(folder, 'archive.ndjson'), archive.matches);
-    this.#lines = workLines(this.blueprint);
-    this.#reader = new InvocationReader({
-      accounts: this.#accounts,
-      metrics: this.metrics,
-      feed: this.feed,
-      complain: quieter(tell),
+    this.#consumers = queueConsumers(this.blueprint);
+    const counted = { tally: this.#tally, metrics: this.metrics, feed };
+    this.#deliveries = new DeliveryRecorder({ ...counted, consumers: this.#consumers, say });
+    this.#reader = new InvocationReader({ ...counted, complain });
+    this.schedules = new Schedules({
+      schedules,
+      invoke: (name, event) => this.#functions!.invoke(name, event),
+      complain,
+      signal: delivering.signal,
     });
   }
 
+  #busOf(busName: string, signal: AbortSignal): EventBus {
+    const { rules, queues, apiDestinations } = this.blueprint;
+    const forward = this.#forward;
+    const destinations = new Map(
+      forward === undefined
+        ? []
+        : apiDestinations.map((blueprint) => [
+            blueprint.arn,
+            new ApiDestination({ ...forward, blueprint, deadLetter: (...args) => bus.deadLetter(...args), signal }),
+          ]),
+    );
+    const bus: EventBus = new EventBus({
+      rules: rules.filter((rule) => rule.busName === busName),
+      queues,
+      sqs: this.#parts.sqs,
+      signal,
+      onApiTarget: (envelope, rule, target) => {
+        const onChange = this.#planEvents.deliveryOf(envelope);
+        void destinations.get(target.apiDestinationArn)?.deliver(envelope, rule, target, (delivery) => {
+          onChange(delivery);
+          if (delivery.state === 'undelivered')
+            this.#complain(`${envelope['detail-type']} could not be posted to ${forward!.url}: ${delivery.answer}`);
+        });
+      },
+    });
+    return bus;
+  }
+
   async #startFunctions({ shutdown, stripe }: PipelineOptions): Promise<void> {
-    const { secrets, busNames } = this.blueprint;
+    const { secrets, busNames, functions } = this.blueprint;
     const secret = JSON.stringify({
       DATABASE_URL: this.database.url,
       STRIPE_SECRET_KEY: stripe.secretKey,
-      API_KEY: '',
+      API_KEY: this.#forward?.apiKey ?? '',
     });
-    const standIn = await startStandIn({
-      secrets: new Map(
-        secrets.flatMap(({ arn, name }) => [
-          [arn, secret],
-          [name, secret],
-        ]),
-      ),
-      busNames,
-      onPutEvent: (event) => this.#onPutEvent(event),
+    const endpoints = {
+      queues: this.#parts.queuesEndpoint,
+      tables: this.#parts.tablesEndpoint,
+      secretsAndEvents: await startAwsEndpoint({
+        secrets: new Map(secrets.flatMap(({ arn, name }) => [arn, name].map((id) => [id, secret]))),
+        busNames,
+        onPutEvent: (event) => this.#onPutEvent(event),
+        shutdown,
+      }),
+    };
+    const extra: Record<string, string> = stripe.apiBase === undefined ? {} : { STRIPE_API_BASE: stripe.apiBase };
+    this.#functions = await LocalFunctions.start({
+      functions,
+      consumers: this.#consumers,
+      environmentOf: (fn) => functionEnvironment(fn, endpoints, this.folder, extra),
+      sqs: this.#parts.sqs,
+      reader: this.#reader,
       shutdown,
     });
-    const endpoints = { queues: this.#parts.queuesEndpoint, tables: this.#parts.tablesEndpoint, standIn };
-    const extra: Record<string, string> = stripe.apiBase === undefined ? {} : { STRIPE_API_BASE: stripe.apiBase };
-    const polling = new AbortController();
-    for (const line of this.#lines) {
-      const environment = functionEnvironment(line.fn, endpoints, this.folder, extra);
-      // One message group at a time makes more than one process of a FIFO queue's function wait for the other.
-      const wanted = Math.min(line.mapping.maximumConcurrency, line.kind === 'audit' ? 1 : MOST_PROCESSES);
-      const processes = Array.from(
-        { length: wanted },
-        () => new FunctionProcess(line.fn, environment, (text) => this.#reader.readLine(line.fn.name, text)),
-      );
-      this.#processes.set(line.fn.name, processes);
-      shutdown.add(`the processes of ${line.fn.name}`, () => Promise.all(processes.map((process) => process.stop())));
-    }
-    await Promise.all([...this.#processes.values()].flat().map((process) => process.start()));
-    for (const line of this.#lines) {
-      const mapping = new EventSourceMapping({
-        mapping: line.mapping,
-        queue: line.queue,
-        sqs: this.#parts.sqs,
-        processes: this.#processes.get(line.fn.name)!,
-        onInvoked: (messages, invoked, done) => this.#reader.read(line, messages, invoked, done),
-        signal: polling.signal,
-      });
-      this.#mappings.set(line.fn.name, mapping);
-    }
-    shutdown.interrupt(() => polling.abort());
   }
 
   /** Puts Stripe's events on the bus, as the partner source would. @returns their ids, in their order. */
   async post(events: Iterable<PostedEvent> | AsyncIterable<PostedEvent>): Promise<string[]> {
     const ids: string[] = [];
-    await this.#accounts.whileDelivering(async () => {
+    await this.#tally.whileDelivering(async () => {
       let chunk: PostedEvent[] = [];
       for await (const event of events) {
         ids.push(event.id);
@@ -207,183 +203,176 @@ export class LocalPipeline {
   }
 
   async #take(events: PostedEvent[]): Promise<void> {
-    const bus = this.#partnerBus;
-    const envelopes = events.map((event) => envelopeOf(this.blueprint.sourceName, event.type, event));
-    this.#accounts.posted += events.length;
+    if (events.length === 0) return;
+    const { sourceName } = this.blueprint;
+    const envelopes = events.map((event) => envelopeOf(sourceName, event.type, event));
+    this.#tally.posted += events.length;
+    this.metrics.put('AWS/Events', 'Events', { EventSourceName: sourceName }, 'Count', [events.length]);
     this.recent.push(...events);
     this.recent.splice(0, this.recent.length - RECENT_EVENTS);
     for (const envelope of envelopes) {
-      const to = this.#linesOf(bus, envelope);
+      const to = this.#consumersOf(envelope);
       this.feed.add({
         kind: 'posted',
         event_id: (envelope.detail as PostedEvent).id,
         type: envelope['detail-type'],
         to: to.map(({ fn }) => fn.name),
       });
-      if (!to.some(({ kind }) => kind === 'worker')) this.#accounts.outcomes.unrouted += 1;
+      if (!to.some(({ kind }) => kind === 'worker')) this.#tally.outcomes.unrouted += 1;
     }
     await this.#archive.keep(envelopes);
     const ingested = Date.now();
-    this.#book(await bus.deliver(envelopes), ingested);
+    this.#deliveries.record(await this.#partnerBus.deliver(envelopes), ingested);
   }
 
   /** Whose queues an event goes to, `only` through the rules named when given. */
-  #linesOf(bus: EventBus, envelope: EventEnvelope, only?: ReadonlySet<string>): WorkLine[] {
-    const arns = bus.matching(envelope, only).flatMap(({ targets }) => targets.map(({ queueArn }) => queueArn));
-    return this.#lines.filter(({ queue }) => arns.includes(queue.arn));
+  #consumersOf(envelope: EventEnvelope, only?: ReadonlySet<string>): QueueConsumer[] {
+    const targets = this.#partnerBus.matching(envelope, only).flatMap((rule) => rule.targets);
+    return this.#consumers.filter(({ queue }) =>
+      targets.some((target) => 'queueArn' in target && target.queueArn === queue.arn),
+    );
   }
 
   get #partnerBus(): EventBus {
     return this.#buses.get(this.blueprint.busName)!;
   }
 
-  #book(deliveries: Delivery[], ingested: number): void {
-    const latency = Date.now() - ingested;
-    for (const { envelope, rule, queue, outcome } of deliveries) {
-      const dimensions = { EventBusName: rule.busName, RuleName: rule.name };
-      this.metrics.put('AWS/Events', 'Invocations', dimensions, 'Count', [1]);
-      if ('undelivered' in outcome) {
-        this.metrics.put('AWS/Events', 'FailedInvocations', dimensions, 'Count', [1]);
-        if (envelope['replay-name'] === undefined) this.#accounts.undelivered += 1;
-        this.#tell(`Rule ${rule.name} could not deliver to ${queue.name}: ${outcome.undelivered}`);
-        this.feed.add({
-          kind: 'undelivered',
-          by: rule.name,
-          type: envelope['detail-type'],
-          reason: outcome.undelivered,
-        });
-      } else {
-        this.metrics.put('AWS/Events', 'IngestionToInvocationSuccessLatency', dimensions, 'Milliseconds', [latency]);
-        const kind = this.#lines.find((line) => line.queue.arn === queue.arn)?.kind;
-        if (kind) this.#accounts.sent(outcome.messageId, { kind, replayName: envelope['replay-name'] });
-      }
-    }
-  }
-
   /**
    * Replays the archive as EventBridge would: onto the same bus, marked with a name, in no order, not archived again.
    * @param rules by name; without them every rule sees the replay
    */
-  replay(from: Date, to: Date, rules?: string[]): ReplayAccount {
+  replay(from: Date, to: Date, rules?: string[]): ReplayTally {
     const only = rules === undefined ? undefined : new Set(rules);
     const names = only ? [...only] : this.#partnerBus.rules.map(({ name }) => name);
     const name = `local-${new Date().toISOString().replace(/[:.]/g, '-')}`;
-    const account = this.#accounts.openReplay({ name, from: from.toISOString(), to: to.toISOString(), rules: names });
-    this.feed.add({ kind: 'replay', replay_name: name, text: `replay of ${account.from} to ${account.to}` });
-    void this.#accounts.whileDelivering(async () => {
-      for await (const slice of this.#archive.slices(from, to)) {
-        const marked = slice.map((envelope) => ({ ...envelope, 'replay-name': name }));
-        account.events += marked.length;
-        const unrouted = marked.filter(
-          (envelope) => !this.#linesOf(this.#partnerBus, envelope, only).some(({ kind }) => kind === 'worker'),
-        );
-        account.outcomes.unrouted += unrouted.length;
-        for (let index = 0; index < marked.length; index += EVENTS_AT_A_TIME) {
-          const ingested = Date.now();
-          this.#book(await this.#partnerBus.deliver(marked.slice(index, index + EVENTS_AT_A_TIME), only), ingested);
-        }
-      }
-      account.state = 'sent';
-    });
-    return account;
+    const tally = this.#tally.openReplay({ name, from: from.toISOString(), to: to.toISOString(), rules: names });
+    this.feed.add({ kind: 'replay', replay_name: name, text: `replay of ${tally.from} to ${tally.to}` });
+    void this.#tally
+      .whileDelivering(() => this.#deliverArchived(from, to, tally, only))
+      .catch((error: Error) => {
+        tally.state = 'failed';
+        tally.problem = error.message;
+        this.#complain(`${name} ended early, after ${tally.events} events: ${error.message}`);
+      });
+    return tally;
   }
 
-  /** A message on a bus of ours, from a function: counted, and given to the rules of that bus. */
+  async #deliverArchived(from: Date, to: Date, tally: ReplayTally, only: Set<string> | undefined): Promise<void> {
+    for await (const slice of this.#archive.slices(from, to)) {
+      for (let first = 0; first < slice.length; first += EVENTS_AT_A_TIME) {
+        const marked = slice
+          .slice(first, first + EVENTS_AT_A_TIME)
+          .map((envelope) => ({ ...envelope, 'replay-name': tally.name }));
+        tally.events += marked.length;
+        tally.outcomes.unrouted += marked.filter(
+          (envelope) => !this.#consumersOf(envelope, only).some(({ kind }) => kind === 'worker'),
+        ).length;
+        const ingested = Date.now();
+        this.#deliveries.record(await this.#partnerBus.deliver(marked, only), ingested);
+      }
+    }
+    tally.state = 'sent';
+  }
+
+  /** A message on a bus of ours, from a function: kept for people to see, and given to the rules of that bus. */
   #onPutEvent({ busName, source, detailType, detail }: PutEvent): void {
-    this.#publishedPlanEvents += 1;
-    const customer = (detail as { payload?: { customer_id?: string } }).payload?.customer_id;
-    this.feed.add({
-      kind: 'published',
-      type: detailType,
-      by: busName,
-      ...(customer === undefined ? {} : { customer_id: customer }),
-    });
-    const bus = this.#buses.get(busName)!;
+    const envelope = envelopeOf(source, detailType, detail);
+    this.#planEvents.add(envelope);
+    this.feed.add({ kind: 'published', type: detailType, by: busName });
     const ingested = Date.now();
-    void bus.deliver([envelopeOf(source, detailType, detail)]).then((deliveries) => this.#book(deliveries, ingested));
+    this.#buses
+      .get(busName)!
+      .deliver([envelope])
+      .then((deliveries) => this.#deliveries.record(deliveries, ingested))
+      .catch((error: Error) =>
+        this.#complain(`${detailType} could not be delivered from ${busName}: ${error.message}`),
+      );
   }
 
   /** Pauses or resumes a function, as disabling and enabling its event source mapping would. */
   setEnabled(functionName: string, enabled: boolean): void {
-    this.#mappings.get(functionName)!.enabled = enabled;
+    this.#functions!.setEnabled(functionName, enabled);
   }
 
   /** The functions that read a queue. */
-  get functionNames(): string[] {
-    return [...this.#mappings.keys()];
+  get consumerNames(): string[] {
+    return this.#functions!.consumerNames;
   }
 
   get idle(): boolean {
-    return this.#accounts.idle;
+    return this.#tally.idle;
   }
 
   get underWay(): number {
-    return this.#accounts.underWay;
+    return this.#tally.underWay;
   }
 
   get outcomes(): OutcomeCounts {
-    return this.#accounts.outcomes;
+    return this.#tally.outcomes;
   }
 
-  get replays(): readonly ReplayAccount[] {
-    return this.#accounts.replays;
+  get replays(): readonly ReplayTally[] {
+    return this.#tally.replays;
   }
 
   async state(): Promise<PipelineState> {
-    const [plans, queues] = await Promise.all([this.database.planStates(), this.#parts.depths()]);
-    if (this.#accounts.underWay > 0) await this.#bookReceivedTooOften(queues);
-    const { posted, outcomes, audited, idle, undelivered, replays } = this.#accounts;
-    return {
-      plans,
+    const queues = await this.#parts.depths();
+    if (this.#tally.underWay > 0) await this.#countReceivedTooOften(queues);
+    const counted = this.#counted(queues);
+    // After the counts, never before: see PipelineState.
+    return { plans: await this.database.planStates(), ...counted };
+  }
+
+  #counted(queues: Record<string, QueueDepth>): Omit<PipelineState, 'plans'> {
+    const { posted, outcomes, audited, undelivered, unexplained, repairs, replays } = this.#tally;
+    const reading = this.#consumers.map(({ queue }) => queues[queue.name]!);
+    // What a function queued itself was never counted as sent; its queue knows.
+    const idle = this.#tally.idle && reading.every(({ visible, in_flight }) => visible + in_flight === 0);
+    return structuredClone({
       posted,
       outcomes,
       audited,
       queues,
       idle,
       undelivered,
+      unexplained,
+      repairs,
       replays,
       deferred: [...this.#reader.deferred.values()],
       archive: { name: this.blueprint.archive.name, events: this.#archive.count },
-      published_plan_events: this.#publishedPlanEvents,
+      published_plan_events: this.#planEvents.count,
+      plan_events: this.#planEvents.latest,
+      forward: this.#forward?.url ?? null,
       database: { running: this.database.running, ours: this.database.ours },
-      functions: Object.fromEntries(this.#lines.map((line) => [line.fn.name, this.#functionState(line)])),
-    };
-  }
-
-  #functionState({ kind, fn, queue, deadLetterQueueNames }: WorkLine): FunctionState {
-    return {
-      kind,
-      enabled: this.#mappings.get(fn.name)?.enabled ?? false,
-      processes: this.#processes.get(fn.name)?.flatMap(({ pid }) => pid ?? []) ?? [],
-      queue: queue.name,
-      lost_queues: deadLetterQueueNames,
-    };
+      functions: this.#functions?.states ?? {},
+      schedules: this.schedules.states,
+    });
   }
 
   /** What SQS itself moved to a failed queue keeps its message id; its function never said how it ended. */
-  async #bookReceivedTooOften(depths: Record<string, QueueDepth>): Promise<void> {
-    for (const { failedQueueName } of this.#lines) {
+  async #countReceivedTooOften(depths: Record<string, QueueDepth>): Promise<void> {
+    for (const { failedQueueName } of this.#consumers) {
       if (failedQueueName === undefined || depths[failedQueueName]?.visible === 0) continue;
       for (const { messageId } of await this.#parts.peek(failedQueueName)) {
-        const sent = this.#accounts.sentMessage(messageId);
-        if (sent)
-          this.#accounts.settle({
-            messageId,
-            replayName: sent.replayName,
-            outcome: sent.kind === 'worker' ? 'parked' : 'unaudited',
-          });
+        const sent = this.#tally.sentMessage(messageId);
+        if (!sent) continue;
+        this.#reader.deferred.delete(messageId);
+        const outcome = sent.kind === 'worker' ? 'parked' : 'unaudited';
+        this.#tally.settle({ messageId, replayName: sent.replayName, fromFunction: false, outcome });
       }
     }
   }
 }
 
-/** Passes each text on once in ten seconds: an outage must not write a thousand equal lines. */
-function quieter(tell: (text: string) => void): (text: string) => void {
-  const told = new Map<string, number>();
+/** To the terminal and to the page, each text once in ten seconds: an outage must not write a thousand equal lines. */
+function complaints(say: (text: string) => void, feed: LiveFeed): (text: string) => void {
+  const saidAt = new Map<string, number>();
   return (text) => {
     const now = Date.now();
-    if (now - (told.get(text) ?? 0) < 10_000) return;
-    told.set(text, now);
-    tell(text);
+    if (now - (saidAt.get(text) ?? 0) < 10_000) return;
+    if (saidAt.size > 1000) saidAt.clear();
+    saidAt.set(text, now);
+    say(text);
+    feed.add({ kind: 'complaint', text });
   };
 }

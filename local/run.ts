@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { startStripeServer } from '../stripe-simulator/server.ts';
 import { type Demonstration, prepareDemonstration, runDemonstration } from './demonstration/demonstration.ts';
+import { type Forward, readForwardUrl } from './forward.ts';
 import { PortInUse, startHttpServer } from './http/http-server.ts';
 import { LocalPipeline, type PipelineOptions } from './local-pipeline.ts';
 import { Shutdown } from './shutdown.ts';
@@ -10,6 +11,8 @@ interface Options {
   once: boolean;
   demo: boolean;
   port: number;
+  /** Where plan events are posted to. */
+  forward?: string;
 }
 
 /**
@@ -39,7 +42,11 @@ export async function runLocally(argv: string[]): Promise<number> {
   }
 }
 
-async function run({ once, demo, port }: Options, shutdown: Shutdown, terminal: Terminal): Promise<number> {
+async function run(
+  { once, demo, port, forward: forwardUrl }: Options,
+  shutdown: Shutdown,
+  terminal: Terminal,
+): Promise<number> {
   const server = await startHttpServer(port, shutdown);
   terminal.say(`Starting: ${server.url} answers in a few seconds.`);
   const ownDatabaseUrl = process.env.DATABASE_URL || undefined;
@@ -47,14 +54,17 @@ async function run({ once, demo, port }: Options, shutdown: Shutdown, terminal: 
   const demonstration = demo
     ? prepareDemonstration(ownDatabaseUrl === undefined ? '' : `${Math.floor(Date.now() / 1000).toString(36)}_`)
     : undefined;
+  const forward = forwardUrl === undefined ? undefined : forwardTo(forwardUrl);
   const pipeline = await LocalPipeline.start({
     shutdown,
     ownDatabaseUrl,
     stripe: await stripeSettings(demonstration, shutdown),
-    tell: (text) => terminal.say(text),
+    forward,
+    say: (text) => terminal.say(text),
   });
   server.serve(pipeline);
   terminal.say(`Ready: ${server.url}`);
+  if (forward) terminal.say(`Plan events are posted to ${forward.url}, with the header x-api-key: ${forward.apiKey}`);
   if (demonstration) {
     const problems = await runDemonstration(demonstration, pipeline, terminal);
     if (problems.length === 0)
@@ -66,6 +76,9 @@ async function run({ once, demo, port }: Options, shutdown: Shutdown, terminal: 
   terminal.say(`\nServing at ${server.url} (POST /stripe, GET /state, POST /replay). Ctrl-C stops everything.`);
   return new Promise<number>(() => {});
 }
+
+/** The key that the app expects, when it checks one; in AWS it is `API_KEY` in the secret. */
+const forwardTo = (url: string): Forward => ({ url, apiKey: process.env.PIPELINE_API_KEY || 'local-api-key' });
 
 /** The demonstration's customers live in a Stripe of its own; what that one does not know, it asks the user's, if there is a key. */
 async function stripeSettings(
@@ -92,6 +105,7 @@ function readOptions(argv: string[]): Options | number {
     .option('--once', 'end after the demonstration: 0 if every plan state is as expected, 1 if not', false)
     .option('--no-demo', 'only serve')
     .option('--port <number>', 'port on 127.0.0.1; 0 takes any free one', readPort, 4000)
+    .option('--forward <url>', 'post plan events to your app, as the API destination does in AWS', readUrl)
     .allowExcessArguments(false)
     .exitOverride();
   try {
@@ -106,6 +120,14 @@ function readPort(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError('Wanted a number from 0 to 65535.');
   return port;
+}
+
+function readUrl(text: string): string {
+  try {
+    return readForwardUrl(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
 }
 
 /**

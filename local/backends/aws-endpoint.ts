@@ -1,7 +1,9 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { BodyTooLong, textOf } from '../http/body.ts';
 import type { Shutdown } from '../shutdown.ts';
+import { strangerReason } from './loopback-guard.ts';
 
 /** One entry of a PutEvents call that passed the checks. */
 export interface PutEvent {
@@ -11,7 +13,7 @@ export interface PutEvent {
   detail: object;
 }
 
-export interface StandInOptions {
+export interface AwsEndpointOptions {
   /** By ARN and by name: the secret's text. */
   secrets: Map<string, string>;
   busNames: string[];
@@ -32,12 +34,20 @@ class Refusal extends Error {
 /** The service's own limits. @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html */
 const MOST_ENTRIES = 10;
 const MOST_BYTES = 1024 * 1024;
+/** JSON in JSON: an escaped entry is longer than the entry. */
+const LONGEST_BODY_BYTES = 8 * MOST_BYTES;
 
 /**
  * A loopback server that speaks the two calls for which no local part exists: Secrets Manager's GetSecretValue and EventBridge's PutEvents.
+ * Answers this run's functions and nobody else: the secret holds the database's password and perhaps a Stripe key.
  * @returns its address, for `AWS_ENDPOINT_URL_SECRETS_MANAGER` and `AWS_ENDPOINT_URL_EVENTBRIDGE`.
  */
-export async function startStandIn({ secrets, busNames, onPutEvent, shutdown }: StandInOptions): Promise<string> {
+export async function startAwsEndpoint({
+  secrets,
+  busNames,
+  onPutEvent,
+  shutdown,
+}: AwsEndpointOptions): Promise<string> {
   const answer = (target: string, body: string): object => {
     switch (target) {
       case 'secretsmanager.GetSecretValue':
@@ -52,17 +62,24 @@ export async function startStandIn({ secrets, busNames, onPutEvent, shutdown }: 
     }
   };
   const server = createServer(async (request, response) => {
-    const body = await readAll(request);
+    const stranger = strangerReason(request);
+    if (stranger !== undefined) return reply(response, 403, { __type: 'AccessDeniedException', message: stranger });
     try {
+      const body = await textOf(request, LONGEST_BODY_BYTES);
       reply(response, 200, answer(String(request.headers['x-amz-target'] ?? ''), body));
     } catch (error) {
-      const type = error instanceof Refusal ? error.type : 'SerializationException';
+      const type =
+        error instanceof Refusal
+          ? error.type
+          : error instanceof BodyTooLong
+            ? 'RequestEntityTooLargeException'
+            : 'SerializationException';
       reply(response, 400, { __type: type, message: (error as Error).message });
     }
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  shutdown.add('the stand-in for AWS', () => {
+  shutdown.add('the fake AWS endpoint', () => {
     server.closeAllConnections();
     return new Promise((resolve) => server.close(resolve));
   });
@@ -116,12 +133,6 @@ function readEntry(
   const busName = String(entry.EventBusName ?? 'default').replace(/^arn:.*event-bus\//, '');
   if (!busNames.includes(busName)) return refuse('ResourceNotFoundException', `Event bus ${busName} does not exist.`);
   return { busName, source: String(entry.Source), detailType: String(entry.DetailType), detail };
-}
-
-async function readAll(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString();
 }
 
 function reply(response: ServerResponse, status: number, body: object): void {

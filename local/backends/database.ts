@@ -1,26 +1,16 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { applyMigrations } from '../../adapters/postgres/migrations.ts';
 import { connectPool } from '../../adapters/postgres/pool.ts';
 import type { Shutdown } from '../shutdown.ts';
-import { startPostgres } from './postgres-server.ts';
-
-/** One row of `billing.plan_states`, times in ISO 8601. */
-export interface PlanState {
-  user_id: string | null;
-  customer_id: string;
-  subscription_id: string;
-  plan_id: string | null;
-  tier: string | null;
-  status: string;
-  entitled: boolean;
-  current_period_end: string | null;
-  as_of: string | null;
-}
+import { type PlanStateReader, planStateReader } from './plan-states.ts';
+import { type PostgresServer, startPostgres } from './postgres-server.ts';
 
 /** Postgres as the local run sees it: migrated, readable, and, when it is our own server, stoppable. */
-export interface LocalDatabase {
+export interface LocalDatabase extends PlanStateReader {
   /** What the functions connect with. */
   readonly url: string;
   /** False for a database of the user's: that one is not ours to stop. */
@@ -28,10 +18,14 @@ export interface LocalDatabase {
   readonly running: boolean;
   stop(): Promise<void>;
   start(): Promise<void>;
-  /** Every plan state by user; while the server is down, those that were read last. */
-  planStates(): Promise<PlanState[]>;
-  /** How many plan events these users have; a replay must not add to them. */
-  planEventCount(userIds: string[]): Promise<number>;
+}
+
+export interface DatabaseOptions {
+  /** `DATABASE_URL` of the user's own. */
+  ownUrl: string | undefined;
+  shutdown: Shutdown;
+  /** A sentence about something that went wrong, or is well again. */
+  complain(text: string): void;
 }
 
 const shim = join(import.meta.dirname, '../../supabase/local-shim.sql');
@@ -40,19 +34,34 @@ const shim = join(import.meta.dirname, '../../supabase/local-shim.sql');
  * A server of our own, or the database that `ownUrl` names; all migrations applied.
  * @throws {Error} saying what is wrong with the database or the migration.
  */
-export async function openDatabase(ownUrl: string | undefined, shutdown: Shutdown): Promise<LocalDatabase> {
+export async function openDatabase({ ownUrl, shutdown, complain }: DatabaseOptions): Promise<LocalDatabase> {
   if (ownUrl !== undefined) {
     if (!/^postgres(ql)?:\/\/[^/]+\/./.test(ownUrl))
       throw new Error('DATABASE_URL: wanted postgres://user:password@host:port/database.');
     const pool = await migrated(ownUrl, shutdown);
-    return { url: ownUrl, ours: false, running: true, stop: notOurs, start: notOurs, ...reader(pool) };
+    return { url: ownUrl, ours: false, running: true, stop: notOurs, start: notOurs, ...planStateReader(pool) };
   }
-  const server = await startPostgres();
+  const password = randomUUID();
+  let running = true;
+  const server = await startPostgres({
+    password,
+    onCrash(how) {
+      running = false;
+      complain(`Postgres ended (${how}), which nobody here asked for; it is being started again.`);
+      void startAgain(server, shutdown).then(
+        () => {
+          running = true;
+          complain('Postgres runs again; what waited heals by itself.');
+        },
+        (error: Error) => complain(`Postgres does not start again: ${error.message}`),
+      );
+    },
+  });
   shutdown.add('Postgres', () => server.remove());
   const pool = await migrated(server.url, shutdown);
-  let running = true;
+  await pool.query(`alter role stripe_writer password '${password}'`);
   return {
-    url: server.url.replace('//postgres@', '//stripe_writer@'),
+    url: server.url.replace('//postgres:', '//stripe_writer:'),
     ours: true,
     get running() {
       return running;
@@ -65,8 +74,23 @@ export async function openDatabase(ownUrl: string | undefined, shutdown: Shutdow
       await server.start();
       running = true;
     },
-    ...reader(pool),
+    ...planStateReader(pool),
   };
+}
+
+/** After a kill the old server's own processes hold its shared memory until they notice, which takes them moments. */
+const ATTEMPTS_TO_START = 20;
+const MS_BETWEEN_ATTEMPTS = 500;
+
+async function startAgain(server: PostgresServer, shutdown: Shutdown): Promise<void> {
+  for (let attempt = 1; !shutdown.begun; attempt++) {
+    try {
+      return await server.start();
+    } catch (error) {
+      if (attempt === ATTEMPTS_TO_START) throw error;
+      await sleep(MS_BETWEEN_ATTEMPTS);
+    }
+  }
 }
 
 const notOurs = () =>
@@ -88,44 +112,6 @@ async function migrated(url: string, shutdown: Shutdown): Promise<pg.Pool> {
     client.release();
   }
   return pool;
-}
-
-function reader(pool: pg.Pool): Pick<LocalDatabase, 'planStates' | 'planEventCount'> {
-  let last: PlanState[] = [];
-  return {
-    async planStates() {
-      let rows: (Omit<PlanState, 'current_period_end' | 'as_of'> & {
-        current_period_end: Date | null;
-        as_of: Date | null;
-      })[];
-      try {
-        ({ rows } = await pool.query(
-          `select user_id, customer_id, subscription_id, plan_id, tier, status, entitled, current_period_end, as_of
-           from billing.plan_states order by user_id nulls last, customer_id`,
-        ));
-      } catch (error) {
-        if (isOutage(error)) return last;
-        throw error;
-      }
-      last = rows.map((row) => ({ ...row, current_period_end: iso(row.current_period_end), as_of: iso(row.as_of) }));
-      return last;
-    },
-    async planEventCount(userIds) {
-      const { rows } = await pool.query<{ count: number }>(
-        'select count(*)::int as count from billing.plan_events where user_id = any($1)',
-        [userIds],
-      );
-      return rows[0]!.count;
-    },
-  };
-}
-
-const iso = (time: Date | null): string | null => time?.toISOString() ?? null;
-
-/** The server is down, stopping or starting: a socket's code, SQLSTATE classes 08 and 57, or the driver's own words, which have no code. */
-function isOutage(error: unknown): boolean {
-  const { code, message } = error as Error & { code?: string };
-  return code === undefined ? /terminated|timeout/i.test(message) : /^(E[A-Z]+|08...|57...)$/.test(code);
 }
 
 function withoutPassword(url: string): string {

@@ -1,6 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, chmodSync, chownSync, constants, cpSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  chownSync,
+  constants,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { arch, platform, tmpdir } from 'node:os';
@@ -8,7 +19,7 @@ import { dirname, join } from 'node:path';
 
 /** A real Postgres server of one's own, on loopback, in a temporary folder. */
 export interface PostgresServer {
-  /** Superuser connection to the database `postgres`; plain text, loopback only. */
+  /** Superuser connection to the database `postgres`; plain text, loopback only; with the password, if there is one. */
   readonly url: string;
   readonly port: number;
   /** Starts it again after `stop`, on the same port with the same data. */
@@ -17,6 +28,16 @@ export interface PostgresServer {
   stop(mode?: 'fast' | 'immediate'): Promise<void>;
   /** Stops it and deletes its data. */
   remove(): Promise<void>;
+}
+
+export interface PostgresOptions {
+  /**
+   * What every role must show (SCRAM).
+   * @default undefined: whoever reaches the port is let in, as fits a test's short-lived server and nothing else
+   */
+  password?: string;
+  /** The server ended though nobody stopped it; `how` is the signal or the exit code. */
+  onCrash?(how: string): void;
 }
 
 /** The account that the server runs as when we are root, since Postgres refuses root. Exists on every Linux and macOS. */
@@ -28,7 +49,7 @@ const NOBODY = 65534;
  * Works as root (the server then runs as `nobody`) and as an ordinary user; needs no home folder.
  * @throws {Error} with what the server printed, when it does not come up.
  */
-export async function startPostgres(): Promise<PostgresServer> {
+export async function startPostgres({ password, onCrash }: PostgresOptions = {}): Promise<PostgresServer> {
   const isRoot = process.getuid?.() === 0;
   const account = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
   const home = mkdtempSync(join(tmpdir(), 'stripe-eventbridge-postgres-'));
@@ -71,6 +92,11 @@ export async function startPostgres(): Promise<PostgresServer> {
       });
     });
     child.removeAllListeners('exit');
+    child.once('exit', (code, signal) => {
+      if (server !== child) return;
+      server = undefined;
+      onCrash?.(signal ?? `code ${code}`);
+    });
     guard?.kill();
     guard = stopWhenWeDie(child.pid!, home);
   };
@@ -80,7 +106,8 @@ export async function startPostgres(): Promise<PostgresServer> {
     server = undefined;
     guard?.kill();
     guard = undefined;
-    if (!child || child.exitCode !== null) return;
+    // After a signal the exit code stays null.
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
     child.kill(mode === 'fast' ? 'SIGINT' : 'SIGQUIT');
     await exited;
@@ -91,18 +118,26 @@ export async function startPostgres(): Promise<PostgresServer> {
     rmSync(home, { recursive: true, force: true });
   };
 
+  const passwordFile = join(home, 'password');
+  const authentication = password === undefined ? ['-A', 'trust'] : ['-A', 'scram-sha-256', `--pwfile=${passwordFile}`];
   try {
+    if (password !== undefined) {
+      writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
+      if (isRoot) chownSync(passwordFile, NOBODY, NOBODY);
+    }
     await run(
       join(bin, 'initdb'),
-      ['-D', dataDir, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync'],
+      ['-D', dataDir, '-U', 'postgres', ...authentication, '-E', 'UTF8', '--no-locale', '--no-sync'],
       account,
     );
+    rmSync(passwordFile, { force: true });
     await start();
   } catch (error) {
     await remove();
     throw error;
   }
-  return { url: `postgres://postgres@127.0.0.1:${port}/postgres`, port, start, stop, remove };
+  const login = password === undefined ? 'postgres' : `postgres:${encodeURIComponent(password)}`;
+  return { url: `postgres://${login}@127.0.0.1:${port}/postgres`, port, start, stop, remove };
 }
 
 /**
@@ -111,7 +146,7 @@ export async function startPostgres(): Promise<PostgresServer> {
  */
 function stopWhenWeDie(server: number, home: string): ChildProcess | undefined {
   if (platform() === 'win32') return undefined;
-  const guard = spawn('sh', ['-c', `cat > /dev/null; kill -QUIT ${server} && rm -rf "$1"`, 'guard', home], {
+  const guard = spawn('sh', ['-c', `cat > /dev/null; kill -QUIT ${server} 2> /dev/null; rm -rf "$1"`, 'guard', home], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   });

@@ -1,20 +1,28 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { buildApp } from 'fauxqs';
+// Not exported, and the one place where it can be put right, see below.
+import { INVALID_MESSAGE_BODY_CHAR } from '../../node_modules/fauxqs/dist/sqs/sqsTypes.js';
 import type { Blueprint } from '../cloudformation/blueprint.ts';
 import { LOCAL_REGION } from '../cloudformation/template-values.ts';
 import type { Shutdown } from '../shutdown.ts';
+import { LOCAL_CREDENTIALS, strangerReason } from './loopback-guard.ts';
 
 // Comes without types; an `import` of it would not compile.
 const dynalite = createRequire(import.meta.url)('dynalite') as (options: { createTableMs: number }) => Server;
 
-/** Accepted everywhere locally, valid nowhere else; the machine's own credentials are never read. */
-export const LOCAL_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
+/**
+ * fauxqs lacks the `u` flag and so refuses every code point above U+FFFF, an emoji in a name for one; SQS takes them.
+ * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: SQS takes tab, line feed and carriage return, and no other
+const refusedBySqs = /[^\u{9}\u{A}\u{D}\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/u;
+INVALID_MESSAGE_BODY_CHAR.test = (text) => refusedBySqs.test(text);
 
 /** SQS, S3 and DynamoDB of this run, each on a port of its own on 127.0.0.1. */
 export interface AwsParts {
@@ -41,9 +49,13 @@ export interface PeekedMessage {
 export async function startAwsParts(shutdown: Shutdown): Promise<AwsParts> {
   // `startFauxqs` would listen on every interface; its Fastify app lets us choose.
   const queues = buildApp({ logger: false, defaultRegion: LOCAL_REGION });
+  queues.addHook('onRequest', async (request, reply) => {
+    const reason = strangerReason(request);
+    if (reason !== undefined) return reply.code(403).send({ error: reason });
+  });
   shutdown.add('SQS and S3', () => queues.close());
   const queuesEndpoint = await queues.listen({ port: 0, host: '127.0.0.1' });
-  const tables = dynalite({ createTableMs: 0 });
+  const tables = guarded(dynalite({ createTableMs: 0 }));
   tables.listen(0, '127.0.0.1');
   await once(tables, 'listening');
   shutdown.add('DynamoDB', () => {
@@ -58,7 +70,7 @@ export async function startAwsParts(shutdown: Shutdown): Promise<AwsParts> {
     tablesEndpoint: `http://127.0.0.1:${(tables.address() as AddressInfo).port}`,
     sqs,
     async depths() {
-      const list = (await queues.inject('/_fauxqs/queues')).json<
+      const list = (await queues.inject(inspection('/_fauxqs/queues'))).json<
         {
           name: string;
           approximateMessageCount: number;
@@ -77,12 +89,30 @@ export async function startAwsParts(shutdown: Shutdown): Promise<AwsParts> {
       );
     },
     async peek(queueName) {
-      const { messages } = (await queues.inject(`/_fauxqs/queues/${queueName}`)).json<{
+      const { messages } = (await queues.inject(inspection(`/_fauxqs/queues/${queueName}`))).json<{
         messages: { ready: PeekedMessage[]; delayed: PeekedMessage[]; inflight: { message: PeekedMessage }[] };
       }>();
       return [...messages.ready, ...messages.delayed, ...messages.inflight.map(({ message }) => message)];
     },
   };
+}
+
+/** A look inside as fauxqs offers it, past our own guard. */
+const inspection = (url: string) => ({
+  url,
+  headers: { host: '127.0.0.1', authorization: `Credential=${LOCAL_CREDENTIALS.accessKeyId}/` },
+});
+
+/** dynalite has no hook: its listener stands behind ours. */
+function guarded(server: Server): Server {
+  const [handle] = server.listeners('request') as RequestListener[];
+  server.removeAllListeners('request');
+  return server.on('request', (request, response) => {
+    const reason = strangerReason(request);
+    if (reason === undefined) return handle!(request, response);
+    response.writeHead(403, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ error: reason }));
+  });
 }
 
 /** Creates the queues, buckets and tables that the template asks for. */

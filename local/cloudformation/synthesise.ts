@@ -25,15 +25,27 @@ const repository = join(import.meta.dirname, '../..');
 /** The partner event source of the local run; shaped like Stripe's, and nobody's. */
 export const LOCAL_EVENT_SOURCE = 'aws.partner/stripe.com/ed_local';
 
+export interface SynthesisOptions {
+  /** Settings besides those of `cdk.json`. */
+  context?: Record<string, string>;
+  /** Told how to cut it short. */
+  onStart?(kill: () => void): void;
+}
+
 /**
  * Synthesises the app of `cdk.json` for `environment=dev`, in a process of its own, into `folder`.
  *
  * A process of its own, because an app is a script: importing it would run it with our arguments and keep its 200 MB.
  * @throws {Error} with what the app printed, when it fails.
  */
-export async function synthesise(folder: string, onStart?: (kill: () => void) => void): Promise<Synthesised> {
+export async function synthesise(folder: string, options: SynthesisOptions = {}): Promise<Synthesised> {
   const cdk = JSON.parse(readFileSync(join(repository, 'cdk.json'), 'utf8')) as { app: string; context?: object };
-  const context = { ...cdk.context, stripeEventSourceName: LOCAL_EVENT_SOURCE, environment: 'dev' };
+  const context = {
+    ...cdk.context,
+    ...options.context,
+    stripeEventSourceName: LOCAL_EVENT_SOURCE,
+    environment: 'dev',
+  };
   const child = spawn(cdk.app, {
     shell: true,
     cwd: repository,
@@ -42,7 +54,7 @@ export async function synthesise(folder: string, onStart?: (kill: () => void) =>
     // A group of its own, so that a stop in the middle reaches what the shell started.
     detached: true,
   });
-  onStart?.(() => {
+  options.onStart?.(() => {
     if (child.exitCode === null && child.pid) process.kill(-child.pid, 'SIGKILL');
   });
   let printed = '';

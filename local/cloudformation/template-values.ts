@@ -8,7 +8,7 @@ export const LOCAL_ACCOUNT = '000000000000';
 export class UnknownTemplate extends Error {
   constructor(problem: string) {
     super(
-      `The local run does not know this part of the template: ${problem}. Teach it in local/, or write the stack another way.`,
+      `The local run does not know this part of the template: ${problem}. Add it in local/cloudformation, or write the stack another way.`,
     );
     this.name = 'UnknownTemplate';
   }
@@ -65,6 +65,16 @@ const addressesOf: Record<string, Addresses> = {
     ref: (name) => name,
     attributes: { Arn: (name) => arn('events', `archive/${name}`) },
   },
+  'AWS::Events::ApiDestination': {
+    nameProperty: 'Name',
+    ref: (name) => name,
+    attributes: { Arn: (name) => arn('events', `api-destination/${name}`) },
+  },
+  'AWS::Events::Connection': {
+    nameProperty: 'Name',
+    ref: (name) => name,
+    attributes: { Arn: (name) => arn('events', `connection/${name}`) },
+  },
   'AWS::Lambda::Function': {
     nameProperty: 'FunctionName',
     ref: (name) => name,
@@ -75,6 +85,21 @@ const addressesOf: Record<string, Addresses> = {
 /** By name and without a host name that would need resolving; the SDK's client sends where the queue's URL points. */
 function queueUrl(name: string, sqsEndpoint: string): string {
   return `${sqsEndpoint}/${LOCAL_ACCOUNT}/${name}`;
+}
+
+/** A resource with its addresses, and with its properties resolved. */
+export interface TemplateResourceValues {
+  logicalId: string;
+  name: string;
+  arn: string;
+  ref: string;
+  properties: Record<string, unknown>;
+}
+
+/** @throws {UnknownTemplate} naming the properties that are not `known`: passing over them, the local run would get something wrong. */
+export function refuseOthers(place: string, properties: Record<string, unknown>, known: string[]): void {
+  const others = Object.keys(properties).filter((name) => !known.includes(name));
+  if (others.length > 0) throw new UnknownTemplate(`${place} has ${others.join(', ')}`);
 }
 
 /** Reads the values of a template as CloudFormation would, with local addresses for what the local run builds. */
@@ -90,9 +115,7 @@ export class TemplateValues {
   }
 
   /** The resources of a type, with their properties resolved. */
-  ofType(
-    type: string,
-  ): { logicalId: string; name: string; arn: string; ref: string; properties: Record<string, unknown> }[] {
+  ofType(type: string): TemplateResourceValues[] {
     return Object.entries(this.#template.Resources)
       .filter(([, resource]) => resource.Type === type)
       .map(([logicalId, resource]) => ({

@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AccountEvent, StripeAccount } from '../../stripe-simulator/account.ts';
-import type { PlanState } from '../backends/database.ts';
-import type { OutcomeCounts, ReplayAccount } from '../event-tally.ts';
-import type { LocalPipeline, PipelineState } from '../local-pipeline.ts';
+import type { PlanState } from '../backends/plan-states.ts';
+import type { OutcomeCounts, ReplayTally } from '../event-tally.ts';
+import type { LocalPipeline } from '../local-pipeline.ts';
+import type { PipelineState } from '../pipeline-state.ts';
 import type { Progress, Terminal } from '../terminal.ts';
 import { bystanders, deliveriesOf, seededRandom } from './deliveries.ts';
 import { type Day, stories } from './stories.ts';
 
-/** Thirteen customers' lives at Stripe, told before the pipeline hears of them. */
+/** Thirteen customers' lives at Stripe, lived before the pipeline hears of them. */
 export interface Demonstration {
   account: StripeAccount;
   deliveries: AccountEvent[];
@@ -138,7 +139,7 @@ async function settled(pipeline: LocalPipeline, progress: Progress, phase: strin
   while (!pipeline.idle) {
     if (Date.now() > latest) {
       const { deferred } = await pipeline.state();
-      const reasons = [...new Set(deferred.map(({ code }) => code))].join(', ') || 'none told';
+      const reasons = [...new Set(deferred.map(({ code }) => code))].join(', ') || 'none given';
       throw new Error(
         `${pipeline.underWay} messages are still not settled after ${LONGEST_WAIT_MS / 1000} s; reasons: ${reasons}.`,
       );
@@ -186,7 +187,7 @@ function report(
   terminal: Terminal,
   { plans, outcomes, posted, audited }: PipelineState,
   expected: ExpectedPlan[],
-  replay: ReplayAccount,
+  replay: ReplayTally,
 ): void {
   terminal.say('');
   const { wide } = terminal;

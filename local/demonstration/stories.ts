@@ -6,7 +6,7 @@ import {
   premiumMonthlyUsd,
   premiumYearly,
 } from '../../stripe-simulator/prices.ts';
-import type { PlanState } from '../backends/database.ts';
+import type { PlanState } from '../backends/plan-states.ts';
 
 /** A second, in unix time: so many days from today (UTC) at that time of day. A story told relative to today never grows stale. */
 export type Day = (offset: number, time: string) => number;

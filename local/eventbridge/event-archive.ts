@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
+import { linesOf } from '../lines.ts';
 import type { EventEnvelope } from './event-envelope.ts';
 import type { Matches } from './event-pattern.ts';
 
@@ -40,7 +40,7 @@ export class EventArchive {
     if (this.#count === 0) return;
     let slice: EventEnvelope[] = [];
     let minute = '';
-    for await (const line of createInterface({ input: createReadStream(this.#file) })) {
+    for await (const line of linesOf(createReadStream(this.#file))) {
       const envelope = JSON.parse(line) as EventEnvelope;
       const time = new Date(envelope.time);
       if (time < from || time > to) continue;

@@ -5,7 +5,8 @@ import {
   SendMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import type { QueueBlueprint, RuleBlueprint, TargetBlueprint } from '../cloudformation/blueprint.ts';
+import type { QueueBlueprint } from '../cloudformation/queues.ts';
+import type { ApiTarget, QueueTarget, RuleBlueprint } from '../cloudformation/rules.ts';
 import type { EventEnvelope } from './event-envelope.ts';
 
 /** What became of one event at one target. */
@@ -20,8 +21,34 @@ export interface Delivery {
 interface Parcel {
   envelope: EventEnvelope;
   rule: RuleBlueprint;
-  target: TargetBlueprint;
+  target: QueueTarget;
   body: string;
+}
+
+/** Why a target never took an event. */
+export interface DeliveryFailure {
+  code: string;
+  message: string;
+  /** How often it was tried again. */
+  attempt: number;
+  exhausted?: string;
+}
+
+export interface EventBusOptions {
+  rules: RuleBlueprint[];
+  queues: QueueBlueprint[];
+  sqs: SQSClient;
+  signal: AbortSignal;
+  /** Takes what goes to an API destination; nobody waits for that to be delivered. */
+  onApiTarget?(envelope: EventEnvelope, rule: RuleBlueprint, target: ApiTarget): void;
+}
+
+interface SendFailure {
+  parcel: Parcel;
+  code: string;
+  message: string;
+  /** No retry can help. */
+  permanent: boolean;
 }
 
 /** Limits of SendMessageBatch. */
@@ -34,19 +61,12 @@ const LONGEST_PAUSE_MS = 5000;
 export class EventBus {
   readonly rules: RuleBlueprint[];
   readonly #queues: Map<string, QueueBlueprint>;
-  readonly #sqs: SQSClient;
-  readonly #signal: AbortSignal;
+  readonly #options: EventBusOptions;
 
-  constructor({
-    rules,
-    queues,
-    sqs,
-    signal,
-  }: { rules: RuleBlueprint[]; queues: QueueBlueprint[]; sqs: SQSClient; signal: AbortSignal }) {
-    this.rules = rules;
-    this.#queues = new Map(queues.map((queue) => [queue.arn, queue]));
-    this.#sqs = sqs;
-    this.#signal = signal;
+  constructor(options: EventBusOptions) {
+    this.rules = options.rules;
+    this.#queues = new Map(options.queues.map((queue) => [queue.arn, queue]));
+    this.#options = options;
   }
 
   /** The rules that an event goes through, `only` those named when given. */
@@ -56,14 +76,18 @@ export class EventBus {
 
   /**
    * Delivers events in their order, each to every target; comes back when each is in a queue: the target's or, once retries are
-   * used up or pointless, the target's dead-letter queue.
+   * used up or pointless, the target's dead-letter queue. What even that one refuses is `undelivered` too, with both reasons.
    */
   async deliver(envelopes: EventEnvelope[], only?: ReadonlySet<string>): Promise<Delivery[]> {
     const parcels = new Map<string, Parcel[]>();
     for (const envelope of envelopes) {
-      const body = JSON.stringify(envelope);
+      const body = sendable(JSON.stringify(envelope));
       for (const rule of this.matching(envelope, only)) {
         for (const target of rule.targets) {
+          if ('apiDestinationArn' in target) {
+            this.#options.onApiTarget?.(envelope, rule, target);
+            continue;
+          }
           const waiting = parcels.get(target.queueArn) ?? [];
           waiting.push({ envelope, rule, target, body });
           parcels.set(target.queueArn, waiting);
@@ -95,7 +119,7 @@ export class EventBus {
     for (let attempt = 0; waiting.length > 0; attempt++) {
       if (attempt > 0)
         await sleep(Math.min(100 * 2 ** attempt, LONGEST_PAUSE_MS) * (0.5 + Math.random() / 2), undefined, {
-          signal: this.#signal,
+          signal: this.#options.signal,
         });
       const failures = await this.#trySend(queue, waiting, deliveries);
       waiting = [];
@@ -108,8 +132,14 @@ export class EventBus {
               ? 'MaximumEventAgeInSeconds'
               : undefined;
         if (permanent || exhausted) {
-          await this.#deadLetter(parcel, { code, message, attempt, ...(exhausted === undefined ? {} : { exhausted }) });
-          deliveries.push({ envelope: parcel.envelope, rule: parcel.rule, queue, outcome: { undelivered: code } });
+          const lost = await this.deadLetter(parcel.body, parcel.rule, parcel.target, {
+            code,
+            message,
+            attempt,
+            ...(exhausted === undefined ? {} : { exhausted }),
+          });
+          const undelivered = lost === undefined ? code : `${code}; its dead-letter queue did not take it: ${lost}`;
+          deliveries.push({ envelope: parcel.envelope, rule: parcel.rule, queue, outcome: { undelivered } });
         } else {
           waiting.push(parcel);
         }
@@ -118,13 +148,9 @@ export class EventBus {
     return deliveries;
   }
 
-  async #trySend(
-    queue: QueueBlueprint,
-    parcels: Parcel[],
-    deliveries: Delivery[],
-  ): Promise<{ parcel: Parcel; code: string; message: string; permanent: boolean }[]> {
+  async #trySend(queue: QueueBlueprint, parcels: Parcel[], deliveries: Delivery[]): Promise<SendFailure[]> {
     try {
-      const { Successful: sent = [], Failed: failed = [] } = await this.#sqs.send(
+      const { Successful: sent = [], Failed: failed = [] } = await this.#options.sqs.send(
         new SendMessageBatchCommand({ QueueUrl: queue.url, Entries: parcels.map(entryOf) }),
       );
       for (const { Id: id, MessageId: messageId } of sent) {
@@ -139,36 +165,57 @@ export class EventBus {
       }));
     } catch (error) {
       const { name, message, $fault: fault } = error as Error & { $fault?: 'client' | 'server' };
-      return parcels.map((parcel) => ({ parcel, code: name, message, permanent: fault === 'client' }));
+      const refused = fault === 'client';
+      // One entry may have made SQS refuse the whole batch; its neighbours must not be refused with it.
+      if (refused && parcels.length > 1) {
+        const failures: SendFailure[] = [];
+        for (const parcel of parcels) failures.push(...(await this.#trySend(queue, [parcel], deliveries)));
+        return failures;
+      }
+      return parcels.map((parcel) => ({ parcel, code: name, message, permanent: refused }));
     }
   }
 
-  /** With the attributes that EventBridge writes. @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html */
-  async #deadLetter(
-    { body, rule, target }: Parcel,
-    failure: { code: string; message: string; attempt: number; exhausted?: string },
-  ): Promise<void> {
+  /**
+   * With the attributes that EventBridge writes.
+   * @returns why the dead-letter queue did not take it, if it did not.
+   * @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+   */
+  async deadLetter(
+    body: string,
+    rule: RuleBlueprint,
+    target: QueueTarget | ApiTarget,
+    failure: DeliveryFailure,
+  ): Promise<string | undefined> {
     // Without a dead-letter queue EventBridge drops the event; the caller counts it as undelivered either way.
-    if (target.deadLetterQueueArn === undefined) return;
+    if (target.deadLetterQueueArn === undefined) return undefined;
     const attributes = {
       RULE_ARN: rule.arn,
-      TARGET_ARN: target.queueArn,
+      TARGET_ARN: 'queueArn' in target ? target.queueArn : target.apiDestinationArn,
       ERROR_CODE: failure.code,
       ERROR_MESSAGE: failure.message || failure.code,
       RETRY_ATTEMPTS: String(failure.attempt),
       ...(failure.exhausted === undefined ? {} : { EXHAUSTED_RETRY_CONDITION: failure.exhausted }),
     };
-    await this.#sqs.send(
-      new SendMessageCommand({
-        QueueUrl: this.#queueOf(target.deadLetterQueueArn).url,
-        MessageBody: body,
-        MessageAttributes: Object.fromEntries(
-          Object.entries(attributes).map(([name, value]) => [name, { DataType: 'String', StringValue: value }]),
-        ),
-      }),
-    );
+    const command = new SendMessageCommand({
+      QueueUrl: this.#queueOf(target.deadLetterQueueArn).url,
+      MessageBody: body,
+      MessageAttributes: Object.fromEntries(
+        Object.entries(attributes).map(([name, value]) => [name, { DataType: 'String', StringValue: value }]),
+      ),
+    });
+    try {
+      await this.#options.sqs.send(command, { abortSignal: this.#options.signal });
+      return undefined;
+    } catch (error) {
+      if (this.#options.signal.aborted) throw error;
+      return `${(error as Error).name}: ${(error as Error).message}`;
+    }
   }
 }
+
+/** U+FFFE and U+FFFF may stand in JSON but not in a message of SQS; escaped they are the same JSON. */
+const sendable = (json: string): string => json.replaceAll('\uFFFE', '\\ufffe').replaceAll('\uFFFF', '\\uffff');
 
 function entryOf({ body, target }: Parcel, index: number): SendMessageBatchRequestEntry {
   return {

@@ -1,4 +1,4 @@
-import type { RuleBlueprint } from '../cloudformation/blueprint.ts';
+import type { RuleBlueprint } from '../cloudformation/rules.ts';
 
 /** The body of `POST /replay` is not one; the text says what is wanted. */
 export class UnreadableReplay extends Error {

@@ -3,17 +3,15 @@ import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { readReplayRequest, UnreadableReplay } from '../eventbridge/replay-request.ts';
-import { injectFault, UnknownFault } from '../fault-injection.ts';
+import { isLoopbackHost } from '../backends/loopback-guard.ts';
 import type { LocalPipeline } from '../local-pipeline.ts';
 import type { Shutdown } from '../shutdown.ts';
-import { live } from './live.ts';
-import { readManyEvents, readOneEvent, UnreadablePost } from './posted-lines.ts';
+import { json, routes } from './routes.ts';
 
-/** The port is taken; what to say is the whole story. */
+/** The port is taken; the message says which other to choose. */
 export class PortInUse extends Error {}
 
-/** The door for people and tools; answers 503 until a pipeline is there. */
+/** What people and tools talk to; answers 503 until a pipeline is there. */
 export interface LocalHttpServer {
   url: string;
   serve(pipeline: LocalPipeline): void;
@@ -65,68 +63,20 @@ async function answer(
   response: ServerResponse,
   pipeline: LocalPipeline | undefined,
 ): Promise<void> {
-  const { pathname } = new URL(request.url ?? '/', 'http://local');
-  if (!isOurs(request))
+  // Not `new URL`: a path such as `//` is none.
+  const route = `${request.method} ${(request.url ?? '/').split('?')[0]}`;
+  if (!mayAsk(request, route))
     return json(response, 403, { error: 'Only this machine and the page itself may talk to the local run.' });
-  if (pathname === '/') return page(response);
-  const route = routes[`${request.method} ${pathname}`];
-  if (!route) {
+  if (route === 'GET /') return page(response);
+  const serve = Object.hasOwn(routes, route) ? routes[route] : undefined;
+  if (!serve) {
     const known = Object.keys(routes).join(', ');
-    return json(response, 404, { error: `No ${request.method} ${pathname}. There are GET /, ${known}` });
+    return json(response, 404, { error: `No ${route}. There are GET /, ${known}` });
   }
   if (!pipeline)
     return json(response, 503, { error: 'The local run is starting; a few seconds more.', starting: true });
-  await route(pipeline, request, response);
+  await serve(pipeline, request, response);
 }
-
-type Route = (pipeline: LocalPipeline, request: IncomingMessage, response: ServerResponse) => Promise<void>;
-
-const routes: Record<string, Route> = {
-  'POST /stripe': async (pipeline, request, response) => {
-    // Not destroyed when we stop reading in the middle: the answer that says why goes over the same connection.
-    const body = request.iterator({ destroyOnReturn: false });
-    try {
-      if (/\b(x-)?ndjson\b|jsonl/.test(request.headers['content-type'] ?? '')) {
-        const { events } = await readManyEvents(body, pipeline.folder);
-        const ids = await pipeline.post(events);
-        json(response, 202, { accepted: ids.length, ids });
-      } else {
-        const ids = await pipeline.post([await readOneEvent(body)]);
-        json(response, 202, { accepted: 1, ids });
-      }
-    } catch (error) {
-      if (!(error instanceof UnreadablePost)) throw error;
-      json(response, 400, {
-        error: error.message,
-        line: error.line,
-        field: error.problems[0]!.field,
-        problems: error.problems,
-      });
-      // What is still on its way is of no interest: nothing of this body was accepted.
-      request.resume();
-    }
-  },
-  'GET /state': async (pipeline, _request, response) => json(response, 200, await pipeline.state()),
-  'POST /replay': async (pipeline, request, response) => {
-    try {
-      const { from, to, rules } = readReplayRequest(await textOf(request), pipeline.blueprint.rules);
-      json(response, 202, pipeline.replay(from, to, rules));
-    } catch (error) {
-      if (!(error instanceof UnreadableReplay)) throw error;
-      json(response, 400, { error: error.message, field: error.field });
-    }
-  },
-  'GET /metrics': async (pipeline, _request, response) => json(response, 200, { series: pipeline.metrics.all() }),
-  'GET /live': (pipeline, _request, response) => live(pipeline, response),
-  'POST /trouble': async (pipeline, request, response) => {
-    try {
-      json(response, 202, { done: await injectFault(pipeline, await textOf(request)) });
-    } catch (error) {
-      if (!(error instanceof UnknownFault)) throw error;
-      json(response, 400, { error: error.message });
-    }
-  },
-};
 
 /** Read at each request: whoever works on the page reloads it and sees. */
 function page(response: ServerResponse): void {
@@ -134,25 +84,20 @@ function page(response: ServerResponse): void {
     'content-type': 'text/html; charset=utf-8',
     'cache-control': 'no-store',
     'content-security-policy':
-      "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:",
+      "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; frame-ancestors 'none'",
   });
   response.end(readFileSync(join(import.meta.dirname, 'page.html')));
 }
 
+/**
+ * A container's name for the machine that it runs on: `stripe listen --forward-to` from one carries it as its Host. Docker answers for
+ * the name, so no web page elsewhere can point it here; it may post events, and nothing else.
+ */
+const containersName = /^host\.docker\.internal(:\d+)?$/;
+
 /** A web page elsewhere must not drive the local run from a browser here: no other origin, and no name but loopback's. */
-function isOurs({ headers }: IncomingMessage): boolean {
-  const host = headers.host ?? '';
-  if (!/^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(host)) return false;
-  return headers.origin === undefined || headers.origin === `http://${host}`;
-}
-
-async function textOf(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString();
-}
-
-function json(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' });
-  response.end(`${JSON.stringify(body)}\n`);
+function mayAsk({ headers }: IncomingMessage, route: string): boolean {
+  const { host = '', origin } = headers;
+  if (containersName.test(host)) return route === 'POST /stripe' && origin === undefined;
+  return isLoopbackHost(host) && (origin === undefined || origin === `http://${host}`);
 }

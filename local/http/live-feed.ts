@@ -2,7 +2,7 @@
 export interface Happening {
   sequence: number;
   at: string;
-  kind: 'posted' | 'settled' | 'deferred' | 'audited' | 'published' | 'undelivered' | 'replay' | 'trouble';
+  kind: 'posted' | 'settled' | 'deferred' | 'audited' | 'published' | 'undelivered' | 'replay' | 'fault' | 'complaint';
   event_id?: string;
   type?: string;
   /** The function that did it, or the rule or the bus. */
@@ -10,7 +10,9 @@ export interface Happening {
   /** The functions whose queues a posted event goes to. */
   to?: string[];
   outcome?: string;
+  /** One word, and what it means for this event. */
   reason?: string;
+  detail?: string;
   customer_id?: string;
   replay_name?: string;
   text?: string;

@@ -1,11 +1,19 @@
 import { createReadStream } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { envelopeOf } from '../eventbridge/event-envelope.ts';
+import { LineSplitter, linesOf } from '../lines.ts';
 import { type PostedEvent, readPostedEvent, type ShapeProblem } from './stripe-event-shape.ts';
 
-/** EventBridge's and SQS's own limit; the envelope around an event needs some of it. */
-const LONGEST_EVENT_BYTES = 1024 * 1024 - 1024;
+/** SQS's limit for a message, EventBridge's for an event: what counts is the event in its envelope. */
+const LONGEST_ENVELOPE_BYTES = 1024 * 1024;
+/** The envelope around an event needs some of it: its own fields, the type once more. */
+const LONGEST_EVENT_BYTES = LONGEST_ENVELOPE_BYTES - 1024;
+/**
+ * Up to this size no event can be too long in its envelope, so that its length need not be worked out: JSON written anew is at most five
+ * times as long (`1e20` becomes 21 digits), and the type stands in it twice.
+ */
+const SURELY_SHORT_BYTES = LONGEST_ENVELOPE_BYTES / 16;
 
 /** So many lines go to the file at a time. */
 const LINES_PER_WRITE = 100;
@@ -55,7 +63,7 @@ export async function readManyEvents(
   try {
     let line = 0;
     const waiting: string[] = [];
-    for await (const text of linesOf(body)) {
+    for await (const text of boundedLinesOf(body)) {
       line += 1;
       if (text.trim() === '') continue;
       readEvent(text, line);
@@ -78,7 +86,7 @@ export async function readManyEvents(
 
 async function* eventsOf(file: string): AsyncGenerator<PostedEvent> {
   try {
-    for await (const text of createInterface({ input: createReadStream(file) })) yield JSON.parse(text) as PostedEvent;
+    for await (const text of linesOf(createReadStream(file))) yield JSON.parse(text) as PostedEvent;
   } finally {
     await rm(file, { force: true });
   }
@@ -97,6 +105,8 @@ function readEvent(text: string, line?: number): PostedEvent {
   }
   const event = readPostedEvent(value);
   if (Array.isArray(event)) throw new UnreadablePost(line ?? 1, event);
+  if (Buffer.byteLength(text) > SURELY_SHORT_BYTES && envelopeBytes(event) > LONGEST_ENVELOPE_BYTES)
+    throw tooLong(line ?? 1);
   return event;
 }
 
@@ -124,27 +134,27 @@ function isBroken(text: string): boolean {
   }
 }
 
-async function* linesOf(body: AsyncIterable<Buffer>): AsyncGenerator<string> {
-  let rest: Buffer[] = [];
-  let restBytes = 0;
+/** @throws {UnreadablePost} before a line without end fills the memory. */
+async function* boundedLinesOf(body: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  const splitter = new LineSplitter();
   let line = 1;
   for await (const chunk of body) {
-    let from = 0;
-    for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, from)) {
-      yield Buffer.concat([...rest, chunk.subarray(from, end)]).toString();
+    for (const text of splitter.push(chunk)) {
+      yield text;
       line += 1;
-      rest = [];
-      restBytes = 0;
-      from = end + 1;
     }
-    rest.push(chunk.subarray(from));
-    restBytes += chunk.length - from;
-    if (restBytes > LONGEST_EVENT_BYTES) throw tooLong(line);
+    if (splitter.pendingBytes > LONGEST_EVENT_BYTES) throw tooLong(line);
   }
-  if (restBytes > 0) yield Buffer.concat(rest).toString();
+  yield* splitter.end();
 }
+
+const envelopeBytes = (event: PostedEvent): number =>
+  Buffer.byteLength(JSON.stringify(envelopeOf('aws.partner/stripe.com/'.padEnd(256), event.type, event)));
 
 const tooLong = (line: number) =>
   new UnreadablePost(line, [
-    { field: '(the whole)', message: `longer than ${LONGEST_EVENT_BYTES} bytes, which EventBridge would refuse` },
+    {
+      field: '(the whole)',
+      message: `longer than ${LONGEST_EVENT_BYTES} bytes, or than ${LONGEST_ENVELOPE_BYTES} in its envelope, which EventBridge would refuse`,
+    },
   ]);

@@ -6,7 +6,8 @@ import {
   ReceiveMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import type { MappingBlueprint, QueueBlueprint } from '../cloudformation/blueprint.ts';
+import type { MappingBlueprint } from '../cloudformation/functions.ts';
+import type { QueueBlueprint } from '../cloudformation/queues.ts';
 import { LOCAL_REGION } from '../cloudformation/template-values.ts';
 import type { FunctionProcess, Invoked } from './function-process.ts';
 

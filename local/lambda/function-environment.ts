@@ -1,12 +1,13 @@
 import { join } from 'node:path';
-import { LOCAL_CREDENTIALS } from '../backends/sqs-s3-dynamodb.ts';
-import type { FunctionBlueprint } from '../cloudformation/blueprint.ts';
+import { LOCAL_CREDENTIALS } from '../backends/loopback-guard.ts';
+import type { FunctionBlueprint } from '../cloudformation/functions.ts';
 import { LOCAL_REGION } from '../cloudformation/template-values.ts';
 
 export interface Endpoints {
   queues: string;
   tables: string;
-  standIn: string;
+  /** Secrets Manager and EventBridge. */
+  secretsAndEvents: string;
 }
 
 /**
@@ -44,8 +45,8 @@ export function functionEnvironment(
     AWS_ENDPOINT_URL_SQS: endpoints.queues,
     AWS_ENDPOINT_URL_S3: endpoints.queues,
     AWS_ENDPOINT_URL_DYNAMODB: endpoints.tables,
-    AWS_ENDPOINT_URL_SECRETS_MANAGER: endpoints.standIn,
-    AWS_ENDPOINT_URL_EVENTBRIDGE: endpoints.standIn,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: endpoints.secretsAndEvents,
+    AWS_ENDPOINT_URL_EVENTBRIDGE: endpoints.secretsAndEvents,
     ...fn.variables,
     ...extra,
   };

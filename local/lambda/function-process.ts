@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import type { FunctionBlueprint } from '../cloudformation/blueprint.ts';
+import type { FunctionBlueprint } from '../cloudformation/functions.ts';
+import { LineSplitter } from '../lines.ts';
 import { endMark, type FunctionAnswer, type Invocation } from './function-protocol.ts';
 
 /** How one invocation ended, and every line that was printed meanwhile. */
@@ -92,8 +92,14 @@ export class FunctionProcess {
       env: this.#variables,
     });
     this.#child = child;
-    for (const stream of [child.stdout!, child.stderr!])
-      createInterface({ input: stream }).on('line', (line) => this.#hear(line));
+    for (const stream of [child.stdout!, child.stderr!]) {
+      const splitter = new LineSplitter();
+      const readAll = (lines: Iterable<string>) => {
+        for (const line of lines) this.#read(line);
+      };
+      stream.on('data', (chunk: Buffer) => readAll(splitter.push(chunk)));
+      stream.on('end', () => readAll(splitter.end()));
+    }
     return new Promise((resolve, reject) => {
       child.on('message', (answer: FunctionAnswer) => {
         if (answer.kind === 'ready') resolve();
@@ -112,7 +118,7 @@ export class FunctionProcess {
     });
   }
 
-  #hear(line: string): void {
+  #read(line: string): void {
     const current = this.#current;
     if (current && `${line}\n` === endMark(current.requestId)) {
       current.marks += 1;

@@ -7,13 +7,13 @@ import {
   type ReadLine,
   type SettledLine,
 } from '../../core/log-lines.ts';
-import type { Outcome } from '../../core/outcome.ts';
+import { outcomes } from '../../core/outcome.ts';
 import type { MetricStore } from '../cloudwatch/metrics.ts';
 import type { EventTally } from '../event-tally.ts';
 import type { LiveFeed } from '../http/live-feed.ts';
-import type { WorkLine } from '../work-lines.ts';
 import type { Invoked } from './function-process.ts';
 import { type LogRecord, readPrintedLine } from './handler-output.ts';
+import type { QueueConsumer } from './queue-consumers.ts';
 
 /** A message that goes back to its queue, and why. */
 export interface DeferredMessage {
@@ -25,48 +25,53 @@ export interface DeferredMessage {
   next_at: string;
 }
 
-/** Reads what functions print, and books what became of each message. */
+/** Reads what functions print, and counts what became of each message. */
 export class InvocationReader {
   readonly deferred = new Map<string, DeferredMessage>();
-  readonly #accounts: EventTally;
+  readonly #tally: EventTally;
   readonly #metrics: MetricStore;
   readonly #feed: LiveFeed;
   readonly #complain: (text: string) => void;
 
   constructor({
-    accounts,
+    tally,
     metrics,
     feed,
     complain,
-  }: { accounts: EventTally; metrics: MetricStore; feed: LiveFeed; complain: (text: string) => void }) {
-    this.#accounts = accounts;
+  }: { tally: EventTally; metrics: MetricStore; feed: LiveFeed; complain: (text: string) => void }) {
+    this.#tally = tally;
     this.#metrics = metrics;
     this.#feed = feed;
     this.#complain = complain;
   }
 
-  read(line: WorkLine, messages: Message[], invoked: Invoked, done: Message[]): void {
-    const name = line.fn.name;
+  read(consumer: QueueConsumer, messages: Message[], invoked: Invoked, done: Message[]): void {
+    const name = consumer.fn.name;
     const settled = new Map<string, ReadLine<SettledLine>>();
     for (const printed of invoked.lines) {
       const record = this.readLine(name, printed);
       if (record && isSettledLine(record)) settled.set(String(record.sqs_message_id), record);
       if (record && isDeferredLine(record)) this.#defer(name, record);
     }
-    const failed = 'error' in invoked.outcome;
-    this.#metrics.put('AWS/Lambda', 'Invocations', { FunctionName: name }, 'Count', [1]);
-    this.#metrics.put('AWS/Lambda', 'Errors', { FunctionName: name }, 'Count', [failed ? 1 : 0]);
-    this.#metrics.put('AWS/Lambda', 'Duration', { FunctionName: name }, 'Milliseconds', [invoked.milliseconds]);
+    this.count(name, invoked);
     if ('error' in invoked.outcome) {
       this.#complain(
         `${name} failed with ${messages.length} message(s), which come back: ${firstLine(invoked.outcome.error)}`,
       );
     }
-    if (line.kind === 'audit' && done.length > 0) this.#feed.add({ kind: 'audited', by: name });
-    for (const message of done) this.#settle(line, message, settled.get(message.MessageId!));
+    if (consumer.kind === 'audit' && done.length > 0) this.#feed.add({ kind: 'audited', by: name });
+    for (const message of done) this.#settle(consumer, message, settled.get(message.MessageId!));
   }
 
-  /** Metrics are kept, errors and whatever is no log record are told; the rest is the log group's, which nobody reads here. */
+  /** What Lambda itself counts of an invocation. */
+  count(functionName: string, { outcome, milliseconds }: Invoked): void {
+    const dimensions = { FunctionName: functionName };
+    this.#metrics.put('AWS/Lambda', 'Invocations', dimensions, 'Count', [1]);
+    this.#metrics.put('AWS/Lambda', 'Errors', dimensions, 'Count', ['error' in outcome ? 1 : 0]);
+    this.#metrics.put('AWS/Lambda', 'Duration', dimensions, 'Milliseconds', [milliseconds]);
+  }
+
+  /** Metrics are kept, errors and whatever is no log record are shown; the rest is the log group's, which nobody reads here. */
   readLine(functionName: string, printed: string): LogRecord | undefined {
     const line = readPrintedLine(printed);
     if (line.kind === 'metrics') {
@@ -100,34 +105,52 @@ export class InvocationReader {
     this.#feed.add({ kind: 'deferred', event_id, type, by: name, reason: code });
   }
 
-  #settle(line: WorkLine, message: Message, record: ReadLine<SettledLine> | undefined): void {
+  #settle(consumer: QueueConsumer, message: Message, record: ReadLine<SettledLine> | undefined): void {
     const messageId = message.MessageId!;
     this.deferred.delete(messageId);
-    const envelope = JSON.parse(message.Body!) as {
-      'replay-name'?: string;
-      'detail-type'?: string;
-      detail?: { id?: string };
-    };
-    const replayName = envelope['replay-name'];
-    if (line.kind === 'worker' && !record) {
-      throw new Error(
-        `${line.fn.name} said that message ${messageId} is done, but printed no "${logLines.settled}" for it: it cannot be accounted for`,
-      );
+    const { replayName, fromFunction, eventId, type } = readEnvelope(message.Body!);
+    if (consumer.kind === 'audit') {
+      this.#tally.settle({ messageId, replayName, fromFunction, outcome: 'audited' });
+      return;
     }
-    const outcome = line.kind === 'audit' ? 'audited' : (record!.outcome as Outcome);
-    if (!this.#accounts.settle({ messageId, replayName, outcome })) return;
-    if (line.kind === 'audit') return;
+    const outcome = outcomes.find((one) => one === record?.outcome) ?? 'unexplained';
+    if (!this.#tally.settle({ messageId, replayName, fromFunction, outcome })) return;
+    if (outcome === 'unexplained') {
+      this.#complain(
+        `${consumer.fn.name} said that it is done with ${eventId || 'a message'} (${type || 'no type'}), but logged no "${logLines.settled}" for message ${messageId}: nobody can say how it ended`,
+      );
+      return;
+    }
     this.#feed.add({
       kind: 'settled',
-      by: line.fn.name,
+      by: consumer.fn.name,
       outcome,
-      event_id: envelope.detail?.id ?? '',
-      type: envelope['detail-type'] ?? '',
+      event_id: eventId,
+      type,
       ...(record?.reason ? { reason: String(record.reason) } : {}),
+      ...(record?.detail ? { detail: String(record.detail) } : {}),
       ...(record?.customer_id ? { customer_id: String(record.customer_id) } : {}),
       ...(replayName === undefined ? {} : { replay_name: replayName }),
     });
   }
+}
+
+/** What the tally and the page want of a message; one that is no envelope says nothing. */
+function readEnvelope(body: string): { replayName?: string; fromFunction: boolean; eventId: string; type: string } {
+  let envelope: Record<string, unknown> = {};
+  try {
+    envelope = (JSON.parse(body) ?? {}) as typeof envelope;
+  } catch {
+    // A body that is no JSON is the worker's to judge.
+  }
+  const replayName = envelope['replay-name'];
+  return {
+    ...(typeof replayName === 'string' ? { replayName } : {}),
+    // EventBridge never writes such a field.
+    fromFunction: envelope.origin !== undefined,
+    eventId: String((envelope.detail as { id?: unknown } | undefined)?.id ?? ''),
+    type: String(envelope['detail-type'] ?? ''),
+  };
 }
 
 /** An error's log record, for a person at a terminal. */

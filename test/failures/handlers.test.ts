@@ -9,8 +9,9 @@ import { CreateQueueCommand, ReceiveMessageCommand, SendMessageCommand } from '@
 import { routedEventTypes, workerOf } from '../../core/event-routes.ts';
 import { queueFed, workers } from '../../core/workers.ts';
 import { loadedAtFirstUse, writeBundle } from '../../lib/handler-code.ts';
-import { startStandIn } from '../../local/backends/aws-endpoint.ts';
-import { type AwsParts, LOCAL_CREDENTIALS, startAwsParts } from '../../local/backends/sqs-s3-dynamodb.ts';
+import { startAwsEndpoint } from '../../local/backends/aws-endpoint.ts';
+import { LOCAL_CREDENTIALS } from '../../local/backends/loopback-guard.ts';
+import { type AwsParts, startAwsParts } from '../../local/backends/sqs-s3-dynamodb.ts';
 import { Shutdown } from '../../local/shutdown.ts';
 import { catalogue } from '../support/catalogue.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
@@ -24,7 +25,7 @@ const shutdown = new Shutdown();
 const secrets = new Map<string, string>();
 let db: TestDatabase;
 let parts: AwsParts;
-let standIn: string;
+let awsEndpoint: string;
 let published: object[] = [];
 let invocations = 0;
 const region = { region: 'us-east-1', credentials: LOCAL_CREDENTIALS };
@@ -32,7 +33,7 @@ const region = { region: 'us-east-1', credentials: LOCAL_CREDENTIALS };
 beforeAll(async () => {
   db = await freshDatabase();
   parts = await startAwsParts(shutdown);
-  standIn = await startStandIn({
+  awsEndpoint = await startAwsEndpoint({
     secrets,
     busNames: ['apps'],
     onPutEvent: (put) => void published.push(put),
@@ -105,15 +106,15 @@ async function invoke(name: 'payments' | 'billing' | 'audit', bodies: string[], 
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
       env: {
         AWS_REGION: 'us-east-1',
-        AWS_ACCESS_KEY_ID: 'local',
+        AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
         AWS_SECRET_ACCESS_KEY: 'local',
         AWS_LAMBDA_FUNCTION_NAME: `test-${name}`,
         POWERTOOLS_TRACE_ENABLED: 'false',
         AWS_ENDPOINT_URL_SQS: parts.queuesEndpoint,
         AWS_ENDPOINT_URL_S3: parts.queuesEndpoint,
         AWS_ENDPOINT_URL_DYNAMODB: parts.tablesEndpoint,
-        AWS_ENDPOINT_URL_SECRETS_MANAGER: standIn,
-        AWS_ENDPOINT_URL_EVENTBRIDGE: standIn,
+        AWS_ENDPOINT_URL_SECRETS_MANAGER: awsEndpoint,
+        AWS_ENDPOINT_URL_EVENTBRIDGE: awsEndpoint,
         POWERTOOLS_SERVICE_NAME: `stripe-${name}`,
         POWERTOOLS_METRICS_NAMESPACE: 'test/stripe',
         PLAN_EVENT_SOURCE: 'test.stripe',

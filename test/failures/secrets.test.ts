@@ -2,8 +2,8 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { secretReader } from '../../adapters/aws/secrets.ts';
 import { planStore } from '../../adapters/postgres/plan-store.ts';
 import { isLoginRefused, poolKeeper } from '../../adapters/postgres/pool.ts';
-import { startStandIn } from '../../local/backends/aws-endpoint.ts';
-import { LOCAL_CREDENTIALS } from '../../local/backends/sqs-s3-dynamodb.ts';
+import { startAwsEndpoint } from '../../local/backends/aws-endpoint.ts';
+import { LOCAL_CREDENTIALS } from '../../local/backends/loopback-guard.ts';
 import { Shutdown } from '../../local/shutdown.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 
@@ -14,7 +14,7 @@ let client: SecretsManagerClient;
 
 beforeAll(async () => {
   db = await freshDatabase();
-  const endpoint = await startStandIn({ secrets, busNames: [], onPutEvent: () => {}, shutdown });
+  const endpoint = await startAwsEndpoint({ secrets, busNames: [], onPutEvent: () => {}, shutdown });
   client = new SecretsManagerClient({ endpoint, region: 'us-east-1', credentials: LOCAL_CREDENTIALS });
 });
 afterAll(async () => {

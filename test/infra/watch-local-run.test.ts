@@ -21,8 +21,8 @@ afterAll(async () => {
   await run?.stop();
 }, 30_000);
 
-const trouble = async (what: string, more: object = {}) => {
-  const answer = await run.send('/trouble', JSON.stringify({ what, ...more }));
+const injectFault = async (what: string, more: object = {}) => {
+  const answer = await run.send('/fault', JSON.stringify({ what, ...more }));
   if (!answer.ok) throw new Error(`${what}: ${await answer.text()}`);
 };
 
@@ -81,10 +81,10 @@ const until = async (what: string, condition: () => Promise<boolean>) => {
 
 it('customers come, in any order and twice: everything is counted, and no alarm of failure fires', async () => {
   const watch = await watching();
-  await trouble('customer');
-  await trouble('shuffle');
+  await injectFault('customer');
+  await injectFault('shuffle');
   await run.idle();
-  await trouble('duplicate');
+  await injectFault('duplicate');
   await run.idle();
   await watch.reaches('EventsApplied', 3, 'live');
   await watch.reaches('EventsDuplicate', 3, 'live');
@@ -94,26 +94,26 @@ it('customers come, in any order and twice: everything is counted, and no alarm 
 
 it('the database is killed: attempts are deferred and someone is woken; when it is back, what waited is committed', async () => {
   const watch = await watching();
-  await trouble('stop-database');
+  await injectFault('stop-database');
   try {
-    await trouble('customer');
-    await trouble('customer');
+    await injectFault('customer');
+    await injectFault('customer');
     await watch.fires('critical', 'processing-failures-critical');
     await watch.reaches('EventsDeferred', 10, 'live');
     await watch.reaches('DeferredForMs', 1);
   } finally {
-    await trouble('start-database');
+    await injectFault('start-database');
   }
   await run.idle(120);
   const afterwards = await watching();
-  await trouble('customer');
+  await injectFault('customer');
   await run.idle();
   expect((await afterwards.firing()).filter((name) => name.startsWith('processing-failures'))).toEqual([]);
 }, 240_000);
 
 it('a replay of everything: counted apart, and no live number moves', async () => {
   const watch = await watching();
-  await trouble('replay');
+  await injectFault('replay');
   await watch.reaches('AttemptSucceeded', 5, 'replay');
   await run.idle();
   for (const name of ['EventsApplied', 'EventsDuplicate', 'CommittedInTime', 'ArrivalToCommitMs']) {
@@ -145,8 +145,8 @@ it('an API version newer than ours: told', async () => {
 
 it('an unreadable event: parked, in the failed queue, told; its neighbours pass', async () => {
   const watch = await watching();
-  await trouble('poison');
-  await trouble('customer');
+  await injectFault('poison');
+  await injectFault('customer');
   await watch.reaches('EventsParked', 1, 'live');
   await watch.reaches('EventsApplied', 3, 'live');
   await watch.fires('degraded', 'failed-billing');

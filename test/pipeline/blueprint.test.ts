@@ -1,6 +1,6 @@
 import { readBlueprint } from '../../local/cloudformation/blueprint.ts';
 import type { Template } from '../../local/cloudformation/synthesise.ts';
-import { workLines } from '../../local/work-lines.ts';
+import { queueConsumers } from '../../local/lambda/queue-consumers.ts';
 import { minimalTemplate, synthesised } from './minimal-template.ts';
 
 const read = (
@@ -11,6 +11,44 @@ const read = (
   return readBlueprint(synthesised(template), 'http://127.0.0.1:9');
 };
 
+/** A rule on the apps' bus that posts to an app. */
+const apiResources = () => ({
+  Connection: {
+    Type: 'AWS::Events::Connection',
+    Properties: {
+      Name: 'app',
+      AuthorizationType: 'API_KEY',
+      AuthParameters: { ApiKeyAuthParameters: { ApiKeyName: 'x-api-key', ApiKeyValue: '{{resolve:…}}' } },
+    },
+  },
+  Api: {
+    Type: 'AWS::Events::ApiDestination',
+    Properties: {
+      Name: 'app',
+      ConnectionArn: { 'Fn::GetAtt': ['Connection', 'Arn'] },
+      HttpMethod: 'POST',
+      InvocationEndpoint: 'https://app.example/plans',
+      InvocationRateLimitPerSecond: 20,
+    },
+  },
+  AppRule: {
+    Type: 'AWS::Events::Rule',
+    Properties: {
+      Name: 'app-rule',
+      EventBusName: { Ref: 'AppBus' },
+      EventPattern: { source: ['plans'] },
+      Targets: [
+        {
+          Id: 'Target0',
+          Arn: { 'Fn::GetAtt': ['Api', 'Arn'] },
+          RoleArn: 'arn:aws:iam::0:role/r',
+          InputPath: '$.detail',
+        },
+      ],
+    },
+  },
+});
+
 describe('the blueprint', () => {
   it('says in our words what the template asks for', () => {
     const blueprint = read();
@@ -19,7 +57,7 @@ describe('the blueprint', () => {
       sourceName: 'aws.partner/stripe.com/ed_x',
       busNames: ['aws.partner/stripe.com/ed_x', 'plans'],
       archive: { name: 'all' },
-      schedules: ['hourly'],
+      schedules: [{ name: 'hourly', enabled: true, everyMs: 3_600_000, functionName: 'comparer' }],
       rules: [
         {
           name: 'billing-rule',
@@ -41,8 +79,13 @@ describe('the blueprint', () => {
           codeFolder: '/assets/abc.zip',
           handler: 'index.handler',
           timeoutSeconds: 12,
-          variables: { WORK_QUEUE_URL: 'http://127.0.0.1:9/000000000000/work', WHERE: 'queues/failed' },
+          variables: {
+            WORK_QUEUE_URL: 'http://127.0.0.1:9/000000000000/work',
+            IDEMPOTENCY_TABLE: 'idempotency',
+            WHERE: 'queues/failed',
+          },
         },
+        { name: 'comparer', timeoutSeconds: 900 },
       ],
       mappings: [
         { functionName: 'worker', enabled: true, batchSize: 10, reportsFailures: true, maximumConcurrency: 5 },
@@ -58,13 +101,36 @@ describe('the blueprint', () => {
     });
   });
 
-  it('knows for each function its queue, its kind, and where its events are lost to', () => {
-    const [line] = workLines(read());
-    expect(line).toMatchObject({
+  it('knows for each function that reads a queue: which, of what kind, and where its dead letters are', () => {
+    const [consumer] = queueConsumers(read());
+    expect(consumer).toMatchObject({
       kind: 'worker',
       failedQueueName: 'failed',
       deadLetterQueueNames: ['failed', 'stack-Undelivered'],
     });
+  });
+
+  it('reads a rule that posts to an app: what, where to, how fast, and with which header', () => {
+    const blueprint = read((resources) => Object.assign(resources, apiResources()));
+    expect(blueprint.rules[1]).toMatchObject({
+      busName: 'plans',
+      targets: [
+        {
+          apiDestinationArn: 'arn:aws:events:us-east-1:000000000000:api-destination/app',
+          maximumRetryAttempts: 185,
+          maximumEventAgeSeconds: 86_400,
+        },
+      ],
+    });
+    expect(blueprint.apiDestinations).toEqual([
+      {
+        name: 'app',
+        arn: 'arn:aws:events:us-east-1:000000000000:api-destination/app',
+        endpoint: 'https://app.example/plans',
+        keyHeader: 'x-api-key',
+        postsPerSecond: 20,
+      },
+    ]);
   });
 
   it.each<[string, (resources: Record<string, { Type: string; Properties: Record<string, never> }>) => void, RegExp]>([
@@ -74,9 +140,9 @@ describe('the blueprint', () => {
       /"source": unknown operator "regex"/,
     ],
     [
-      'a target that is no queue',
+      'a target of a kind',
       ({ Rule }) => Object.assign(Rule!.Properties, { Targets: [{ Id: 'T', Arn: 'arn:aws:states:::stateMachine:x' }] }),
-      /target T of rule billing-rule is no queue/,
+      /target T of rule billing-rule is neither a queue nor an API destination/,
     ],
     [
       'a target that rewrites its input',
@@ -100,9 +166,31 @@ describe('the blueprint', () => {
     ],
     ['a pipe', (resources) => Object.assign(resources, { Pipe: { Type: 'AWS::Pipes::Pipe' } }), /AWS::Pipes::Pipe/],
     [
-      'an API destination',
-      (resources) => Object.assign(resources, { Api: { Type: 'AWS::Events::ApiDestination' } }),
-      /AWS::Events::ApiDestination/,
+      'an API destination that logs in another way',
+      (resources) => {
+        const { Connection, ...others } = apiResources();
+        Object.assign(resources, others, { Connection: { ...Connection, Properties: { AuthorizationType: 'BASIC' } } });
+      },
+      /API destination app, which is not a POST with a key/,
+    ],
+    [
+      'what an API destination is sent',
+      (resources) => {
+        const { AppRule, ...others } = apiResources();
+        Object.assign(AppRule!.Properties.Targets[0]!, { InputPath: '$' });
+        Object.assign(resources, others, { AppRule });
+      },
+      /posts "\$" instead of "\$\.detail"/,
+    ],
+    [
+      'a schedule by the calendar',
+      ({ Hourly }) => Object.assign(Hourly!.Properties, { ScheduleExpression: 'cron(0 8 * * ? *)' }),
+      /schedule hourly runs by "cron/,
+    ],
+    [
+      'a schedule for two functions',
+      ({ Hourly }) => Object.assign(Hourly!.Properties, { Targets: [] }),
+      /schedule hourly has other targets than one function/,
     ],
     [
       'a bus without a partner',
@@ -126,7 +214,7 @@ describe('the blueprint', () => {
   it('stops at a function behind a queue that is neither a worker nor the audit', () => {
     const template: Template = minimalTemplate();
     Object.assign(template.Resources.Worker!.Properties!, { Environment: { Variables: {} } });
-    expect(() => workLines(readBlueprint(synthesised(template), 'http://127.0.0.1:9'))).toThrow(
+    expect(() => queueConsumers(readBlueprint(synthesised(template), 'http://127.0.0.1:9'))).toThrow(
       /worker, which is neither/,
     );
   });

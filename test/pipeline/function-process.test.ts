@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { FunctionBlueprint } from '../../local/cloudformation/blueprint.ts';
+import type { FunctionBlueprint } from '../../local/cloudformation/functions.ts';
 import { FunctionProcess } from '../../local/lambda/function-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stripe-eventbridge-function-'));

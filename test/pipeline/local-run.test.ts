@@ -4,7 +4,7 @@ import { createConnection } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { plusMonthly, premiumMonthly } from '../../stripe-simulator/prices.ts';
 import { type StripeServer, startStripeServer } from '../../stripe-simulator/server.ts';
-import { type LocalRun, settledCount, spawnLocalRun, startLocalRun } from './local-run.ts';
+import { LONGEST_START_MS, type LocalRun, settledCount, spawnLocalRun, startLocalRun } from './local-run.ts';
 import { day, iso, stripeAccount } from './stripe-lives.ts';
 
 /** Two at once, as two people on one machine would have them: one without a Stripe key, one with a Stripe to ask. */
@@ -22,7 +22,7 @@ beforeAll(async () => {
       STRIPE_SECRET_KEY: 'sk_test_tests',
     }),
   ]);
-}, 90_000);
+}, LONGEST_START_MS);
 
 afterAll(async () => {
   await Promise.all([run?.stop(), runWithStripe?.stop()]);
@@ -178,7 +178,7 @@ describe('the door', () => {
   });
 
   it('is closed to other web pages of the same browser', async () => {
-    const answer = await fetch(`${run.url}/trouble`, {
+    const answer = await fetch(`${run.url}/fault`, {
       method: 'POST',
       headers: { origin: 'https://evil.example' },
       body: '{"what":"stop-database"}',
@@ -275,12 +275,12 @@ describe('the pipeline', () => {
     const account = stripeAccount();
     const customer = account.customer('outage');
     customer.signUp({ at: day(-7), periodEnd: day(23) });
-    expect((await run.send('/trouble', '{"what":"stop-database"}')).status).toBe(202);
+    expect((await run.send('/fault', '{"what":"stop-database"}')).status).toBe(202);
     await run.post(account.events);
     const during = await run.until('events go back to their queues', ({ deferred }) => deferred.length > 0);
     expect(during.idle).toBe(false);
     expect(during.database.running).toBe(false);
-    await run.send('/trouble', '{"what":"start-database"}');
+    await run.send('/fault', '{"what":"start-database"}');
 
     const state = await run.idle();
     expect(state.plans.find(({ user_id }) => user_id === customer.userId)).toMatchObject({

@@ -32,7 +32,12 @@ export function minimalTemplate(): Template {
       },
       Hourly: {
         Type: 'AWS::Events::Rule',
-        Properties: { Name: 'hourly', ScheduleExpression: 'rate(1 hour)', State: 'ENABLED', Targets: [] },
+        Properties: {
+          Name: 'hourly',
+          ScheduleExpression: 'rate(1 hour)',
+          State: 'ENABLED',
+          Targets: [{ Id: 'Target0', Arn: { 'Fn::GetAtt': ['Comparer', 'Arn'] } }],
+        },
       },
       Work: {
         Type: 'AWS::SQS::Queue',
@@ -56,9 +61,20 @@ export function minimalTemplate(): Template {
           Environment: {
             Variables: {
               WORK_QUEUE_URL: { Ref: 'Work' },
+              IDEMPOTENCY_TABLE: 'idempotency',
               WHERE: { 'Fn::Join': ['/', ['queues', { 'Fn::GetAtt': ['Failed', 'QueueName'] }]] },
             },
           },
+        },
+      },
+      Comparer: {
+        Type: 'AWS::Lambda::Function',
+        Properties: {
+          FunctionName: 'comparer',
+          Runtime: 'nodejs24.x',
+          Handler: 'index.handler',
+          Code: { S3Bucket: 'assets', S3Key: 'def.zip' },
+          Timeout: 900,
         },
       },
       Mapping: {

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { browserPath, startBrowser } from '../support/browser.ts';
-import { type LocalRun, startLocalRun } from './local-run.ts';
+import { LONGEST_START_MS, type LocalRun, startLocalRun } from './local-run.ts';
 
 let run: LocalRun;
 let browser: Browser;
@@ -28,7 +28,7 @@ inBrowser('in a browser', () => {
         !request.url().startsWith(run.url) && !request.url().startsWith('data:') && foreign.push(request.url()),
     );
     await page.goto(run.url);
-  }, 90_000);
+  }, LONGEST_START_MS);
 
   afterAll(async () => {
     await browser?.close();

@@ -1,9 +1,11 @@
-import type { Blueprint, FunctionBlueprint, MappingBlueprint, QueueBlueprint } from './cloudformation/blueprint.ts';
-import { UnknownTemplate } from './cloudformation/template-values.ts';
+import type { Blueprint } from '../cloudformation/blueprint.ts';
+import type { FunctionBlueprint, MappingBlueprint } from '../cloudformation/functions.ts';
+import type { QueueBlueprint } from '../cloudformation/queues.ts';
+import { UnknownTemplate } from '../cloudformation/template-values.ts';
 
-/** A queue with the function that it feeds, and how the local run counts what the function does. */
-export interface WorkLine {
-  /** `worker` tells an outcome per event, `audit` takes every event. */
+/** A function that reads a queue, and how the local run counts what it does. */
+export interface QueueConsumer {
+  /** `worker` logs an outcome per event, `audit` takes every event. */
   kind: 'worker' | 'audit';
   mapping: MappingBlueprint;
   queue: QueueBlueprint;
@@ -15,27 +17,32 @@ export interface WorkLine {
 }
 
 /** @throws {UnknownTemplate} when a queue feeds a function that is neither a worker nor the audit. */
-export function workLines({ mappings, queues, functions, rules }: Blueprint): WorkLine[] {
+export function queueConsumers({ mappings, queues, functions, rules }: Blueprint): QueueConsumer[] {
   return mappings.map((mapping) => {
     const queue = queues.find(({ arn }) => arn === mapping.queueArn);
     const fn = functions.find(({ name }) => name === mapping.functionName);
     if (!queue || !fn) throw new UnknownTemplate(`a mapping from ${mapping.queueArn} to ${mapping.functionName}`);
-    const targets = rules.flatMap((rule) => rule.targets).filter(({ queueArn }) => queueArn === queue.arn);
+    const targets = rules
+      .flatMap((rule) => rule.targets)
+      .filter((target) => 'queueArn' in target && target.queueArn === queue.arn);
     const failed = failedQueueOf(queue);
-    const lost = new Set([failed, ...targets.map(({ deadLetterQueueArn }) => deadLetterQueueArn?.split(':').at(-1))]);
+    const deadLetters = new Set([
+      failed,
+      ...targets.map(({ deadLetterQueueArn }) => deadLetterQueueArn?.split(':').at(-1)),
+    ]);
     return {
       kind: kindOf(fn),
       mapping,
       queue,
       fn,
       failedQueueName: failed,
-      deadLetterQueueNames: [...lost].filter((name) => name !== undefined),
+      deadLetterQueueNames: [...deadLetters].filter((name) => name !== undefined),
     };
   });
 }
 
 /** By what lambdas/env.ts gives each: the one writes to a bucket, the other knows its own queue. */
-function kindOf({ name, variables }: FunctionBlueprint): WorkLine['kind'] {
+function kindOf({ name, variables }: FunctionBlueprint): QueueConsumer['kind'] {
   if (variables.AUDIT_BUCKET !== undefined) return 'audit';
   if (variables.WORK_QUEUE_URL !== undefined) return 'worker';
   throw new UnknownTemplate(`a queue feeds the function ${name}, which is neither a worker nor the audit`);
