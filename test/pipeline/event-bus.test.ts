@@ -105,6 +105,31 @@ describe('the bus', () => {
     });
   });
 
+  it('does not let the neighbours of a batch go down with the entry that SQS refuses it for', async () => {
+    const { sqs, sent, attempts } = fakeSqs([noQueue(), noQueue()]);
+    const deliveries = await busWith(sqs).deliver([paid(), paid(), paid()]);
+    expect(deliveries.filter(({ outcome }) => 'messageId' in outcome)).toHaveLength(2);
+    expect(sent.map(({ queue }) => queue).sort()).toEqual(['stack-Undelivered', 'work', 'work']);
+    // The three together, then each on its own.
+    expect(attempts()).toBe(4);
+  });
+
+  it('counts as undelivered what even the dead-letter queue refuses, and does not throw', async () => {
+    const refuse = () => Promise.reject(noQueue());
+    const deliveries = await busWith({ send: refuse } as unknown as SQSClient).deliver([paid()]);
+    expect(deliveries.map(({ outcome }) => outcome)).toEqual([
+      { undelivered: 'QueueDoesNotExist; its dead-letter queue did not take it: QueueDoesNotExist: gone' },
+    ]);
+  });
+
+  it('writes the two characters that SQS refuses as the same JSON without them', async () => {
+    const { sqs, sent } = fakeSqs([]);
+    const detail = { name: 'a\uFFFEb\uFFFFc 😀' };
+    await busWith(sqs).deliver([envelopeOf('aws.partner/stripe.com/ed_x', 'invoice.paid', detail)]);
+    expect(sent[0]!.body).not.toMatch(/[\uFFFE\uFFFF]/);
+    expect(JSON.parse(sent[0]!.body).detail).toEqual(detail);
+  });
+
   it('sends at most ten at a time, in their order', async () => {
     const { sqs, sent, attempts } = fakeSqs([]);
     const envelopes = Array.from({ length: 25 }, paid);
