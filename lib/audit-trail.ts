@@ -8,12 +8,12 @@ import { Construct } from 'constructs';
 import { eventTypesOf, routedEventTypes } from '../core/event-routes.ts';
 import { type EventFamily, eventFamilies } from '../core/workers.ts';
 import type { AuditEnv } from '../lambdas/env.ts';
-import { DeadLetterQueue, DurableQueue } from './durable-queue.ts';
 import type { EventIntake } from './event-intake.ts';
 import { pipelineNames } from './names.ts';
 import { PipelineFunction } from './pipeline-function.ts';
 import { removalPolicyOf } from './removal.ts';
 import type { Settings } from './settings.ts';
+import { makeWorkQueue } from './work-queue.ts';
 
 export interface AuditTrailProps {
   readonly settings: Settings;
@@ -55,18 +55,20 @@ export class AuditTrail extends Construct {
     super(scope, id);
     const names = pipelineNames(settings);
 
-    this.undelivered = new DeadLetterQueue(this, 'Undelivered', { name: names.undelivered('audit'), key });
-    this.failed = new DeadLetterQueue(this, 'Failed', { name: names.auditFailed, key, fifo: true });
-    this.queue = new DurableQueue(this, 'Queue', {
-      name: names.auditQueue,
+    const queues = makeWorkQueue(this, {
+      settings,
       key,
+      names: { queue: names.auditQueue, undelivered: names.undelivered('audit'), failed: names.auditFailed },
       fifo: true,
       visibilityTimeout: Duration.seconds(6 * timeout.toSeconds()),
-      deadLetterQueue: { queue: this.failed, maxReceiveCount: attemptsBeforeFailed },
+      attemptsBeforeFailed,
     });
+    this.queue = queues.queue;
+    this.undelivered = queues.undelivered;
+    this.failed = queues.failed;
     const rules = intake.deliver(
       this,
-      { queue: this.queue, undelivered: this.undelivered },
+      queues,
       eventFamilies.map((family) => ({
         id: `Rule-${family}`,
         ruleName: names.auditRule(family),

@@ -1,5 +1,5 @@
 import { Duration, RemovalPolicy, Stack, Tags } from 'aws-cdk-lib';
-import { Effect, type IRole, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import { pipelineNames } from './names.ts';
@@ -89,22 +89,4 @@ export class PipelineKey extends Key {
       }),
     );
   }
-}
-
-/** Lets a function's role read and write what is encrypted with `key`; spelled out, where CDK's grants use wildcards. */
-export function allowUseOfKey(role: IRole, key: Key | undefined): void {
-  if (!key) return;
-  role.addToPrincipalPolicy(
-    new PolicyStatement({
-      actions: [
-        'kms:Decrypt',
-        'kms:DescribeKey',
-        'kms:Encrypt',
-        'kms:GenerateDataKey',
-        'kms:ReEncryptFrom',
-        'kms:ReEncryptTo',
-      ],
-      resources: [key.keyArn],
-    }),
-  );
 }

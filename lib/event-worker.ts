@@ -8,12 +8,12 @@ import { Construct } from 'constructs';
 import { eventTypesOf } from '../core/event-routes.ts';
 import type { Worker } from '../core/workers.ts';
 import type { WorkerEnv } from '../lambdas/env.ts';
-import { DeadLetterQueue, DurableQueue } from './durable-queue.ts';
 import type { EventIntake } from './event-intake.ts';
 import { pipelineNames } from './names.ts';
 import type { WorkerOutput } from './outputs.ts';
 import { PipelineFunction } from './pipeline-function.ts';
 import type { Settings } from './settings.ts';
+import { makeWorkQueue } from './work-queue.ts';
 
 export interface EventWorkerProps {
   readonly settings: Settings;
@@ -35,8 +35,8 @@ const timeout = Duration.seconds(30);
 const attemptsBeforeFailed = 200;
 
 /**
- * Invocations at once. Each holds one connection of the pooler, of which Supabase's smallest size offers 15 to a role;
- * two workers must not starve the apps, and eight connections already carry thousands of events a second.
+ * Invocations at once. Each holds two connections of the pooler (`lambdas/worker.ts`), so both workers together hold 20 at most; what that
+ * leaves to the apps and what it carries: docs/scale.md.
  */
 const concurrency = 5;
 
@@ -63,16 +63,18 @@ export class EventWorker extends Construct {
     const names = pipelineNames(settings);
     this.name = worker;
 
-    this.undelivered = new DeadLetterQueue(this, 'Undelivered', { name: names.undelivered(worker), key });
-    this.failed = new DeadLetterQueue(this, 'Failed', { name: names.failed(worker), key });
-    this.queue = new DurableQueue(this, 'Queue', {
-      name: names.queue(worker),
+    const queues = makeWorkQueue(this, {
+      settings,
       key,
+      names: { queue: names.queue(worker), undelivered: names.undelivered(worker), failed: names.failed(worker) },
       // AWS's advice: six times the function's timeout, or a message returns while a throttled batch still waits.
       visibilityTimeout: Duration.seconds(6 * timeout.toSeconds()),
-      deadLetterQueue: { queue: this.failed, maxReceiveCount: attemptsBeforeFailed },
+      attemptsBeforeFailed,
     });
-    const [rule] = intake.deliver(this, { queue: this.queue, undelivered: this.undelivered }, [
+    this.queue = queues.queue;
+    this.undelivered = queues.undelivered;
+    this.failed = queues.failed;
+    const [rule] = intake.deliver(this, queues, [
       {
         id: 'Rule',
         ruleName: names.workerRule(worker),
@@ -105,7 +107,11 @@ export class EventWorker extends Construct {
       .allow(
         ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'],
         idempotency.tableArn,
+        // Its own records only: Powertools' keys begin with the prefix that `lambdas/worker.ts` gives, the worker's name.
+        { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': `${worker}#*` } },
       )
+      // DynamoDB asks for these in its caller's name. @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+      .allowKey('kms:DescribeKey', 'kms:Encrypt', 'kms:ReEncryptFrom', 'kms:ReEncryptTo')
       .allow(['secretsmanager:GetSecretValue'], secret.secretArn)
       .allow(['events:PutEvents'], appBus.eventBusArn);
     this.fn = handler.fn;

@@ -1,5 +1,5 @@
 import { type Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type Conditions, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Key } from 'aws-cdk-lib/aws-kms';
 import {
   Architecture,
@@ -7,6 +7,7 @@ import {
   Function as LambdaFunction,
   LoggingFormat,
   Runtime,
+  SystemLogLevel,
   Tracing,
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -14,7 +15,6 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { FunctionName } from '../core/workers.ts';
 import type { PowertoolsEnv } from '../lambdas/env.ts';
-import { allowUseOfKey } from './encryption.ts';
 import { handlerCode } from './handler-code.ts';
 import { pipelineNames } from './names.ts';
 import type { Settings } from './settings.ts';
@@ -35,6 +35,7 @@ export class PipelineFunction<Env extends object> extends Construct {
   readonly fn: LambdaFunction;
   readonly logGroup: LogGroup;
   private readonly role: Role;
+  private readonly key: Key | undefined;
 
   constructor(scope: Construct, id: string, props: PipelineFunctionProps<Env>) {
     super(scope, id);
@@ -53,7 +54,8 @@ export class PipelineFunction<Env extends object> extends Construct {
       description: `What ${names.fn(name)} may do`,
     });
     this.allow(['logs:CreateLogStream', 'logs:PutLogEvents'], this.logGroup.logGroupArn);
-    allowUseOfKey(this.role, key);
+    this.key = key;
+    this.allowKey('kms:Decrypt', 'kms:GenerateDataKey');
 
     const powertools: PowertoolsEnv & Record<string, string> = {
       POWERTOOLS_SERVICE_NAME: `stripe-${name}`,
@@ -72,6 +74,8 @@ export class PipelineFunction<Env extends object> extends Construct {
       memorySize: props.memorySizeMiB,
       tracing: Tracing.ACTIVE,
       loggingFormat: LoggingFormat.JSON,
+      // Lambda's own lines about each start and end are half of a quiet function's log; errors and timeouts remain.
+      systemLogLevelV2: SystemLogLevel.WARN,
       logGroup: this.logGroup,
       ...(key && { environmentEncryption: key }),
       environment: { ...env, ...powertools },
@@ -83,9 +87,17 @@ export class PipelineFunction<Env extends object> extends Construct {
   }
 
   /** Lets the function do `actions` on `resource`, and nothing more. */
-  allow(actions: string[], resource: string): this {
-    this.role.addToPrincipalPolicy(new PolicyStatement({ actions, resources: [resource] }));
+  allow(actions: string[], resource: string, conditions: Conditions = {}): this {
+    this.role.addToPrincipalPolicy(new PolicyStatement({ actions, resources: [resource], conditions }));
     return this;
+  }
+
+  /**
+   * What it may do with the customer key, where there is one. Every function may read what is encrypted (its variables, its secret, its
+   * messages) and have data keys made (for messages and objects).
+   */
+  allowKey(...actions: string[]): this {
+    return this.key ? this.allow(actions, this.key.keyArn) : this;
   }
 
   /** What Lambda's poller does in the function's name; `ChangeMessageVisibility` also defers a message by our own wish. */

@@ -49,7 +49,11 @@ export class PlanPublisher extends Construct {
     }) as IEventBus;
     if (settings.apiUrl === undefined) return;
 
-    this.apiUndelivered = new DeadLetterQueue(this, 'ApiUndelivered', { name: names.undelivered('api'), key });
+    this.apiUndelivered = new DeadLetterQueue(this, 'ApiUndelivered', {
+      settings,
+      name: names.undelivered('api'),
+      key,
+    });
     this.apiConnection = this.connection(names.apiConnection, secret, key);
     new Rule(this, 'ApiRule', {
       eventBus: this.appBus,

@@ -30,7 +30,7 @@ export class Reconciler extends Construct {
   constructor(scope: Construct, id: string, { settings, key, secret, queues }: ReconcilerProps) {
     super(scope, id);
     const names = pipelineNames(settings);
-    this.failed = new DeadLetterQueue(this, 'Failed', { name: names.failed('reconcile'), key });
+    this.failed = new DeadLetterQueue(this, 'Failed', { settings, name: names.failed('reconcile'), key });
     const handler = new PipelineFunction<ReconcileEnv>(this, 'Handler', {
       settings,
       key,

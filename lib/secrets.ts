@@ -3,6 +3,7 @@ import type { Key } from 'aws-cdk-lib/aws-kms';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { pipelineNames } from './names.ts';
+import { removalPolicyOf } from './removal.ts';
 import type { Settings } from './settings.ts';
 
 /**
@@ -25,6 +26,7 @@ export class PipelineSecret extends Secret {
         passwordLength: 48,
       },
       ...(key && { encryptionKey: key }),
+      removalPolicy: removalPolicyOf(settings),
     });
     Validations.of(this).acknowledge({
       id: 'AwsSolutions-SMG4',

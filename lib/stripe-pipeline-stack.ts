@@ -51,6 +51,7 @@ export class StripePipelineStack extends Stack {
     const key = settings.createKmsKey ? new PipelineKey(this, 'Key', settings) : undefined;
     const keyFailures = key
       ? new KeyFailureQueue(this, 'KeyFailures', {
+          settings,
           name: names.undelivered('bus'),
           busNames: [settings.stripeEventSourceName, names.appBus],
         })
