@@ -286,6 +286,16 @@ it('logs one line for each event, with what on-call searches by', async () => {
   ]);
 });
 
+it('keeps its idempotency records under its own name, which is all that its role may reach', async () => {
+  await invoke('billing', [envelope(subscriptionEvent('evt_1', 'updated', 100))]);
+  const client = tables();
+  const { Items = [] } = await client.send(new ScanCommand({ TableName: 'idempotency' }));
+  client.destroy();
+  expect(Items.length).toBeGreaterThan(0);
+  for (const { id } of Items) expect(id?.S).toMatch(/^(billing|payments)#/);
+  expect(Items.some(({ id }) => id?.S?.startsWith('billing#'))).toBe(true);
+});
+
 it('stops a live duplicate before the database, and lets a replay through', async () => {
   const twice = subscriptionEvent('evt_twice', 'created', 100, { id: 'sub_twice', customer: 'cus_twice' });
   const outcome = async (more = {}) =>

@@ -101,17 +101,24 @@ describe('the key lets', () => {
     });
   });
 
-  it('every function use it', () => {
-    for (const [, { Properties }] of withKey().all('AWS::Lambda::Function')) {
-      const [role] = Properties.Role['Fn::GetAtt'];
-      const actions = withKey()
-        .all('AWS::IAM::Policy')
-        .filter(([, policy]) => policy.Properties.Roles.some(({ Ref }: { Ref: string }) => Ref === role))
-        .flatMap(([, policy]) => policy.Properties.PolicyDocument.Statement)
-        .filter(({ Resource }) => JSON.stringify(Resource).includes(keyId()))
-        .flatMap(({ Action }) => Action);
-      expect(actions).toEqual(expect.arrayContaining(['kms:Decrypt', 'kms:GenerateDataKey']));
-    }
+  it.each([
+    ['payments', ['DescribeKey', 'Encrypt', 'ReEncryptFrom', 'ReEncryptTo']],
+    ['billing', ['DescribeKey', 'Encrypt', 'ReEncryptFrom', 'ReEncryptTo']],
+    ['audit', []],
+    ['reconcile', []],
+  ])('%s read, have data keys made, and what its table asks for', (name, more) => {
+    const fn = withKey().one(
+      'AWS::Lambda::Function',
+      ({ FunctionName }) => FunctionName === `huntaze-stripe-${name}-prod`,
+    );
+    const role = idIn(fn.Properties.Role);
+    const actions = withKey()
+      .all('AWS::IAM::Policy')
+      .filter(([, policy]) => policy.Properties.Roles.some(({ Ref }: { Ref: string }) => Ref === role))
+      .flatMap(([, policy]) => policy.Properties.PolicyDocument.Statement)
+      .filter(({ Resource }) => JSON.stringify(Resource).includes(keyId()))
+      .flatMap(({ Action }) => Action);
+    expect(actions.sort()).toEqual(['Decrypt', 'GenerateDataKey', ...more].map((action) => `kms:${action}`).sort());
   });
 });
 

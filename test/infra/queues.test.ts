@@ -80,9 +80,14 @@ describe('a queue that a function reads', () => {
     expect(attempts('huntaze-stripe-audit-dev.fifo')).toBe(20);
   });
 
-  it('is one FIFO queue for the audit trail, with content for an identity on both sides', () => {
+  it('is one FIFO queue for the audit trail, with content for an identity and the full rate per group', () => {
     for (const name of ['huntaze-stripe-audit-dev.fifo', 'huntaze-stripe-audit-failed-dev.fifo']) {
-      expect(synthesise().queue(name).Properties).toMatchObject({ FifoQueue: true, ContentBasedDeduplication: true });
+      expect(synthesise().queue(name).Properties).toMatchObject({
+        FifoQueue: true,
+        ContentBasedDeduplication: true,
+        DeduplicationScope: 'messageGroup',
+        FifoThroughputLimit: 'perMessageGroupId',
+      });
     }
   });
 });

@@ -48,6 +48,17 @@ const retainedInProd = [
   'AuditBucket7486E833',
   'IdempotencyC15CBC33',
   'Key961B73FD',
+  'SecretA720EF05',
+  // What lies in these, nobody else has: 14 days of lost events.
+  'AuditFailed3A4F03AC',
+  'AuditUndelivered6C71341C',
+  'BillingFailed4543B6A6',
+  'BillingUndelivered38374617',
+  'KeyFailures051040C5',
+  'PaymentsFailed89F4F5F1',
+  'PaymentsUndelivered85729986',
+  'PlansApiUndeliveredC9AE6F66',
+  'ReconcileFailedF1A7C752',
 ];
 
 describe('in prod', () => {

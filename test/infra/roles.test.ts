@@ -5,6 +5,7 @@ interface Statement {
   Effect: string;
   Action: string | string[];
   Resource: unknown;
+  Condition?: unknown;
 }
 
 const statementsOf = (context: Record<string, unknown>): Statement[] =>
@@ -75,6 +76,15 @@ it.each(workers)('the %s function may do this and nothing else', (name) => {
   ]);
 });
 
+it.each(workers)('the %s function reaches its own idempotency records only', (name) => {
+  const reaches = statementsOfFunction(name).filter(({ Action }) =>
+    listed(Action).some((action) => action.startsWith('dynamodb:')),
+  );
+  expect(reaches.map(({ Condition }) => Condition)).toEqual([
+    { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': `${name}#*` } },
+  ]);
+});
+
 it('the audit function may do this and nothing else', () => {
   expect(mayDo('audit')).toEqual([
     'logs:CreateLogStream AuditHandlerLogs',
@@ -104,7 +114,14 @@ it('the reconcile function may do this and nothing else', () => {
 });
 
 /** What a function of dev may do, as `action resource`; a resource by its logical id without the hash. */
-function mayDo(name: string): string[] {
+const mayDo = (name: string): string[] =>
+  statementsOfFunction(name)
+    .flatMap(({ Action, Resource }) =>
+      listed(Action).flatMap((action) => listed(Resource).map((resource) => `${action} ${shortName(resource)}`)),
+    )
+    .sort();
+
+function statementsOfFunction(name: string): Statement[] {
   const synthesis = synthesise();
   const { Role } = synthesis.one(
     'AWS::Lambda::Function',
@@ -114,11 +131,7 @@ function mayDo(name: string): string[] {
   return synthesis
     .all('AWS::IAM::Policy')
     .filter(([, { Properties }]) => Properties.Roles.some(({ Ref }: { Ref: string }) => Ref === roleId))
-    .flatMap(([, { Properties }]) => Properties.PolicyDocument.Statement as Statement[])
-    .flatMap(({ Action, Resource }) =>
-      listed(Action).flatMap((action) => listed(Resource).map((resource) => `${action} ${shortName(resource)}`)),
-    )
-    .sort();
+    .flatMap(([, { Properties }]) => Properties.PolicyDocument.Statement as Statement[]);
 }
 
 function shortName(resource: unknown): string {
