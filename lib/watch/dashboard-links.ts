@@ -3,8 +3,9 @@ import { type IWidget, TextWidget } from 'aws-cdk-lib/aws-cloudwatch';
 import type { WatchedPipeline } from '../watched-pipeline.ts';
 import type { Alarms } from './alarms.ts';
 import { fullWidth, question } from './dashboard-parts.ts';
-import { queryFolder, savedQueries } from './log-queries.ts';
+import { queryFolder } from './log-queries.ts';
 import { alarmKinds } from './planned-alarm.ts';
+import { savedQueries } from './saved-queries.ts';
 
 /** Runbooks that no alarm links, because a person starts them. */
 export const situations = [

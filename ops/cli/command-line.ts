@@ -2,6 +2,7 @@ import { Command, CommanderError, Help, Option } from 'commander';
 import { environments } from '../../lib/names.ts';
 import { destination } from '../destination/command.ts';
 import { doctor } from '../doctor/command.ts';
+import { logs } from '../logs/command.ts';
 import { migrate } from '../migrate/command.ts';
 import { pause } from '../pause/command.ts';
 import { reconcile } from '../reconcile/command.ts';
@@ -12,6 +13,7 @@ import { rollback } from '../rollback/command.ts';
 import { secrets } from '../secrets/command.ts';
 import { status } from '../status/command.ts';
 import { sync } from '../sync/command.ts';
+import { watch } from '../watch/command.ts';
 import { type CommandContext, CommandRunner, type ExitCode } from './command-runner.ts';
 import { defaultAppName, defaultDatabaseCaFile } from './context-defaults.ts';
 import { regionName } from './option-values.ts';
@@ -21,7 +23,7 @@ import { commandOf, type RunVerb, type Verb, type VerbGroup } from './verb.ts';
 /** Every verb, under the moment it is for, in the order of `--help`. */
 export const verbs: Readonly<Record<string, readonly (Verb | VerbGroup)[]>> = {
   'Going live:': [doctor, destination, secrets, migrate],
-  'Something is wrong:': [status, pause, resume, rollback, redrive],
+  'Something is wrong:': [status, watch, logs, pause, resume, rollback, redrive],
   'Repairing:': [replay, sync, reconcile],
 };
 

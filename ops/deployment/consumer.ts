@@ -1,9 +1,10 @@
 import { GetEventSourceMappingCommand, UpdateEventSourceMappingCommand } from '@aws-sdk/client-lambda';
-import type { QueueFed } from '../../core/workers.ts';
+import { type QueueFed, queueFed } from '../../core/workers.ts';
 import { ofQueueFed } from '../../lib/outputs.ts';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
 import { oldestMessageAge } from './metric-values.ts';
+import { ifThere } from './not-there.ts';
 import { queueDepth, workQueueUrls } from './queue-depths.ts';
 
 /** One function's consumer: its event source mapping and the queue behind it. */
@@ -73,3 +74,18 @@ export async function switchConsumer(
     await ops.sleep(1000);
   }
 }
+
+/** Whether each function takes from its queue; `missing` when its mapping was deleted. */
+export async function consumerStates(ops: Ops): Promise<Record<QueueFed, ConsumerState>> {
+  const { outputs } = await ops.stack();
+  const ids = ofQueueFed(outputs, 'MappingId');
+  const states = await Promise.all(
+    queueFed.map(async (name) => {
+      const found = await ifThere(ops.aws.lambda.send(new GetEventSourceMappingCommand({ UUID: ids[name] })));
+      return [name, found ? (isOn({ state: found.State ?? '' }) ? 'running' : 'paused') : 'missing'] as const;
+    }),
+  );
+  return Object.fromEntries(states) as Record<QueueFed, ConsumerState>;
+}
+
+export type ConsumerState = 'running' | 'paused' | 'missing';

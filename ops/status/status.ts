@@ -3,9 +3,10 @@ import { outcomes } from '../../core/outcome.ts';
 import { queueFed } from '../../core/workers.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { Report } from '../cli/report.ts';
+import { emptySecrets } from '../deployment/empty-secrets.ts';
 import { liveRules } from '../deployment/live-rules.ts';
 import { askCloudWatch, type Datapoint, oldestMessage, ours } from '../deployment/metric-values.ts';
-import { ifThere, isNotThere } from '../deployment/not-there.ts';
+import { ifThere } from '../deployment/not-there.ts';
 import { deadLetterQueues, queueDepth } from '../deployment/queue-depths.ts';
 import { ringingAlarms } from '../deployment/ringing-alarms.ts';
 import { judge } from './judge.ts';
@@ -29,7 +30,7 @@ export async function status(ops: Ops): Promise<Report<Status>> {
     deadLetters(ops),
     lastEventAt(ops),
     ringingAlarms(ops),
-    emptyInSecret(ops),
+    emptySecrets(ops),
   ]);
   const data: Omit<Status, 'health' | 'reasons'> = {
     at: ops.now().toISOString(),
@@ -71,18 +72,6 @@ async function deadLetters(ops: Ops): Promise<Status['queues']> {
     const empty = (waiting ?? 0) + in_flight === 0;
     return { name, kind, waiting, in_flight, oldest_s: empty ? null : (ages[index]![0]?.value ?? null) };
   });
-}
-
-/** Warm functions go on with what they have read, so only the secret itself tells. Who may not read it is not stopped by that. */
-async function emptyInSecret(ops: Ops): Promise<string[]> {
-  try {
-    const secret = await ops.secret();
-    return (['DATABASE_URL', 'STRIPE_SECRET_KEY'] as const).filter((name) => !secret[name]);
-  } catch (error) {
-    if (isNotThere(error)) return ['The whole secret'];
-    if (/^AccessDenied/.test((error as Error).name)) return [];
-    throw error;
-  }
 }
 
 /** When something last came or was settled, within a day; to five minutes. */

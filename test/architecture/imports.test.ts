@@ -40,7 +40,15 @@ const rooms = {
       'the stack knows of the handlers only what they need in their environment; their code is bundled, not imported',
   },
   ops: {
-    may: ['core', 'pipeline', 'adapters', 'lib/names.ts', 'lib/outputs.ts', 'lib/config-files.ts'],
+    may: [
+      'core',
+      'pipeline',
+      'adapters',
+      'lib/names.ts',
+      'lib/outputs.ts',
+      'lib/config-files.ts',
+      'lib/watch/saved-queries.ts',
+    ],
     because: 'a verb finds a deployment by its outputs and starts without the CDK, which takes a second to load',
   },
   'stripe-simulator': {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { logFields } from '../../core/log-lines.ts';
-import { savedQueries } from '../../lib/watch/log-queries.ts';
+import { savedQueries } from '../../lib/watch/saved-queries.ts';
 import { root, synthesise } from './synthesis.ts';
 
 /** What a worker's line holds, with what Powertools and Logs Insights add. */

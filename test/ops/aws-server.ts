@@ -35,6 +35,10 @@ export interface AwsServer {
   connections: Map<string, unknown>;
   /** By log group: a line's fields, or its `text`; `at` is when it was written, else just now. */
   logs: Map<string, object[]>;
+  /** What Logs Insights was asked. */
+  queries: Record<string, unknown>[];
+  /** What it answers, a list of fields each. */
+  queryResults: { field: string; value: string }[][];
   /** Metric name to its datapoints, newest first; by `name` or `name/dimension value`. */
   metrics: Map<string, { at: Date; value: number }[]>;
   ringing: string[];
@@ -65,6 +69,8 @@ export async function startAwsServer(): Promise<AwsServer> {
     secret: '{}',
     connections: new Map(),
     logs: new Map(),
+    queries: [],
+    queryResults: [],
     metrics: new Map(),
     ringing: [],
     template: {},
@@ -170,6 +176,11 @@ function jsonCall(state: State, operation: string, input: any): object {
     case 'PutSecretValue':
       state.secret = input.SecretString;
       return {};
+    case 'StartQuery':
+      state.queries.push(input);
+      return { queryId: String(state.queries.length) };
+    case 'GetQueryResults':
+      return { status: 'Complete', results: state.queryResults };
     case 'FilterLogEvents':
       return {
         events: (state.logs.get(input.logGroupName) ?? [])

@@ -213,7 +213,7 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
   const endpoints = Object.fromEntries(jsonServices.map((service) => [service, aws.url]));
   /** What a person answers, in order; none: nobody is there. */
   let answers: string[] | undefined;
-  let now: Date | undefined;
+  let now: (() => Date) | undefined;
   let reporter: Partial<ProgressReporter> = {};
   const variables: Record<string, string> = { STRIPE_API_BASE: stripe.url };
   // The SDK reads these from the process; a test never uses a person's own.
@@ -235,8 +235,8 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
       answers = given;
     },
     /** The clock of the verbs; real time by default. */
-    at(time: Date | undefined) {
-      now = time;
+    at(time: Date | (() => Date) | undefined) {
+      now = time instanceof Date ? () => time : time;
     },
     waiting(parts: Partial<ProgressReporter>) {
       reporter = parts;
@@ -266,7 +266,7 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
         variables,
         aws: (wanted) => connectAws(wanted ?? region, { ...endpoints, sqs: queuesUrl, s3: queuesUrl }),
         sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 20))),
-        ...(now && { now: () => now! }),
+        ...(now && { now }),
       });
       const out = printed.out.join('\n');
       return { code, out, err: printed.err.join('\n'), json: args.includes('--json') ? JSON.parse(out) : undefined };
