@@ -1,6 +1,7 @@
 import { type Formatting, moment } from '../cli/formatting.ts';
-import { type DeadLetter, destinationName } from './dead-letters.ts';
+import type { DeadLetter } from './dead-letters.ts';
 import type { RedrivePlan, RedriveResult } from './redrive.ts';
+import { wayBackName } from './way-back.ts';
 
 export function printRedrivePlan({ queues, groups }: RedrivePlan, format: Formatting): string {
   const table = format.table(
@@ -33,7 +34,7 @@ export function printDeadLetter(message: DeadLetter, format: Formatting): string
   return [
     `${format.bold(message.event_id ?? message.message_id)} in ${message.queue.name}, since ${moment(message.since)}`,
     `reason: ${message.reason}${message.detail ? `: ${message.detail}` : ''}`,
-    `goes back to ${destinationName(message.back_to)}`,
+    `goes back to ${wayBackName(message.back_to)}`,
     ...(attributes.length > 0 ? ['attributes:', ...attributes] : []),
     'body:',
     pretty(message.body),

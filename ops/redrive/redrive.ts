@@ -1,13 +1,12 @@
-import { randomUUID } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
-import { PutEventsCommand } from '@aws-sdk/client-eventbridge';
-import { InvokeCommand } from '@aws-sdk/client-lambda';
-import { DeleteMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
+import { DeleteMessageCommand } from '@aws-sdk/client-sqs';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
 import type { Change, Report } from '../cli/report.ts';
 import { type DeadLetterQueue, deadLetterQueues, queueDepth } from '../deployment/queue-depths.ts';
-import { type DeadLetter, destinationName, receiveDeadLetters, release } from './dead-letters.ts';
+import type { DeadLetter } from './dead-letters.ts';
+import { newDiscardFile } from './discard-file.ts';
+import { eachPage, lookAt, release } from './queue-pages.ts';
+import { sendBack, wayBackName } from './way-back.ts';
 
 /** Which messages are meant; every field given must match. */
 export interface DeadLetterFilter {
@@ -45,13 +44,7 @@ export interface RedriveResult {
   file: string | null;
 }
 
-/**
- * Long enough to look through a queue of ten thousand without meeting a message twice; a verb that is killed leaves the messages hidden
- * for this long, not lost.
- */
-const HIDDEN_S = 300;
-
-/** What lies in the queues for the lost, grouped by reason. Looks at up to `limit` messages of each queue and leaves them there. */
+/** What lies in the dead-letter queues, grouped by reason. Looks at up to `limit` messages of each queue and leaves them there. */
 export async function lookAtDeadLetters(
   ops: Ops,
   filter: DeadLetterFilter,
@@ -64,7 +57,7 @@ export async function lookAtDeadLetters(
   const messages: DeadLetter[] = [];
   for (const [index, queue] of chosen.entries()) {
     const depth = depths[index]!;
-    const seen = depth.waiting === 0 ? [] : await look(ops, queue, limit);
+    const seen = depth.waiting === 0 ? [] : await lookAt(ops, queue, limit);
     plan.queues.push({ name: queue.name, waiting: depth.waiting, looked_at: seen.length });
     messages.push(...seen.filter((message) => isMeant(message, filter)));
   }
@@ -93,48 +86,53 @@ export async function planRedrive(
         `${name} holds about ${waiting} messages, of which ${looked_at} were looked at (--limit); the others stay for a second run.`,
     ),
     found: plan.groups.map(({ queue, reason, count }) => `${count} in ${queue}: ${reason}.`),
-    act: () =>
-      act(
-        ops,
-        { ...filter, queues: [...new Set(plan.groups.map(({ queue }) => queue))] },
-        { limit, discardTo, expected: messages.length },
-      ),
+    act: () => act(ops, messages, discardTo),
   };
 }
 
+/** Exactly the messages that the plan counted: what came since was not looked at, and stays. */
 async function act(
   ops: Ops,
-  filter: DeadLetterFilter,
-  { limit, discardTo, expected }: { limit: number; discardTo: string | undefined; expected: number },
+  planned: readonly DeadLetter[],
+  discardTo: string | undefined,
 ): Promise<Report<RedriveResult>> {
-  const { outputs } = await ops.stack();
   const result: RedriveResult = { sent_back: 0, discarded: 0, kept: 0, file: discardTo ?? null };
   const found: string[] = [];
-  const save = discardTo === undefined ? undefined : openSave(discardTo);
+  const save = discardTo === undefined ? undefined : newDiscardFile(discardTo);
+  const settle = async (message: DeadLetter): Promise<boolean> => {
+    try {
+      if (save) save.write(message);
+      else await sendBack(ops, message);
+    } catch (error) {
+      found.push(`${nameOf(message)} stays in ${message.queue.name}: ${(error as Error).message}`);
+      return false;
+    }
+    await ops.aws.sqs.send(new DeleteMessageCommand({ QueueUrl: message.queue.url, ReceiptHandle: message.receipt }));
+    result[save ? 'discarded' : 'sent_back'] += 1;
+    ops.say(`${result.sent_back + result.discarded} of ${planned.length}: ${nameOf(message)}`);
+    return true;
+  };
   try {
-    for (const queue of chosenQueues(deadLetterQueues(outputs), filter)) {
+    for (const [, ofQueue] of Map.groupBy(planned, ({ queue }) => queue.url)) {
+      const queue = ofQueue[0]!.queue;
+      const left = new Set(ofQueue.map(({ message_id }) => message_id));
       const kept: DeadLetter[] = [];
-      await eachPage(ops, queue, limit, async (page) => {
+      await eachPage(ops, queue, Number.POSITIVE_INFINITY, async (page) => {
         for (const message of page) {
-          if (!isMeant(message, filter)) {
-            kept.push(message);
-            continue;
-          }
-          try {
-            if (save) save.write(message);
-            else await sendBack(ops, message);
-          } catch (error) {
-            kept.push(message);
-            result.kept += 1;
-            found.push(`${message.event_id ?? message.message_id} stays in ${queue.name}: ${(error as Error).message}`);
-            continue;
-          }
-          await ops.aws.sqs.send(new DeleteMessageCommand({ QueueUrl: queue.url, ReceiptHandle: message.receipt }));
-          result[save ? 'discarded' : 'sent_back'] += 1;
-          ops.say(`${result.sent_back + result.discarded} of ${expected}: ${message.event_id ?? message.message_id}`);
+          const isPlanned = left.delete(message.message_id);
+          if (isPlanned && (await settle(message))) continue;
+          kept.push(message);
+          if (isPlanned) result.kept += 1;
         }
+        return left.size === 0 ? 'enough' : undefined;
       });
       await release(ops.aws.sqs, kept);
+      if (left.size > 0) {
+        result.kept += left.size;
+        found.push(
+          `${left.size} of ${queue.name} were not to be seen any more: somebody else has them in hand, or took them.`,
+        );
+      }
     }
   } finally {
     save?.close();
@@ -142,92 +140,7 @@ async function act(
   return { data: result, found };
 }
 
-/** To its own place; resolves only when the message is there. */
-async function sendBack({ aws }: Ops, { back_to, body, attributes }: DeadLetter): Promise<void> {
-  switch (back_to.kind) {
-    case 'queue':
-      await aws.sqs.send(
-        new SendMessageCommand({
-          QueueUrl: back_to.url,
-          MessageBody: body,
-          // The worker sees by `reason` that this one broke its promise already.
-          ...(Object.keys(attributes).length > 0 && { MessageAttributes: attributes }),
-          // A fresh deduplication id: with the content's, SQS would drop a message it saw within five minutes, and we delete ours.
-          ...(back_to.group !== null && { MessageGroupId: back_to.group, MessageDeduplicationId: randomUUID() }),
-        }),
-      );
-      return;
-    case 'bus': {
-      const { FailedEntryCount, Entries } = await aws.eventbridge.send(
-        new PutEventsCommand({ Entries: [{ ...back_to.entry, EventBusName: back_to.name }] }),
-      );
-      if (FailedEntryCount) throw new Error(`${Entries?.[0]?.ErrorCode}: ${Entries?.[0]?.ErrorMessage}`);
-      return;
-    }
-    case 'function':
-      await aws.lambda.send(
-        new InvokeCommand({ FunctionName: back_to.name, InvocationType: 'Event', Payload: back_to.payload }),
-      );
-      return;
-    case 'nowhere':
-      throw new Error(`there is no place to send it to, because ${back_to.why}; --discard saves it to a file`);
-  }
-}
-
-/** A new file of one JSON object a line; each line is on the disk before the message is deleted. */
-function openSave(path: string) {
-  let file: number;
-  try {
-    // `x`: never over an earlier save.
-    file = openSync(path, 'ax', 0o600);
-  } catch (cause) {
-    throw new Refusal(
-      'discard_file',
-      `Cannot create ${path}: ${(cause as Error).message}`,
-      'Give another path with --file.',
-      { cause },
-    );
-  }
-  return {
-    write({ queue, receipt: _receipt, ...message }: DeadLetter) {
-      writeSync(file, `${JSON.stringify({ queue: queue.name, ...message })}\n`);
-      fsyncSync(file);
-    },
-    close: () => closeSync(file),
-  };
-}
-
-async function look(ops: Ops, queue: DeadLetterQueue, limit: number): Promise<DeadLetter[]> {
-  const seen: DeadLetter[] = [];
-  try {
-    await eachPage(ops, queue, limit, async (page) => {
-      seen.push(...page);
-    });
-  } finally {
-    await release(ops.aws.sqs, seen);
-  }
-  return seen;
-}
-
-/** Goes through a queue once: ends when it shows nothing more, shows something again, or `limit` is reached. */
-async function eachPage(
-  ops: Ops,
-  queue: DeadLetterQueue,
-  limit: number,
-  take: (page: DeadLetter[]) => Promise<void>,
-): Promise<void> {
-  const { outputs } = await ops.stack();
-  const met = new Set<string>();
-  while (met.size < limit) {
-    const page = await receiveDeadLetters(ops.aws.sqs, queue, outputs, HIDDEN_S);
-    const fresh = page.filter(({ message_id }) => !met.has(message_id)).slice(0, limit - met.size);
-    const rest = page.filter((message) => !fresh.includes(message));
-    if (rest.length > 0) await release(ops.aws.sqs, rest);
-    if (fresh.length === 0) return;
-    for (const { message_id } of fresh) met.add(message_id);
-    await take(fresh);
-  }
-}
+const nameOf = ({ event_id, message_id }: DeadLetter): string => event_id ?? message_id;
 
 function chosenQueues(queues: DeadLetterQueue[], { queues: names }: DeadLetterFilter): DeadLetterQueue[] {
   const unknown = names.filter((name) => !queues.some((queue) => queue.name === name));
@@ -256,6 +169,6 @@ function groupOf(messages: DeadLetter[]): DeadLetterGroup {
     example: first.event_id ?? first.message_id,
     example_detail: first.detail,
     oldest: messages.map(({ since }) => since).sort()[0]!,
-    back_to: destinationName(first.back_to),
+    back_to: wayBackName(first.back_to),
   };
 }

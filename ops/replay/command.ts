@@ -15,6 +15,7 @@ interface ReplayFlags {
   previewLimit: number;
   stateFile?: string;
   fresh: boolean;
+  skip?: string;
 }
 
 export const replay: Verb<ReplayFlags> = {
@@ -40,16 +41,23 @@ export const replay: Verb<ReplayFlags> = {
       .option('--no-preview', 'do not try the events first')
       .option('--preview-limit <number>', 'try no more than so many events', wholeNumber(1, 1_000_000), 50_000)
       .option('--state-file <path>', 'where the run is kept, so that it can be taken up again')
+      .option('--skip <file>', 'leave out the events of this file, which `redrive --discard` wrote')
       .option('--fresh', 'begin anew although a run of this range is unfinished', false),
-  async run(runner, { preview, previewLimit, stateFile, ...options }) {
+  async run(runner, { preview, previewLimit, stateFile, skip, ...options }) {
     const { planReplay } = await import('./replay.ts');
+    const { readDiscarded } = await import('../redrive/discard-file.ts');
     const reporter = runner.context.terminal.progress();
     try {
       return await runner.change(
-        () =>
+        async () =>
           planReplay(
             runner.ops(),
-            { ...options, previewLimit: preview ? previewLimit : 0, ...(stateFile && { stateFile }) },
+            {
+              ...options,
+              previewLimit: preview ? previewLimit : 0,
+              ...(stateFile && { stateFile }),
+              skip: skip ? readDiscarded(skip) : new Set(),
+            },
             reporter,
           ),
         { plan: printReplayPlan, result: printReplayResult },

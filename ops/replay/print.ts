@@ -5,13 +5,14 @@ import type { ReplayPlan, ReplayResult } from './replay.ts';
 const SHOWN_CHANGES = 20;
 
 export function printReplayPlan(
-  { from, to, rules, preview, pieces, resumes, state_file }: ReplayPlan,
+  { from, to, rules, preview, skipped, pieces, resumes, state_file }: ReplayPlan,
   format: Formatting,
 ): string {
   const done = pieces.filter(({ state }) => state === 'completed').length;
   return [
     `${format.bold('Replay')} ${from} to ${to}, to ${rules.join(' and ')}`,
     ...(resumes ? [`Goes on with ${resumes}: ${done} of ${pieces.length} pieces are done (${state_file}).`] : []),
+    ...(skipped ? [`${skipped} events of the range are left out (--skip).`] : []),
     '',
     preview ? printPreview(preview, format) : format.dim('No preview was asked for.'),
   ].join('\n');
@@ -52,7 +53,7 @@ function printPreview(preview: Preview, format: Formatting): string {
   ].join('\n');
 }
 
-export function printReplayResult({ run, pieces, outcomes }: ReplayResult, format: Formatting): string {
+export function printReplayResult({ run, pieces, outcomes, taken_out }: ReplayResult, format: Formatting): string {
   const states = Map.groupBy(pieces, ({ state }) => state);
   const lines = [`${format.bold(run)}: ${[...states].map(([state, list]) => `${list.length} ${state}`).join(', ')}`];
   if (!outcomes) return lines.join('\n');
@@ -60,6 +61,7 @@ export function printReplayResult({ run, pieces, outcomes }: ReplayResult, forma
   return [
     ...lines,
     `${outcomes.settled} events settled: ${words.map((word) => `${outcomes.by_outcome[word]} ${word}`).join(', ') || 'none so far'}`,
+    ...(taken_out > 0 ? [`${taken_out} of the skipped ones were parked again, and taken out again.`] : []),
     ...(outcomes.settled > 0
       ? [
           format.table(

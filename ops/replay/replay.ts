@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { DescribeArchiveCommand } from '@aws-sdk/client-eventbridge';
 import type { Worker } from '../../core/workers.ts';
 import { ofWorkers } from '../../lib/outputs.ts';
@@ -9,11 +8,13 @@ import { Refusal } from '../cli/refusal.ts';
 import type { Change } from '../cli/report.ts';
 import { auditedEvents } from '../deployment/audited-events.ts';
 import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
-import { queueDepth, workQueueUrls } from '../deployment/queue-depths.ts';
+import { drain } from './drain.ts';
+import { defaultFile, newRun } from './new-run.ts';
 import { logGroupsOf, type ReplayOutcomes, replayOutcomes } from './outcomes.ts';
 import { type Preview, previewReplay } from './preview.ts';
-import { checkRange, cutIntoPieces, MOST_AT_ONCE, type Piece, type ReplayRange } from './range.ts';
-import { isOpen, loadRun, type ReplayRun, runPieces, saveRun } from './replay-run.ts';
+import { checkRange, MOST_AT_ONCE, type Piece, type ReplayRange } from './range.ts';
+import { isOpen, loadRun, runPieces, saveRun } from './replay-run.ts';
+import { takeOutSkipped, withoutSkipped } from './skip.ts';
 
 export interface ReplayOptions extends ReplayRange {
   /** Take events of the last ten minutes too, as far as they are archived. */
@@ -27,6 +28,8 @@ export interface ReplayOptions extends ReplayRange {
   stateFile?: string;
   /** Begin anew although the state file knows an unfinished run of this range. */
   fresh: boolean;
+  /** Stripe events to leave out: discarded before, and kept in a file. */
+  skip: ReadonlySet<string>;
 }
 
 export interface ReplayPlan {
@@ -34,6 +37,8 @@ export interface ReplayPlan {
   to: string;
   rules: readonly Worker[];
   preview: Preview | null;
+  /** Events of the range that --skip leaves out; null without a preview. */
+  skipped: number | null;
   pieces: Piece[];
   /** The run that goes on; null for a new one. */
   resumes: string | null;
@@ -45,13 +50,10 @@ export interface ReplayResult {
   ended: 'finished' | 'left' | 'cancelled';
   pieces: Piece[];
   outcomes: ReplayOutcomes | null;
+  /** Parked again by this replay, and taken out of the failed queues again, since --skip names them. */
+  taken_out: number;
   state_file: string;
 }
-
-const stateFolder = join(import.meta.dirname, '../../.local/replays');
-
-/** How often the queues are looked at until the replayed events are settled. */
-const DRAIN_POLL_MS = 3000;
 
 /** Replays a range of the archive to the workers' rules; before that, shows what it would change. */
 export async function planReplay(
@@ -79,7 +81,8 @@ export async function planReplay(
   const known = options.fresh ? undefined : loadRun(file);
   const resumed = known && isOpen(known) ? known : undefined;
   const run = resumed ?? newRun(ops, options, outputs);
-  const preview = options.previewLimit > 0 ? await look(ops, options) : null;
+  const looked = options.previewLimit > 0 ? await look(ops, options) : { preview: null, skipped: null };
+  const { preview, skipped } = looked;
   const todo = run.pieces.filter(({ state }) => state !== 'completed');
   return {
     plan: {
@@ -87,6 +90,7 @@ export async function planReplay(
       to: run.to,
       rules: options.rules,
       preview,
+      skipped,
       pieces: run.pieces,
       resumes: resumed?.run ?? null,
       state_file: file,
@@ -96,6 +100,9 @@ export async function planReplay(
         ? []
         : [
             `${resumed ? `Go on with the replay ${run.run}` : 'Replay'} from ${run.from} to ${run.to} to ${options.rules.join(' and ')}, in ${todo.length} ${todo.length === 1 ? 'piece' : 'pieces'}, at most ${options.atOnce} at once.`,
+            ...(options.skip.size > 0
+              ? [`Take out of the failed queues again what of the ${options.skip.size} skipped events it parks there.`]
+              : []),
           ],
     warnings: [
       ...(preview && preview.not_tried > 0
@@ -114,19 +121,24 @@ export async function planReplay(
         options.rules.map((worker) => functions[worker]),
       );
       const outcomes = await replayOutcomes(ops.aws.logs, groups, run.run, new Date(run.started_at));
+      const taken_out =
+        options.skip.size > 0
+          ? await takeOutSkipped(ops, { run: run.run, rules: options.rules, skip: options.skip })
+          : 0;
       return {
-        data: { run: run.run, ended, pieces: run.pieces, outcomes, state_file: file },
-        found: findings(ops.lines, ended, drained, run.pieces, outcomes),
+        data: { run: run.run, ended, pieces: run.pieces, outcomes, taken_out, state_file: file },
+        found: findings(ops.lines, ended, drained, run.pieces, (outcomes.by_outcome.parked ?? 0) - taken_out),
       };
     },
   };
 }
 
-async function look(ops: Ops, options: ReplayOptions): Promise<Preview> {
+async function look(ops: Ops, options: ReplayOptions): Promise<{ preview: Preview; skipped: number }> {
   const { outputs } = await ops.stack();
+  let skipped = 0;
   const database = await ops.database();
   try {
-    return await previewReplay(
+    const preview = await previewReplay(
       {
         database,
         catalogue: readPlanCatalogue(),
@@ -136,51 +148,16 @@ async function look(ops: Ops, options: ReplayOptions): Promise<Preview> {
         limit: options.previewLimit,
         say: ops.say,
       },
-      auditedEvents(ops.aws.s3, outputs.AuditBucketName, options.from, options.to),
+      withoutSkipped(
+        auditedEvents(ops.aws.s3, outputs.AuditBucketName, options.from, options.to),
+        options.skip,
+        () => (skipped += 1),
+      ),
     );
+    return { preview, skipped };
   } finally {
     await database.end();
   }
-}
-
-function newRun(ops: Ops, options: ReplayOptions, outputs: Awaited<ReturnType<Ops['stack']>>['outputs']): ReplayRun {
-  const startedAt = ops.now();
-  // Replay names may have 64 characters: app (≤ 34 here), environment, 15 of time, up to 8 of piece.
-  const name = `${ops.appName.slice(0, 30)}-${ops.environment}-${startedAt.toISOString().slice(0, 19).replace(/[-:]/g, '')}`;
-  const ruleArns = ofWorkers(outputs, 'RuleArn');
-  return {
-    run: name,
-    stack: ops.stackName,
-    archive_arn: outputs.ArchiveArn,
-    bus_arn: outputs.StripeEventBusArn,
-    rule_arns: options.rules.map((worker) => ruleArns[worker]),
-    from: options.from.toISOString(),
-    to: options.to.toISOString(),
-    rules: [...options.rules],
-    started_at: startedAt.toISOString(),
-    pieces: cutIntoPieces(options, options.pieceHours, name),
-  };
-}
-
-function defaultFile(ops: Ops, { from, to, rules }: ReplayOptions): string {
-  const short = (date: Date) => date.toISOString().slice(0, 19).replace(/[-:]/g, '');
-  return join(stateFolder, `${ops.stackName}-${short(from)}-${short(to)}-${rules.join('-')}.json`);
-}
-
-/** Waits until the workers' queues are empty twice in a row; false when the person did not want to. */
-async function drain(ops: Ops, rules: readonly Worker[], reporter: ProgressReporter): Promise<boolean> {
-  const urls = workQueueUrls((await ops.stack()).outputs);
-  let empty = 0;
-  while (empty < 2) {
-    const depths = await Promise.all(rules.map((worker) => queueDepth(ops.aws.sqs, urls[worker])));
-    const left = depths.reduce((total, { waiting, in_flight }) => total + waiting + in_flight, 0);
-    empty = left === 0 ? empty + 1 : 0;
-    reporter.progress(1, `replayed; ${left} in the workers' queues`);
-    if (await reporter.wait(empty === 1 ? 1000 : DRAIN_POLL_MS)) {
-      if ((await reporter.ask()) !== 'go on') return false;
-    }
-  }
-  return true;
 }
 
 function findings(
@@ -188,9 +165,8 @@ function findings(
   ended: ReplayResult['ended'],
   drained: boolean,
   pieces: readonly Piece[],
-  outcomes: ReplayOutcomes,
+  parked: number,
 ): string[] {
-  const parked = outcomes.by_outcome.parked ?? 0;
   return [
     ...pieces.flatMap(({ name, state, why }) =>
       state === 'failed'

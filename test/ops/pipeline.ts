@@ -214,6 +214,7 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
   /** What a person answers, in order; none: nobody is there. */
   let answers: string[] | undefined;
   let now: (() => Date) | undefined;
+  let whileAsked = async () => {};
   let reporter: Partial<ProgressReporter> = {};
   const variables: Record<string, string> = { STRIPE_API_BASE: stripe.url };
   // The SDK reads these from the process; a test never uses a person's own.
@@ -234,6 +235,10 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
     answering(...given: string[]) {
       answers = given;
     },
+    /** What happens while the person thinks. */
+    whileAsked(happens: () => Promise<void>) {
+      whileAsked = happens;
+    },
     /** The clock of the verbs; real time by default. */
     at(time: Date | (() => Date) | undefined) {
       now = time instanceof Date ? () => time : time;
@@ -249,7 +254,10 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
         err: (text) => void printed.err.push(text),
         interactive: answers !== undefined,
         colour: false,
-        ask: async () => answers?.shift() ?? '',
+        ask: async () => {
+          await whileAsked();
+          return answers?.shift() ?? '';
+        },
         askSecret: async () => answers?.shift() ?? '',
         readerGone: () => false,
         progress: () => ({

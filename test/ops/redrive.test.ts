@@ -226,6 +226,29 @@ it('saves what it discards, whole, and never over an earlier save', async () => 
   expect(await pipeline.depth('BillingFailedQueueUrl')).toBe(1);
 });
 
+it.each([
+  [['--discard', '--reason', 'handler_bug'], 1],
+  [['--reason', 'handler_bug'], 0],
+])('with %j takes exactly what the plan counted, never what came meanwhile', async (options, discarded) => {
+  const prod = await startPipeline('prod');
+  try {
+    await prod.send('BillingFailedQueueUrl', updated, parked);
+    prod.answering('prod');
+    prod.whileAsked(async () => {
+      await prod.send('BillingFailedQueueUrl', updated, { ...parked, event_id: 'evt_of_a_real_customer' });
+    });
+    const file = ['--file', join(prod.folder, 'discarded.ndjson')];
+    const { code, out } = await prod.run('redrive', ...options, ...(discarded ? file : []), '--apply');
+    expect(code).toBe(0);
+    expect(out).toMatch(discarded ? /1 saved to .* and deleted\./ : /1 sent back\./);
+    expect(
+      (await prod.take('BillingFailedQueueUrl')).map(({ attributes }) => attributes.event_id!.StringValue),
+    ).toEqual(['evt_of_a_real_customer']);
+  } finally {
+    await prod.close();
+  }
+});
+
 it('only plans to discard without --apply', async () => {
   await pipeline.send('BillingFailedQueueUrl', updated, parked);
   const { out } = await pipeline.run('redrive', '--discard', '--file', join(pipeline.folder, 'x.ndjson'));

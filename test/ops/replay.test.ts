@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { envelope } from '../support/event-processor.ts';
@@ -255,6 +255,52 @@ describe('the act', () => {
     expect((await replay('--apply')).code).toBe(0);
     expect(said).toContain("replayed; 1 in the workers' queues");
     expect(said.at(-1)).toBe("replayed; 0 in the workers' queues");
+  });
+
+  it('leaves out what was discarded, and takes out of the failed queue again what comes back of it', async () => {
+    await audited();
+    const bad = envelope({ id: 'evt_bad', type: 'invoice.paid', created: started } as never, {
+      source,
+      time: '2026-11-20T10:02:00Z',
+    });
+    await pipeline.audit('2026/11/20/10/c.ndjson.gz', [bad]);
+    const parked = { reason: 'unreadable_event', event_id: 'evt_bad', event_type: 'invoice.paid' };
+    await pipeline.send('BillingFailedQueueUrl', bad, parked);
+    const file = join(pipeline.folder, 'discarded.ndjson');
+    await pipeline.run('redrive', '--discard', '--file', file, '--apply');
+
+    const plan = await replay('--skip', file, '--json');
+    expect(plan.json.plan).toMatchObject({ skipped: 1, preview: { events: 3, parked_because: {} } });
+    const { json } = await replay('--json');
+    expect(json.plan.preview).toMatchObject({ events: 4, parked_because: { unreadable_event: 1 } });
+
+    // The replay parks it again; so did a live delivery, which is somebody's to look at.
+    const again = JSON.stringify({ ...JSON.parse(bad), 'replay-name': 'huntaze-dev-20261120T120000-1' });
+    await pipeline.send('BillingFailedQueueUrl', again, parked);
+    await pipeline.send('BillingFailedQueueUrl', bad, parked);
+    pipeline.aws.logs.set('/aws/lambda/huntaze-stripe-billing-dev', [
+      {
+        message: 'event settled',
+        replay_name: 'huntaze-dev-20261120T120000-1',
+        event_type: 'invoice.paid',
+        outcome: 'parked',
+        reason: 'unreadable_event',
+      },
+    ]);
+    const done = await replay('--skip', file, '--apply', '--json');
+    expect(done.json.result.taken_out).toBe(1);
+    expect(done.json.found).toEqual([]);
+    expect(done.code).toBe(0);
+    expect((await pipeline.take('BillingFailedQueueUrl')).map(({ body }) => body)).toEqual([bad]);
+  });
+
+  it('refuses a file that no discard wrote, naming the line', async () => {
+    const file = join(pipeline.folder, 'notes.txt');
+    writeFileSync(file, '{"event_id":"evt_1"}\nevt_2\n');
+    const { code, err } = await replay('--skip', file);
+    expect(code).toBe(2);
+    expect(err).toContain(`${file}, line 2: not what \`redrive --discard\` writes`);
+    expect((await replay('--skip', '/nowhere')).err).toContain('Cannot read /nowhere');
   });
 
   it('goes on where a failed piece stopped, under a name of its own', async () => {
