@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { PipelineError } from '../core/errors.ts';
+import { wordOrLength } from '../core/shown.ts';
 import { pinnedApiVersion } from '../core/stripe/api-version.ts';
 
 /** Stripe's API, as the workers see it. */
@@ -25,7 +26,9 @@ export async function stripeClient(key: string | undefined, apiBase?: string): P
       'STRIPE_SECRET_KEY is empty in the secret. `ops secrets` sets it.',
     );
   }
-  const { default: StripeSdk } = await import('stripe');
+  const { default: sdk } = await import('stripe');
+  // In a bundle, `default` of a package that is a file of its own is all that it exports, its own default among it.
+  const StripeSdk = typeof sdk === 'function' ? sdk : (sdk as { default: typeof sdk }).default;
   return new StripeSdk(key, {
     apiVersion: pinnedApiVersion as Stripe.LatestApiVersion,
     maxNetworkRetries: 1,
@@ -41,7 +44,7 @@ export function stripeReader(connect: () => Promise<Stripe>): StripeReader {
       try {
         return await (await connect()).subscriptions.retrieve(id);
       } catch (error) {
-        throw stripeError(error, `subscription ${id}`);
+        throw stripeError(error, `subscription ${wordOrLength(id)}`);
       }
     },
   };

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateTableCommand, DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
@@ -329,6 +331,26 @@ it.each([
     expect.objectContaining({ message: 'event deferred', event_id: `evt_${code}`, code, attempt: 1, retry_in_s: 2 }),
   );
   expect(printed.replaceAll('nobody_topsecret', '')).not.toContain('topsecret');
+});
+
+it('asks Stripe with the SDK that is bundled apart', async () => {
+  const asked: unknown[] = [];
+  const stripe = createServer((request, response) => {
+    asked.push([request.url, request.headers.authorization]);
+    response.writeHead(404, { 'content-type': 'application/json' }).end('{"error":{"type":"invalid_request_error"}}');
+  });
+  await new Promise<void>((resolve) => stripe.listen(0, '127.0.0.1', resolve));
+  try {
+    const { lines } = await invoke(
+      'billing',
+      [envelope(event('reconcile_1', 'reconcile.subscription', 100, { id: 'sub_ask', customer: 'cus_ask' }))],
+      { STRIPE_API_BASE: `http://127.0.0.1:${(stripe.address() as AddressInfo).port}` },
+    );
+    expect(lines).toContainEqual(expect.objectContaining({ outcome: 'parked', reason: 'stripe_not_found' }));
+    expect(asked).toEqual([['/v1/subscriptions/sub_ask', 'Bearer sk_test_topsecret']]);
+  } finally {
+    stripe.close();
+  }
 });
 
 it('gives the message back while the idempotency table does not answer, and nothing was done twice when it does', async () => {
