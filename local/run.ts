@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { printable } from '../core/shown.ts';
 import { startStripeServer } from '../stripe-simulator/server.ts';
 import { type Demonstration, prepareDemonstration, runDemonstration } from './demonstration/demonstration.ts';
 import { type Forward, readForwardUrl } from './forward.ts';
@@ -60,7 +61,8 @@ async function run(
     ownDatabaseUrl,
     stripe: await stripeSettings(demonstration, shutdown),
     forward,
-    say: (text) => terminal.say(text),
+    // One sentence each, with words of events in it.
+    say: (text) => terminal.say(printable(text)),
   });
   server.serve(pipeline);
   terminal.say(`Ready: ${server.url}`);

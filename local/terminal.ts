@@ -1,6 +1,7 @@
 import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import colors from 'picocolors';
+import { printableLines } from '../core/shown.ts';
 
 /** How far something long is: a bar on a terminal, a line now and then elsewhere. */
 export interface Progress {
@@ -17,11 +18,11 @@ export class Terminal {
   #bar: SingleBar | undefined;
 
   say(text: string): void {
-    this.#above(() => process.stdout.write(`${text}\n`));
+    this.#above(() => process.stdout.write(`${printableLines(text)}\n`));
   }
 
   fail(text: string): void {
-    this.#above(() => process.stderr.write(`${text}\n`));
+    this.#above(() => process.stderr.write(`${printableLines(text)}\n`));
   }
 
   progress(total: number): Progress {

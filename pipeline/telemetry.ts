@@ -3,7 +3,7 @@ import type { SQSRecord } from 'aws-lambda';
 import { type DeferredLine, logLines, type SettledLine } from '../core/log-lines.ts';
 import { type Measurement, metricsOf, metricsOfDeferral } from '../core/metrics.ts';
 import { type Origin, originOf } from '../core/origin.ts';
-import { plainWord } from '../core/shown.ts';
+import { plainWord, wordOrLength } from '../core/shown.ts';
 import type { Worker } from '../core/workers.ts';
 import type { Report } from './process-batch.ts';
 
@@ -23,11 +23,11 @@ export function reporter(
     settled(record, settled) {
       measurements.push(...metricsOf({ ...settled, redriven: isRedriven(record) }, environment));
       const line: SettledLine = {
-        event_id: settled.event_id,
+        event_id: wordOrLength(settled.event_id),
         event_type: settled.type,
         created: settled.created,
-        customer_id: settled.customer_id,
-        subscription_id: settled.subscription_id,
+        customer_id: settled.customer_id && wordOrLength(settled.customer_id),
+        subscription_id: settled.subscription_id && wordOrLength(settled.subscription_id),
         origin: settled.origin,
         replay_name: settled.replay_name,
         outcome: settled.outcome,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { printable, printableData } from '../../core/shown.ts';
 import { type Environment, environments } from '../../lib/names.ts';
 import { connectAws } from '../deployment/aws.ts';
 import { type CommandLines, commandLines } from './command-lines.ts';
@@ -78,7 +79,7 @@ export class CommandRunner {
     return this.guarded(async () => {
       const { data, found } = await work();
       if (this.options.json) this.json({ data, found });
-      else this.context.terminal.out(print(data, this.format));
+      else this.context.terminal.out(print(printableData(data), this.format));
       return found.length > 0 ? 1 : 0;
     });
   }
@@ -125,7 +126,10 @@ export class CommandRunner {
         });
       else
         terminal.out(
-          [print.result(report.data, this.format), ...report.found.map((line) => this.format.wrong(line))]
+          [
+            print.result(printableData(report.data), this.format),
+            ...report.found.map((line) => this.format.wrong(printable(line))),
+          ]
             .filter(Boolean)
             .join('\n'),
         );
@@ -138,12 +142,12 @@ export class CommandRunner {
     print: (plan: Plan, format: Formatting) => string,
   ): string {
     return [
-      print(plan, this.format),
+      print(printableData(plan), this.format),
       ...(steps.length > 0
-        ? ['', this.format.bold('Plan'), ...steps.map((step, index) => `  ${index + 1}. ${step}`)]
+        ? ['', this.format.bold('Plan'), ...steps.map((step, index) => `  ${index + 1}. ${printable(step)}`)]
         : []),
       ...(steps.length > 0 && warnings.length > 0
-        ? ['', this.format.bold('Before you continue'), ...warnings.map((line) => `  - ${line}`)]
+        ? ['', this.format.bold('Before you continue'), ...warnings.map((line) => `  - ${printable(line)}`)]
         : []),
       '',
     ].join('\n');

@@ -1,3 +1,4 @@
+import { printableLines } from '../../core/shown.ts';
 import { lineProgress, type ProgressReporter, terminalProgress } from './progress.ts';
 
 /** Where a verb's words go and a person's answers come from. */
@@ -28,8 +29,8 @@ export function processTerminal(): Terminal {
     });
   }
   return {
-    out: (text) => void process.stdout.write(`${text}\n`),
-    err: (text) => void process.stderr.write(`${text}\n`),
+    out: (text) => void process.stdout.write(`${printableLines(text)}\n`),
+    err: (text) => void process.stderr.write(`${printableLines(text)}\n`),
     interactive,
     colour: Boolean(process.stdout.isTTY) && !process.env.NO_COLOR,
     ask: async (message) => (await questions()).input({ message }, prompts),

@@ -34,6 +34,22 @@ it('finds nothing where nothing is lost', async () => {
   expect(out).toContain('Nothing is lost, as far as was asked.');
 });
 
+it('shows what a message says of itself on one line, whatever it holds', async () => {
+  await pipeline.send('BillingFailedQueueUrl', 'not JSON\nNothing is lost, as far as was asked.', {
+    ...parked,
+    detail: 'x\nNothing is lost, as far as was asked.',
+    event_id: 'evt_\u202e1',
+    reason: 'a\u0085b',
+  });
+  const { out } = await pipeline.run('redrive');
+  expect(out).not.toMatch(/^Nothing is lost/m);
+  expect(out).toContain('1 × a\\u0085b');
+  expect(out).toContain('for example evt_\\u202e1: x\\nNothing is lost');
+  const { out: peeked } = await pipeline.run('redrive', '--peek', 'evt_\u202e1');
+  expect(peeked).toContain('body:\nnot JSON\\nNothing is lost');
+  expect(peeked).not.toMatch(/[\u0080-\u009f\u202e]/);
+});
+
 it('groups what is lost by reason, says where each goes back to, and leaves it there', async () => {
   await pipeline.send('BillingFailedQueueUrl', updated, parked);
   await pipeline.send('BillingFailedQueueUrl', updated, parked);
