@@ -46,7 +46,11 @@ export const metrics = {
     'reconcile',
   ),
   MissedEvents: finding(
-    'Events that Stripe lists and our ledger lacked in one reconcile run; 0 is reported too.',
+    'Events that Stripe lists and neither our ledger nor a queue holds, in one reconcile run; 0 is reported too.',
+    'reconcile',
+  ),
+  EntitledWithoutUser: finding(
+    'Customers who are entitled by what they pay and linked to no user, in one reconcile run; 0 is reported too.',
     'reconcile',
   ),
 } as const satisfies Record<string, Metric>;
@@ -166,11 +170,15 @@ export function metricsOfDeferral(
   return measurements;
 }
 
-/** What to report of one reconcile run: both numbers every time, 0 included. */
-export function metricsOfReconcile(run: { drift: number; missedEvents: number }, environment: string): Measurement[] {
+/** What to report of one reconcile run: each number every time, 0 included; without `entitledWithoutUser` the run did not count them. */
+export function metricsOfReconcile(
+  run: { drift: number; missedEvents: number; entitledWithoutUser?: number },
+  environment: string,
+): Measurement[] {
   const { add, measurements } = report(environment, 'reconcile');
   add('Drift', run.drift);
   add('MissedEvents', run.missedEvents);
+  if (run.entitledWithoutUser !== undefined) add('EntitledWithoutUser', run.entitledWithoutUser);
   return measurements;
 }
 

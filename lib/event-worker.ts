@@ -2,6 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { IEventBus, Rule } from 'aws-cdk-lib/aws-events';
 import type { Key } from 'aws-cdk-lib/aws-kms';
+import type { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
@@ -55,6 +56,7 @@ export class EventWorker extends Construct {
   readonly failed: IQueue;
   readonly fn: PipelineFunction<WorkerEnv>['fn'];
   readonly logGroup: PipelineFunction<WorkerEnv>['logGroup'];
+  readonly mapping: EventSourceMapping;
   readonly outputs: Readonly<Record<WorkerOutput, string>>;
 
   constructor(scope: Construct, id: string, props: EventWorkerProps) {
@@ -116,14 +118,14 @@ export class EventWorker extends Construct {
       .allow(['events:PutEvents'], appBus.eventBusArn);
     this.fn = handler.fn;
     this.logGroup = handler.logGroup;
-    const mapping = handler.consume(this.queue, { maxConcurrency: concurrency });
+    this.mapping = handler.consume(this.queue, { maxConcurrency: concurrency });
     this.outputs = {
       RuleArn: this.rule.ruleArn,
       QueueUrl: this.queue.queueUrl,
       FailedQueueUrl: this.failed.queueUrl,
       UndeliveredQueueUrl: this.undelivered.queueUrl,
       FunctionName: this.fn.functionName,
-      MappingId: mapping.eventSourceMappingId,
+      MappingId: this.mapping.eventSourceMappingId,
     };
   }
 }

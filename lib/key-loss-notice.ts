@@ -5,6 +5,7 @@ import type { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { pipelineNames } from './names.ts';
 import type { Settings } from './settings.ts';
+import { runbookPlace } from './watch/alarm-text.ts';
 
 export interface KeyLossNoticeProps {
   readonly settings: Settings;
@@ -17,7 +18,7 @@ export interface KeyLossNoticeProps {
  * Pages when somebody disables the customer key or schedules its deletion, minutes before the first event is lost to it.
  *
  * KMS's calls come to the default bus by CloudTrail: only where a trail records management events, as one does in most accounts. Without one
- * the alarm `undelivered-bus` is the first to notice.
+ * the alarm `undelivered-critical` is the first to notice.
  * @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
  */
 export class KeyLossNotice extends Construct {
@@ -50,7 +51,7 @@ export class KeyLossNotice extends Construct {
             arn: page.topicArn,
             targetResource: page,
             input: RuleTargetInput.fromText(
-              `${EventField.fromPath('$.detail.eventName')} was called on the key of the Stripe pipeline ${settings.appName} (${settings.environment}) by ${EventField.fromPath('$.detail.userIdentity.arn')} at ${EventField.fromPath('$.detail.eventTime')}. Within minutes no event can be stored. Undo it: aws kms cancel-key-deletion, aws kms enable-key --key-id ${pipelineNames(settings).keyAlias}. What to do: ${settings.runbookBaseUrl}/undelivered.md`,
+              `${EventField.fromPath('$.detail.eventName')} was called on the key of the Stripe pipeline ${settings.appName} (${settings.environment}) by ${EventField.fromPath('$.detail.userIdentity.arn')} at ${EventField.fromPath('$.detail.eventTime')}. Within minutes no event can be stored. Undo it: aws kms cancel-key-deletion, aws kms enable-key --key-id ${pipelineNames(settings).keyAlias}. What to do: ${runbookPlace(settings, 'undelivered')}`,
             ),
           }),
         },

@@ -25,6 +25,7 @@ export function pipelineNames({ appName, environment }: { appName: string; envir
     apiRule: named('api'),
     reconcileRule: named('reconcile'),
     keyLossRule: named('key-loss'),
+    handMadeChangesRule: named('hand-made-changes'),
     queue: (worker: Worker) => named(worker),
     failed: (name: Worker | 'reconcile') => named(`${name}-failed`),
     undelivered: (name: QueueFed | 'api' | 'bus') => named(`${name}-undelivered`),

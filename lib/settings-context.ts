@@ -100,8 +100,7 @@ export class SettingsContext {
   }
 
   runbookBaseUrl(): string | undefined {
-    const given = this.text('runbookBaseUrl');
-    return given === undefined ? 'docs/runbooks' : this.httpsUrl('runbookBaseUrl')?.replace(/\/+$/, '');
+    return this.httpsUrl('runbookBaseUrl')?.replace(/\/+$/, '');
   }
 
   databaseCa(): string | undefined {

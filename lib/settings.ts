@@ -3,6 +3,7 @@ import type { Catalogue } from '../core/plans/catalogue.ts';
 import { checkPlanEvents, configFolder, readPlans } from './config-files.ts';
 import type { Environment } from './names.ts';
 import { SettingsContext } from './settings-context.ts';
+import type { Thresholds } from './watch/thresholds.ts';
 
 /** What a deployment can choose, parsed and checked once. */
 export interface Settings {
@@ -23,8 +24,10 @@ export interface Settings {
   readonly alarmEmail?: string;
   /** Where plan events are posted to. @default nowhere; they are on the app bus in any case */
   readonly apiUrl?: string;
-  /** What a runbook's link begins with, without the closing slash. @default the folder in this repository */
-  readonly runbookBaseUrl: string;
+  /** What a runbook's link begins with, without the closing slash. @default no link: an alarm's text then holds the page's first steps */
+  readonly runbookBaseUrl?: string;
+  /** Alarm thresholds other than the environment's usual ones (`lib/watch/thresholds.ts`). @default the usual ones */
+  readonly thresholds?: Partial<Thresholds>;
   /** PEM of the authorities that Postgres may show. @default Node's own list */
   readonly databaseCa?: string;
   /** `config/plans.yaml`, checked. */

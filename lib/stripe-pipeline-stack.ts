@@ -75,15 +75,20 @@ export class StripePipelineStack extends Stack {
       settings,
       busName: settings.stripeEventSourceName,
       archiveName: names.archive,
+      auditBucketName: audit.bucket.bucketName,
       rules: [
         ...eventWorkers.map(({ name, rule, undelivered }) => ({
           name: names.workerRule(name),
           rule,
+          family: name,
+          audit: false,
           undelivered,
         })),
         ...audit.rules.map(({ family, rule }) => ({
           name: names.auditRule(family),
           rule,
+          family,
+          audit: true,
           undelivered: audit.undelivered,
         })),
       ],

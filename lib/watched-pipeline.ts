@@ -1,10 +1,10 @@
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { IEventBus, Rule } from 'aws-cdk-lib/aws-events';
-import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import type { IEventSourceMapping, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
-import type { QueueFed } from '../core/workers.ts';
+import type { EventFamily, QueueFed } from '../core/workers.ts';
 import type { Settings } from './settings.ts';
 
 /** What there is to watch: the contract between the stack and `lib/watch`. */
@@ -13,6 +13,7 @@ export interface WatchedPipeline {
   /** Partner bus; its rules' metrics carry `EventBusName` as well as `RuleName`. */
   readonly busName: string;
   readonly archiveName: string;
+  readonly auditBucketName: string;
   /** Every rule on the partner bus. The app bus and the schedule have rules of their own, watched by their queues. */
   readonly rules: readonly WatchedRule[];
   readonly workers: readonly WatchedWorker[];
@@ -29,6 +30,10 @@ export interface WatchedPipeline {
 export interface WatchedRule {
   readonly name: string;
   readonly rule: Rule;
+  /** Which event types it takes. */
+  readonly family: EventFamily;
+  /** For the audit trail, beside the worker's own rule for the same types. */
+  readonly audit: boolean;
   /** Our code never ran for what lies here. The audit rules share one queue. */
   readonly undelivered: IQueue;
 }
@@ -37,6 +42,8 @@ export interface WatchedWorker {
   readonly name: QueueFed;
   readonly fn: LambdaFunction;
   readonly queue: IQueue;
+  /** Feeds the function from the queue. */
+  readonly mapping: IEventSourceMapping;
   /** Our code ran for what lies here, and gave up. */
   readonly failed: IQueue;
   readonly logGroup: ILogGroup;

@@ -11,6 +11,12 @@ import { savedQueries } from './saved-queries.ts';
 export const situations = [
   'stripe-incident',
   'supabase-down',
+  'deleted-by-hand',
+  'queue-deleted',
+  'bus-gone',
+  'audit-bucket-gone',
+  'function-changed-by-hand',
+  'partner-source-not-found',
   'replay-after-a-bug',
   'api-version-upgrade',
   'rollback',
@@ -24,10 +30,10 @@ export function linksRow(pipeline: WatchedPipeline, alarms: Alarms): IWidget[][]
   const console = (service: string, page: string) =>
     `https://${region}.console.aws.amazon.com/${service}/home?region=${region}#${page}`;
   // Without an address the runbooks are a folder of the repository, which the console cannot open.
-  const online = settings.runbookBaseUrl.startsWith('https://');
-  const where = online ? '' : ` (in \`${settings.runbookBaseUrl}\`)`;
+  const online = settings.runbookBaseUrl;
+  const where = online ? '' : ' (in `docs/runbooks`)';
   const runbooks = (names: readonly string[]) =>
-    names.map((name) => (online ? `[${name}](${settings.runbookBaseUrl}/${name}.md)` : name)).join(' · ');
+    names.map((name) => (online ? `[${name}](${online}/${name}.md)` : name)).join(' · ');
   const markdown = [
     `**Runbooks by alarm**${where} ${runbooks(['critical', 'degraded', ...alarmKinds])}`,
     `**By situation** ${runbooks(situations)}`,

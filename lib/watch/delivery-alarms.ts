@@ -1,87 +1,105 @@
+import { type IMetric, MathExpression } from 'aws-cdk-lib/aws-cloudwatch';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { WatchedPipeline } from '../watched-pipeline.ts';
 import type { PlannedAlarm } from './planned-alarm.ts';
-import { arrivals, hours, minutes, ruleMetric, shortName } from './watched-metrics.ts';
+import type { Thresholds } from './thresholds.ts';
+import { hours, minutes, ruleMetric, summed } from './watched-metrics.ts';
 
-/** From Stripe to our queues: did it arrive, was it routed, did it get there? */
-export const deliveryAlarms = (pipeline: WatchedPipeline): PlannedAlarm[] => [
-  silence(pipeline),
-  ...pipeline.rules.flatMap((rule): PlannedAlarm[] => {
-    const part = shortName(pipeline, rule);
-    const severity = part.startsWith('audit') ? 'degraded' : 'critical';
-    const customers =
-      severity === 'critical'
-        ? 'Plans of those who just paid, changed or cancelled are not updated.'
-        : 'Nothing; the audit trail has a gap until it is redriven or replayed.';
-    return [
-      {
-        kind: 'rule-failing',
-        part,
-        severity,
-        metric: ruleMetric(pipeline, rule, 'FailedInvocations', { statistic: 'Sum', period: minutes(5) }),
-        when: 'at least',
-        // One: EventBridge counts only what it gave up on, after 24 hours of trying or because it may not send at all.
-        threshold: 1,
-        happened: `EventBridge gave up delivering events of the rule ${part} to its queue.`,
-        customers,
-      },
-      {
-        kind: 'events-lost',
-        part,
-        severity,
-        metric: ruleMetric(pipeline, rule, 'InvocationsFailedToBeSentToDlq', { statistic: 'Sum', period: minutes(5) }),
-        when: 'at least',
-        // One: such an event lies in no queue. Only the archive and Stripe still have it.
-        threshold: 1,
-        happened: `EventBridge could deliver events of the rule ${part} neither to the queue nor to its dead-letter queue.`,
-        customers,
-      },
-    ];
-  }),
-  ...undelivered(pipeline),
+const outOfDate = 'Plans of those who just paid, changed or cancelled are not updated.';
+
+/** From Stripe to our queues: was it routed, did it get there? (Whether it arrived at all: `silence`, in alarms.ts.) */
+export const deliveryAlarms = (pipeline: WatchedPipeline, thresholds: Thresholds): PlannedAlarm[] => [
+  {
+    kind: 'rule-disabled',
+    severity: 'critical',
+    metric: routedNowhere(pipeline),
+    when: 'at least',
+    threshold: thresholds.ruleSilentEvents,
+    happened:
+      'A worker’s rule has delivered nothing for an hour, while the audit trail’s rule of the same event types delivered: it is disabled, changed or gone.',
+    customers: outOfDate,
+  },
+  {
+    kind: 'events-lost',
+    severity: 'critical',
+    metric: summed(
+      pipeline.rules.map((rule) =>
+        ruleMetric(pipeline, rule, 'InvocationsFailedToBeSentToDlq', { statistic: 'Sum', period: minutes(5) }),
+      ),
+      'events lost by all rules',
+    ),
+    when: 'at least',
+    threshold: thresholds.lostEvents,
+    happened: 'EventBridge could deliver events neither to their queue nor to its dead-letter queue.',
+    customers: `${outOfDate} If it concerns the audit rules only: nothing.`,
+  },
+  undelivered('critical', criticalQueues(pipeline), thresholds, outOfDate),
+  undelivered(
+    'degraded',
+    undeliveredQueues(pipeline).filter((queue) => !criticalQueues(pipeline).includes(queue)),
+    thresholds,
+    'Nothing yet: the audit trail has a gap, or the API that hears of plan changes missed some.',
+  ),
 ];
 
 /**
- * Prod: three hours. Stripe keeps trying for three days and a source nobody associates is deleted after seven, so hours are in time; one
- * hour would page a small shop every night. Elsewhere a day: test traffic comes when somebody tests.
+ * Events of a worker's types that the audit's rules delivered, while the worker's own rule delivered none: both have the same pattern.
+ *
+ * One direction only: a replay goes to the workers' rules alone. It needs no CloudTrail, and an hour; `hand-made-changes.ts` is faster and needs it.
  */
-function silence(pipeline: WatchedPipeline): PlannedAlarm {
-  const prod = pipeline.settings.environment === 'prod';
-  return {
-    kind: 'silence',
-    severity: prod ? 'critical' : 'degraded',
-    metric: arrivals(pipeline, { statistic: 'Sum', period: hours(1) }),
-    when: 'less than',
-    threshold: 1,
-    periods: prod ? 3 : 24,
-    // A heartbeat: no data is exactly what it looks for.
-    missing: 'breaching',
-    happened: `No event at all came from Stripe for ${prod ? '3' : '24'} hours.`,
-    customers: 'If Stripe has events for us: nobody who pays, changes or cancels sees it.',
+function routedNowhere(pipeline: WatchedPipeline): IMetric {
+  const invocations = (audit: boolean, worker: string) =>
+    pipeline.rules
+      .filter((rule) => rule.family === worker && rule.audit === audit)
+      .map((rule) => ruleMetric(pipeline, rule, 'Invocations', { statistic: 'Sum', period: hours(1) }));
+  const workers = [...new Set(pipeline.rules.filter(({ audit }) => !audit).map(({ family }) => family))];
+  const usingMetrics: Record<string, IMetric> = {};
+  const sumOf = (name: string, metrics: readonly IMetric[]) => {
+    const terms = metrics.map((metric, index) => {
+      usingMetrics[`${name}${index}`] = metric;
+      return `FILL(${name}${index}, 0)`;
+    });
+    return terms.join(' + ');
   };
+  const expression = workers.map((worker) => {
+    const audited = sumOf(`${worker}_audited`, invocations(true, worker));
+    return `IF((${sumOf(`${worker}_delivered`, invocations(false, worker))}) > 0, 0, ${audited})`;
+  });
+  return new MathExpression({
+    expression: expression.join(' + '),
+    usingMetrics,
+    label: 'events that only the audit trail got',
+    period: hours(1),
+  });
 }
 
-/** One alarm for each queue, however many rules share it. */
-function undelivered(pipeline: WatchedPipeline): PlannedAlarm[] {
-  const shared = Map.groupBy(pipeline.rules, ({ undelivered }) => undelivered.node.path);
-  const queues = [...shared.values()].map((rules) => {
-    const names = rules.map((rule) => shortName(pipeline, rule));
-    return { queue: rules[0]!.undelivered, part: names.length > 1 ? names[0]!.replace(/-.*$/, '') : names[0]! };
-  });
-  if (pipeline.apiUndelivered) queues.push({ queue: pipeline.apiUndelivered, part: 'api' });
-  if (pipeline.busUndelivered) queues.push({ queue: pipeline.busUndelivered, part: 'bus' });
-  return queues.map(({ queue, part }) => ({
-    kind: 'undelivered',
-    part,
-    severity: part === 'audit' || part === 'api' ? 'degraded' : 'critical',
-    metric: queue.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum', period: minutes(5) }),
-    when: 'at least',
-    // One: our code never saw it, so nothing but a person brings it back.
-    threshold: 1,
-    happened: `Events lie in the queue of what could not be delivered (${part}); our code never ran for them.`,
-    customers:
-      {
-        audit: 'Nothing; the audit trail has a gap until it is redriven.',
-        api: 'Plans are right, but the API that is told of plan changes was not told of some.',
-      }[part] ?? 'Plans of those who just paid, changed or cancelled are not updated.',
-  }));
+const undelivered = (
+  severity: 'critical' | 'degraded',
+  queues: readonly IQueue[],
+  thresholds: Thresholds,
+  customers: string,
+): PlannedAlarm => ({
+  kind: 'undelivered',
+  part: severity,
+  severity,
+  metric: summed(
+    queues.map((queue) => queue.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum', period: minutes(5) })),
+    'messages that were never delivered',
+  ),
+  when: 'at least',
+  threshold: thresholds.undeliveredEvents,
+  happened: `Events lie in a queue of what could not be delivered (${severity === 'critical' ? 'a worker’s, or the bus’s' : 'of the audit trail or the API'}); our code never ran for them.`,
+  customers,
+});
+
+/** Each queue once, however many rules share it. */
+function undeliveredQueues(pipeline: WatchedPipeline): IQueue[] {
+  const { rules, apiUndelivered, busUndelivered } = pipeline;
+  const queues = [...rules.map(({ undelivered }) => undelivered), apiUndelivered, busUndelivered];
+  return [...new Set(queues.filter((queue) => queue !== undefined))];
 }
+
+const criticalQueues = ({ rules, busUndelivered }: WatchedPipeline): IQueue[] => [
+  ...rules.filter(({ audit }) => !audit).map(({ undelivered }) => undelivered),
+  ...(busUndelivered ? [busUndelivered] : []),
+];

@@ -2,26 +2,27 @@ import type { IMetric } from 'aws-cdk-lib/aws-cloudwatch';
 
 /** What an alarm is about. Each kind is a word in the alarm's name, and has the runbook `docs/runbooks/<kind>.md`. */
 export const alarmKinds = [
-  'slo-burn',
-  'processing-failures',
-  'payment-failures',
-  'silence',
-  'rule-failing',
-  'undelivered',
+  'nothing-settled',
+  'rule-disabled',
   'events-lost',
+  'undelivered',
+  'silence',
+  'processing-failures',
+  'slo-burn',
   'backlog',
   'audit-backlog',
   'deferred-long',
   'failed',
   'secret-not-set',
   'function-errors',
-  'function-throttles',
-  'function-slow',
+  'payment-failures',
+  'entitled-without-user',
+  'unknown-price',
+  'api-version',
   'drift',
   'missed-events',
   'reconcile-silent',
-  'unknown-price',
-  'api-version',
+  'reconcile-slow',
 ] as const;
 export type AlarmKind = (typeof alarmKinds)[number];
 
@@ -34,7 +35,7 @@ export type Severity = (typeof severities)[number];
 
 export interface PlannedAlarm {
   readonly kind: AlarmKind;
-  /** Which rule, queue, function or level, where there are several. */
+  /** Which worker or level, where there are several. */
   readonly part?: string;
   readonly severity: Severity;
   readonly metric: IMetric;
@@ -42,13 +43,16 @@ export interface PlannedAlarm {
   readonly threshold: number;
   /** How many periods in a row. @default 1, the metric's own period is the window */
   readonly periods?: number;
-  /** @default 'notBreaching': metrics of failures are absent while nothing fails. Only signs of life are 'breaching'. */
-  readonly missing?: 'breaching' | 'notBreaching';
+  /**
+   * What no data means. @default 'notBreaching': metrics of failures are absent while nothing fails. Only signs of life are 'breaching';
+   * 'ignore' keeps the state there was, where no data proves neither.
+   */
+  readonly missing?: 'breaching' | 'notBreaching' | 'ignore';
   /** What happened, in a sentence that needs no dashboard. */
   readonly happened: string;
   /** What customers notice. */
   readonly customers: string;
 }
 
-/** `slo-burn`, or `failed-billing` where there are several: unique in a stack. */
+/** `backlog`, or `nothing-settled-billing` where there are several: unique in a stack. */
 export const idOf = ({ kind, part }: Pick<PlannedAlarm, 'kind' | 'part'>): string => (part ? `${kind}-${part}` : kind);

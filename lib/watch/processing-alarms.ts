@@ -2,53 +2,140 @@ import { Duration } from 'aws-cdk-lib';
 import { MathExpression } from 'aws-cdk-lib/aws-cloudwatch';
 import type { WatchedPipeline, WatchedWorker } from '../watched-pipeline.ts';
 import type { PlannedAlarm } from './planned-alarm.ts';
-import { hours, minutes, reported } from './watched-metrics.ts';
+import type { Thresholds } from './thresholds.ts';
+import { hours, largest, minutes, reported, summed } from './watched-metrics.ts';
 
 const late = 'Plans of those who just paid, changed or cancelled are updated late.';
 const behind = 'Nothing; the audit trail is behind.';
 const unnoticed = 'Nothing yet; events that Stripe never sent us stay unnoticed.';
 
 /** From our queues to the database: is it taken, does it succeed, what was given up? */
-export const processingAlarms = (pipeline: WatchedPipeline): PlannedAlarm[] => [
-  ...processingFailures(pipeline),
-  ...pipeline.workers.map(backlog),
-  {
-    kind: 'deferred-long',
-    severity: 'degraded',
-    metric: reported(pipeline, 'DeferredForMs', { statistic: 'Maximum', period: minutes(15) }),
+export const processingAlarms = (pipeline: WatchedPipeline, thresholds: Thresholds): PlannedAlarm[] => {
+  const forPlans = pipeline.workers.filter(({ name }) => name !== 'audit');
+  const audit = pipeline.workers.filter(({ name }) => name === 'audit');
+  return [
+    ...pipeline.workers.map((worker) => nothingSettled(worker, thresholds)),
+    ...processingFailures(pipeline, forPlans, thresholds),
+    {
+      kind: 'backlog',
+      severity: 'critical',
+      metric: oldest(forPlans),
+      when: 'at least',
+      threshold: minutes(thresholds.backlogMinutes).toSeconds(),
+      periods: 2,
+      happened: `Events wait in a work queue for over ${thresholds.backlogMinutes} minutes; a function does not keep up or does not run.`,
+      customers: late,
+    },
+    {
+      kind: 'audit-backlog',
+      severity: 'degraded',
+      metric: oldest(audit),
+      when: 'at least',
+      threshold: minutes(thresholds.auditBacklogMinutes).toSeconds(),
+      periods: 2,
+      happened: `Events wait in the audit queue for over ${thresholds.auditBacklogMinutes} minutes.`,
+      customers: behind,
+    },
+    {
+      kind: 'deferred-long',
+      severity: 'degraded',
+      // Needed beside the backlog: SQS leaves a message out of the age of the oldest once it was received three times.
+      metric: reported(pipeline, 'DeferredForMs', { statistic: 'Maximum', period: minutes(15) }),
+      when: 'at least',
+      threshold: minutes(thresholds.deferredMinutes).toMilliseconds(),
+      happened: `An event has failed and been retried for over ${thresholds.deferredMinutes} minutes.`,
+      customers: 'The plan of at least one customer is not updated.',
+    },
+    {
+      kind: 'failed',
+      severity: 'degraded',
+      metric: summed(
+        [...pipeline.workers, pipeline.reconcile].map(({ failed }) =>
+          failed.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum', period: minutes(5) }),
+        ),
+        'messages that our code gave up',
+      ),
+      when: 'at least',
+      threshold: thresholds.failedMessages,
+      happened: 'Our code gave up on what lies in a failed queue; each message says why in its attribute "reason".',
+      customers: 'The plan of the customers concerned is not updated; in the audit’s queue: nothing.',
+    },
+    {
+      kind: 'secret-not-set',
+      severity: 'critical',
+      metric: reported(pipeline, 'SecretNotSet', { statistic: 'Sum', period: minutes(15) }),
+      when: 'at least',
+      threshold: thresholds.secretNotSet,
+      happened: 'The secret that functions read still holds an empty value.',
+      customers: 'Nobody who pays, changes or cancels sees it; the events wait in their queues.',
+    },
+    {
+      kind: 'function-errors',
+      severity: 'degraded',
+      // Failing events are no function errors (the function answers which records failed): these are crashes, timeouts and refusals.
+      metric: summed(
+        pipeline.workers.map(({ fn }) => fn.metricErrors({ statistic: 'Sum', period: minutes(15) })),
+        'crashes of all workers',
+      ),
+      when: 'at least',
+      threshold: thresholds.functionErrors,
+      happened: `Functions crashed or timed out at least ${thresholds.functionErrors} times within 15 minutes.`,
+      customers: late,
+    },
+    reconcileSlow(pipeline, thresholds),
+  ];
+};
+
+/**
+ * Messages that wait, being tried or not, while none at all is settled: a function that cannot start, a mapping that is off, an empty
+ * secret, a database or a bucket that is gone. It needs no metric of ours, so it holds however broken our code is.
+ */
+const nothingSettled = ({ name, queue }: WatchedWorker, thresholds: Thresholds): PlannedAlarm => {
+  const period = minutes(1);
+  const isAudit = name === 'audit';
+  return {
+    kind: 'nothing-settled',
+    part: name,
+    severity: isAudit ? 'degraded' : 'critical',
+    metric: new MathExpression({
+      // Lambda deletes a message when it is settled, and only then. What is being tried or was deferred is "not visible".
+      expression: 'IF(FILL(settled, 0) > 0, 0, waiting + FILL(tried, 0))',
+      usingMetrics: {
+        settled: queue.metricNumberOfMessagesDeleted({ statistic: 'Sum', period }),
+        waiting: queue.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum', period }),
+        tried: queue.metricApproximateNumberOfMessagesNotVisible({ statistic: 'Maximum', period }),
+      },
+      label: `${name}: messages that wait, none settled`,
+      period,
+    }),
     when: 'at least',
-    // Retries come at most 15 minutes apart: what is still failing after twice that is no hiccup. This is needed beside the backlog
-    // alarm, because SQS leaves a message out of the age of the oldest once it was received three times.
-    threshold: minutes(30).toMilliseconds(),
-    happened: 'An event has failed and been retried for over 30 minutes.',
-    customers: 'The plan of at least one customer is not updated.',
-  },
-  ...failed(pipeline),
-  {
-    kind: 'secret-not-set',
-    severity: 'critical',
-    metric: reported(pipeline, 'SecretNotSet', { statistic: 'Sum', period: minutes(15) }),
-    when: 'at least',
-    // One: without its secret no function can do anything.
-    threshold: 1,
-    happened: 'The secret that functions read still holds an empty value.',
-    customers: 'Nobody who pays, changes or cancels sees it; the events wait in their queues.',
-  },
-  ...pipeline.workers.flatMap((worker) => [...doesNotRun(worker), slow(worker, late)]),
-  // Only slowness: a reconcile run that fails is told by its failed queue, one that never starts by reconcile-silent.
-  slow({ name: 'reconcile', fn: pipeline.reconcile.fn }, unnoticed),
-];
+    threshold: thresholds.nothingSettledMessages,
+    periods: thresholds.nothingSettledMinutes,
+    happened: `Events wait for the ${name} function, and not one was settled for ${thresholds.nothingSettledMinutes} minutes.`,
+    customers: isAudit ? behind : late,
+  };
+};
 
 /** Share of attempts (live) that deferred or parked their event, over 15 minutes. */
-function processingFailures(pipeline: WatchedPipeline): PlannedAlarm[] {
+function processingFailures(
+  pipeline: WatchedPipeline,
+  workers: readonly WatchedWorker[],
+  thresholds: Thresholds,
+): PlannedAlarm[] {
   const period = minutes(15);
+  const queued = workers.flatMap(({ name, queue }) => [
+    [`${name}_waiting`, queue.metricApproximateNumberOfMessagesVisible({ statistic: 'Average', period })] as const,
+    [`${name}_tried`, queue.metricApproximateNumberOfMessagesNotVisible({ statistic: 'Average', period })] as const,
+  ]);
+  const waiting = queued.map(([id]) => `FILL(${id}, 0)`).join(' + ');
   const metric = new MathExpression({
-    // Ten attempts: fewer say nothing about a rate. An event that fails on its own makes nine in its first quarter of an hour
-    // (2, 4, 8 … seconds apart), so one alone cannot reach it; two at once can, and should.
-    expression: 'IF(attempts >= 10, 100 * (1 - succeeded), 0)',
+    // A stuck event is tried less and less often. So two that wait all the time (1.5: an average never is exact) count as many attempts do:
+    // else a quiet shop's alarm would end while everything still fails.
+    expression: `IF((attempts >= ${thresholds.processingFewestAttempts}) + (${waiting} >= 1.5) > 0, 100 * (1 - succeeded), 0)`,
     usingMetrics: {
       attempts: reported(pipeline, 'AttemptSucceeded', { statistic: 'SampleCount', period }),
       succeeded: reported(pipeline, 'AttemptSucceeded', { statistic: 'Average', period }),
+      ...Object.fromEntries(queued),
     },
     label: 'attempts that failed, %',
     period,
@@ -60,92 +147,34 @@ function processingFailures(pipeline: WatchedPipeline): PlannedAlarm[] {
     metric,
     when: 'more than',
     threshold,
+    // No attempt in 15 minutes proves neither: only an attempt that succeeds ends it.
+    missing: 'ignore',
     happened: `More than ${threshold} % of the attempts to process an event failed within 15 minutes.`,
     customers: late,
   });
-  // The levels of design §7: above 5 % something is wrong, above 15 % it is wrong for many.
-  return [level('degraded', 5), level('critical', 15)];
+  return [
+    level('degraded', thresholds.processingDegradedPercent),
+    level('critical', thresholds.processingCriticalPercent),
+  ];
 }
 
-/** The oldest message that still waits for its first attempts: the function is paused, throttled or too slow. */
-const backlog = ({ name, queue }: WatchedWorker): PlannedAlarm => {
-  const audit = name === 'audit';
+/** Age of the oldest message that still waits for its first attempts, seconds. */
+const oldest = (workers: readonly WatchedWorker[]) =>
+  largest(
+    workers.map(({ queue }) => queue.metricApproximateAgeOfOldestMessage({ statistic: 'Maximum', period: minutes(5) })),
+    'oldest message, s',
+  );
+
+function reconcileSlow({ reconcile }: WatchedPipeline, thresholds: Thresholds): PlannedAlarm {
+  const timeout = reconcile.fn.timeout ?? Duration.seconds(3);
+  const percent = thresholds.reconcileSlowPercent;
   return {
-    kind: audit ? 'audit-backlog' : 'backlog',
-    ...(audit ? {} : { part: name }),
-    severity: audit ? 'degraded' : 'critical',
-    metric: queue.metricApproximateAgeOfOldestMessage({ statistic: 'Maximum', period: minutes(5) }),
-    when: 'at least',
-    // Customers feel minutes: five are 150 times what we promise, and longer than any deployment or cold start. Twice in a row,
-    // so that a burst that is already draining wakes nobody. The audit trail is read days later: an hour.
-    threshold: audit ? Duration.hours(1).toSeconds() : minutes(5).toSeconds(),
-    periods: 2,
-    happened: `Events wait in the ${name} queue for ${audit ? 'over an hour' : 'over 5 minutes'}; the function does not keep up or does not run.`,
-    customers: audit ? behind : late,
-  };
-};
-
-function failed({ workers, reconcile }: WatchedPipeline): PlannedAlarm[] {
-  const consequence = {
-    payments: 'The plan or payment history of the customers concerned is not updated.',
-    billing: 'The plan of the customers concerned is not updated.',
-    audit: 'Nothing; the audit trail has a gap until it is redriven. A FIFO queue may be held up behind it.',
-    reconcile: unnoticed,
-  };
-  return [...workers, { name: 'reconcile' as const, failed: reconcile.failed }].map(({ name, failed }) => ({
-    kind: 'failed',
-    part: name,
+    kind: 'reconcile-slow',
     severity: 'degraded',
-    metric: failed.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum', period: minutes(5) }),
+    metric: reconcile.fn.metricDuration({ statistic: 'Maximum', period: hours(1) }),
     when: 'at least',
-    // One: our code gave up on it. It keeps for 14 days, so it waits for the morning.
-    threshold: 1,
-    happened: `Our code gave up on what lies in the failed queue of ${name}; each message says why in its attribute "reason".`,
-    customers: consequence[name],
-  }));
-}
-
-/** Failing events are no function errors (the function answers which records failed): these are crashes, timeouts and refusals. */
-const doesNotRun = ({ name, fn }: WatchedWorker): PlannedAlarm[] => [
-  {
-    kind: 'function-errors',
-    part: name,
-    severity: 'degraded',
-    metric: fn.metricErrors({ statistic: 'Sum', period: minutes(15) }),
-    when: 'at least',
-    // One is repeated by itself; three within 15 minutes are a pattern.
-    threshold: 3,
-    happened: `The function ${name} crashed or timed out at least 3 times within 15 minutes.`,
-    customers: name === 'audit' ? behind : late,
-  },
-  {
-    kind: 'function-throttles',
-    part: name,
-    severity: 'degraded',
-    metric: fn.metricThrottles({ statistic: 'Sum', period: minutes(5) }),
-    when: 'at least',
-    // Lambda tries again by itself; three periods in a row mean that the account's concurrency is used up by something.
-    threshold: 1,
-    periods: 3,
-    happened: `Lambda has refused to start the function ${name} for 15 minutes: the account's concurrency is used up.`,
-    customers: name === 'audit' ? behind : late,
-  },
-];
-
-function slow({ name, fn }: { name: string; fn: WatchedWorker['fn'] }, customers: string): PlannedAlarm {
-  const timeout = fn.timeout ?? Duration.seconds(3);
-  // Reconcile runs once an hour: three periods of five minutes would never all have a value.
-  const window = name === 'reconcile' ? { period: hours(1), periods: 1 } : { period: minutes(5), periods: 3 };
-  return {
-    kind: 'function-slow',
-    part: name,
-    severity: 'degraded',
-    metric: fn.metricDuration({ statistic: 'p99', period: window.period }),
-    when: 'at least',
-    // Four fifths of the timeout: the last moment at which slow is not yet the same as failed.
-    threshold: timeout.toMilliseconds() * 0.8,
-    periods: window.periods,
-    happened: `The slowest runs of the function ${name} take over 80 % of its timeout (${timeout.toSeconds()} s).`,
-    customers: name === 'audit' ? behind : customers,
+    threshold: (timeout.toMilliseconds() * percent) / 100,
+    happened: `A reconcile run took over ${percent} % of the ${timeout.toMinutes()} minutes that Lambda allows.`,
+    customers: unnoticed,
   };
 }

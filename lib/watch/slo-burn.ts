@@ -3,6 +3,7 @@ import { type IMetric, MathExpression } from 'aws-cdk-lib/aws-cloudwatch';
 import { slo } from '../../core/metrics.ts';
 import type { WatchedPipeline } from '../watched-pipeline.ts';
 import type { Severity } from './planned-alarm.ts';
+import type { Thresholds } from './thresholds.ts';
 import { hours, minutes, reported } from './watched-metrics.ts';
 
 /** One speed at which the error budget burns: it counts only while both the long and the short window agree. */
@@ -15,7 +16,7 @@ export interface BurnRate {
   readonly burnt: string;
   /** Proves that it matters. */
   readonly long: Duration;
-  /** Proves that it is still going on: the alarm ends soon after the trouble does. */
+  /** Proves that it is still going on: the alarm ends soon after its cause does. */
   readonly short: Duration;
 }
 
@@ -34,10 +35,10 @@ export const burnRates: readonly BurnRate[] = [
  * long as the window is a rolling window.
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation-window.html
  */
-export function missedShare(pipeline: WatchedPipeline, window: Duration): IMetric {
+export function missedShare(pipeline: WatchedPipeline, window: Duration, thresholds: Thresholds): IMetric {
   return new MathExpression({
-    // Fewer than five broken promises are no incident, whatever share they are of a quiet hour.
-    expression: 'IF(events * (1 - kept) > 4.5, 100 * (1 - kept), 0)',
+    // Half an event less than the fewest: the product of a count and an average is not exact.
+    expression: `IF(events * (1 - kept) > ${thresholds.sloFewestBroken - 0.5}, 100 * (1 - kept), 0)`,
     usingMetrics: {
       events: reported(pipeline, 'CommittedInTime', { statistic: 'SampleCount', period: window }),
       kept: reported(pipeline, 'CommittedInTime', { statistic: 'Average', period: window }),

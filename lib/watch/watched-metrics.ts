@@ -85,5 +85,31 @@ export function shortName({ settings }: WatchedPipeline, rule: WatchedRule): str
   return name.startsWith(prefix) && name.endsWith(suffix) ? name.slice(prefix.length, -suffix.length) : name;
 }
 
+/** The sum of metrics that may be absent, as one number. A single metric stays itself, which an emulator and a person read more easily. */
+export const summed = (metrics: readonly cloudwatch.IMetric[], label: string): cloudwatch.IMetric =>
+  together(metrics, label, (terms) => terms.map((term) => `FILL(${term}, 0)`).join(' + '));
+
+/** The greatest of metrics that may be absent. */
+export const largest = (metrics: readonly cloudwatch.IMetric[], label: string): cloudwatch.IMetric =>
+  together(metrics, label, (terms) => `MAX([${terms.map((term) => `FILL(${term}, 0)`).join(', ')}])`);
+
+function together(
+  metrics: readonly cloudwatch.IMetric[],
+  label: string,
+  expressionOf: (terms: string[]) => string,
+): cloudwatch.IMetric {
+  const [only] = metrics;
+  if (!only) throw new Error(`"${label}" is made of no metric at all.`);
+  if (metrics.length === 1) return only;
+  const usingMetrics = Object.fromEntries(metrics.map((metric, index) => [`m${index}`, metric]));
+  const period = (only as cloudwatch.Metric).period;
+  return new cloudwatch.MathExpression({
+    expression: expressionOf(Object.keys(usingMetrics)),
+    usingMetrics,
+    label,
+    period,
+  });
+}
+
 export const minutes = Duration.minutes;
 export const hours = Duration.hours;

@@ -95,9 +95,35 @@ const nameOf = (metric: { Namespace: string; MetricName: string; Dimensions?: Di
 const partsOf = ({ AlarmRule }: Record<string, unknown>): string[] =>
   [...String(AlarmRule).matchAll(/ALARM\("?(\w+)\.Arn"?\)/g)].map(([, logicalId]) => logicalId!);
 
-function together(properties: Record<string, unknown>, states: Map<string, AlarmState>): AlarmState {
-  const parts = partsOf(properties).map((part) => states.get(part)!);
-  const all = / AND /.test(String(properties.AlarmRule));
-  const fires = all ? parts.every((state) => state === 'ALARM') : parts.some((state) => state === 'ALARM');
-  return fires ? 'ALARM' : 'OK';
+/** Reads `(ALARM("a.Arn") AND (ALARM("b.Arn") OR ALARM("c.Arn")))`. */
+function together({ AlarmRule }: Record<string, unknown>, states: Map<string, AlarmState>): AlarmState {
+  const rule = String(AlarmRule).replaceAll(/ALARM\("?(\w+)\.Arn"?\)/g, (_whole, part: string) =>
+    states.get(part) === 'ALARM' ? '1' : '0',
+  );
+  const tokens = rule.match(/[01()]|AND|OR/g) ?? [];
+  if (tokens.join('') !== rule.replaceAll(/\s/g, '')) throw new Error(`Not an alarm rule this can read: ${AlarmRule}`);
+  const value = (): boolean => {
+    const token = tokens.shift();
+    if (token !== '(') return token === '1';
+    const inner = either();
+    tokens.shift();
+    return inner;
+  };
+  const both = (): boolean => {
+    let all = value();
+    while (tokens[0] === 'AND') {
+      tokens.shift();
+      all = value() && all;
+    }
+    return all;
+  };
+  const either = (): boolean => {
+    let any = both();
+    while (tokens[0] === 'OR') {
+      tokens.shift();
+      any = both() || any;
+    }
+    return any;
+  };
+  return either() ? 'ALARM' : 'OK';
 }

@@ -39,7 +39,7 @@ export function sampleMetrics(namespace: string, environment: string): Series[] 
       );
     }
   }
-  put(175, metricsOfReconcile({ drift: 0, missedEvents: 0 }, environment));
+  put(175, metricsOfReconcile({ drift: 0, missedEvents: 0, entitledWithoutUser: 1 }, environment));
   return [...series.values()];
 }
 

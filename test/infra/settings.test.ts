@@ -31,7 +31,6 @@ describe('without anything but the event source', () => {
       appName: 'huntaze',
       adoptEventBus: false,
       createKmsKey: false,
-      runbookBaseUrl: 'docs/runbooks',
     });
     expect(catalogue.plans.map(({ id }) => id)).toEqual(['premium', 'premium_plus']);
   });

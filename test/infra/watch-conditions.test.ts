@@ -5,7 +5,7 @@ import {
   metricsOfReconcile,
   type SettledEvent,
 } from '../../core/metrics.ts';
-import { alarmsThatFire, queueDepth } from './watch-template.ts';
+import { alarmsThatFire, delivered, queueDepth, queueMetric } from './watch-template.ts';
 
 /** What a worker reports of a live event that went well. */
 const settled: SettledEvent = {
@@ -64,20 +64,20 @@ describe('what fails, and which alarm says so', () => {
 
   it('a handler bug on one type: it lies in the failed queue, nobody is woken', () => {
     const fired = alarmsThatFire([...times(5000, event()), ...event(parked)], [queueDepth('billing-failed', 1)]);
-    expect(fired).toEqual(['degraded', 'failed-billing']);
+    expect(fired).toEqual(['degraded', 'failed']);
   });
 
   it('nothing is readable any more: someone is woken', () => {
     const fired = alarmsThatFire(times(20, event(parked)), [queueDepth('billing-failed', 20)]);
     expect(fired).toEqual(
-      expect.arrayContaining(['critical', 'processing-failures-critical', 'slo-burn-fast', 'failed-billing']),
+      expect.arrayContaining(['critical', 'processing-failures-critical', 'slo-burn-fast', 'failed']),
     );
   });
 
   it('a rule could not deliver: someone is woken', () => {
     expect(alarmsThatFire(event(), [queueDepth('payments-undelivered', 1)])).toEqual([
       'critical',
-      'undelivered-payments',
+      'undelivered-critical',
     ]);
   });
 
@@ -86,6 +86,74 @@ describe('what fails, and which alarm says so', () => {
       'degraded',
       'drift',
       'missed-events',
+    ]);
+  });
+
+  it('somebody pays and is linked to no user', () => {
+    expect(alarmsThatFire(metricsOfReconcile({ drift: 0, missedEvents: 0, entitledWithoutUser: 1 }, 'dev'))).toEqual([
+      'degraded',
+      'entitled-without-user',
+    ]);
+  });
+
+  const stuck = (worker: string, { waiting, tried, settled }: { waiting: number; tried: number; settled: number }) => [
+    queueMetric('ApproximateNumberOfMessagesVisible', worker, waiting),
+    queueMetric('ApproximateNumberOfMessagesNotVisible', worker, tried),
+    queueMetric('NumberOfMessagesDeleted', worker, settled),
+  ];
+
+  it('a function cannot start, or its mapping is off: messages wait, none is settled, and no metric of ours says anything', () => {
+    const wakes = ['critical', 'nothing-settled-billing'];
+    expect(alarmsThatFire([], stuck('billing', { waiting: 0, tried: 135, settled: 0 }))).toEqual(wakes);
+    expect(alarmsThatFire([], stuck('billing', { waiting: 40, tried: 0, settled: 0 }))).toEqual(wakes);
+    expect(alarmsThatFire([], stuck('billing', { waiting: 40, tried: 10, settled: 1 }))).toEqual([]);
+  });
+
+  it('one event alone is stuck at night: that may be its own fault, and wakes nobody', () => {
+    expect(alarmsThatFire([], stuck('billing', { waiting: 0, tried: 1, settled: 0 }))).toEqual([]);
+  });
+
+  it('the audit bucket is gone: said within minutes, and wakes nobody', () => {
+    const audit = stuck('audit', { waiting: 30, tried: 10, settled: 0 }).map((series) => ({
+      ...series,
+      dimensions: { QueueName: 'huntaze-stripe-audit-dev.fifo' },
+    }));
+    expect(alarmsThatFire([], audit)).toEqual(['degraded', 'nothing-settled-audit']);
+  });
+
+  it('a quiet shop, where everything fails: two events, tried only every 15 minutes, still count as critical', () => {
+    const failing = times(4, deferral(1_000_000));
+    const waiting = stuck('billing', { waiting: 0, tried: 2, settled: 0 });
+    expect(alarmsThatFire(failing, waiting)).toEqual(expect.arrayContaining(['processing-failures-critical']));
+    // The same four attempts of one event: no.
+    expect(alarmsThatFire(failing, stuck('billing', { waiting: 0, tried: 1, settled: 0 }))).toEqual([]);
+  });
+
+  it('a rule is disabled: the audit trail gets events that its worker does not', () => {
+    expect(alarmsThatFire([], [delivered('audit-billing', 12)])).toEqual(['critical', 'rule-disabled']);
+    expect(alarmsThatFire([], [delivered('audit-billing', 12), delivered('billing', 12)])).toEqual([]);
+    // A replay goes to the worker alone.
+    expect(alarmsThatFire([], [delivered('billing', 500)])).toEqual([]);
+  });
+
+  it('nothing comes: silence rings only if Stripe has events that we lack', () => {
+    const silent = {
+      ...delivered('x', 0),
+      name: 'Events',
+      dimensions: { EventSourceName: 'aws.partner/stripe.com/ed_61abc' },
+    };
+    const prod = { environment: 'prod' };
+    const found = (missedEvents: number) => metricsOfReconcile({ drift: 0, missedEvents }, 'prod');
+    expect(alarmsThatFire(found(0), [silent], prod)).toEqual([]);
+    expect(alarmsThatFire(found(3), [silent], prod)).toEqual(['critical', 'degraded', 'missed-events', 'silence']);
+  });
+
+  it('thresholds are settings: another number in the environment’s file, another alarm', () => {
+    const { thresholds } = { thresholds: { failedMessages: 100 } };
+    expect(alarmsThatFire(event(), [queueDepth('billing-failed', 99)], {}, thresholds)).toEqual([]);
+    expect(alarmsThatFire(event(), [queueDepth('billing-failed', 100)], {}, thresholds)).toEqual([
+      'degraded',
+      'failed',
     ]);
   });
 

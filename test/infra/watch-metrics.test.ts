@@ -75,7 +75,7 @@ it('gives every value the dimensions of its metric, and nothing else', () => {
     ...metricsOf({ ...event, unknownPrice: true, unexpectedApiVersion: true }, 'prod'),
     ...metricsOf({ ...event, outcome: 'parked', payment: { ...event.payment!, succeeded: false } }, 'prod'),
     ...metricsOfDeferral({ origin: 'webhook', code: 'secret_not_set', queuedForMs: 10 }, 'prod'),
-    ...metricsOfReconcile({ drift: 0, missedEvents: 0 }, 'prod'),
+    ...metricsOfReconcile({ drift: 0, missedEvents: 0, entitledWithoutUser: 0 }, 'prod'),
   ];
   for (const { name, dimensions } of all) {
     expect([name, Object.keys(dimensions)]).toEqual([name, metrics[name].dimensions]);

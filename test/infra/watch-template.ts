@@ -1,16 +1,17 @@
 import { type Measurement, metrics } from '../../core/metrics.ts';
+import type { Thresholds } from '../../lib/watch/thresholds.ts';
 import type { Template } from '../../local/cloudformation/synthesise.ts';
 import { type AlarmState, alarmStates } from '../../local/cloudwatch/alarm-states.ts';
 import { MetricHistory, type MetricName, type Series } from '../../local/cloudwatch/metric-history.ts';
 import { dashboardOf, type StackDashboard } from '../../local/cloudwatch/stack-dashboard.ts';
 import { metricsIn } from '../../local/cloudwatch/widget-lines.ts';
-import { type Resource, type Synthesis, synthesise } from './synthesis.ts';
+import { eventSource, type Resource, Synthesis, synthesise } from './synthesis.ts';
 
 /** `failed-billing` of `huntaze-stripe-failed-billing-dev`. */
 export const shortAlarmName = (name: string): string => name.replace(/^huntaze-stripe-(.*)-(dev|prod)$/, '$1');
 
-/** One window of a burn rate: the alarm that tells is the one that needs both. */
-export const isHalf = (name: string): boolean => /^slo-burn-\w+-(long|short)$/.test(name);
+/** A part of a composite, which rings nothing by itself. */
+export const isHalf = (name: string): boolean => /^(slo-burn-\w+-(long|short)|silence-arrivals)$/.test(name);
 
 /** Every alarm by its short name, composites included. */
 export function alarmsOf(synthesis: Synthesis): Map<string, Resource['Properties']> {
@@ -41,8 +42,17 @@ export const metricsOfDashboard = (synthesis: Synthesis): MetricName[] =>
   dashboardIn(synthesis).widgets.flatMap(metricsIn);
 
 /** The alarms that fire when this is all that was measured, in one period; `more` is what AWS or a stand-in measures. */
-export function alarmsThatFire(measurements: readonly Measurement[], more: readonly Series[] = []): string[] {
-  const { alarms } = dashboardIn(synthesise());
+export function alarmsThatFire(
+  measurements: readonly Measurement[],
+  more: readonly Series[] = [],
+  context: Record<string, unknown> = {},
+  thresholds: Partial<Thresholds> = {},
+): string[] {
+  const { alarms } = dashboardIn(
+    Object.keys(thresholds).length > 0
+      ? new Synthesis(context, (settings) => ({ ...settings, thresholds }))
+      : synthesise(context),
+  );
   const at = '2026-11-21T09:00:00.000Z';
   const ours = measurements.map(
     ({ name, value, dimensions }): Series => ({
@@ -56,7 +66,7 @@ export function alarmsThatFire(measurements: readonly Measurement[], more: reado
   const book = new MetricHistory(merged([...ours, ...more]));
   const states = alarmStates(alarms, book, book.span);
   const fires = alarms.filter(({ logicalId }) => states.get(logicalId) === ('ALARM' satisfies AlarmState));
-  // The two halves of a burn rate tell nobody by themselves.
+  // The parts of a composite ring nothing by themselves.
   return fires
     .map(({ properties }) => shortAlarmName(String(properties.AlarmName)))
     .filter((name) => !isHalf(name))
@@ -64,12 +74,22 @@ export function alarmsThatFire(measurements: readonly Measurement[], more: reado
 }
 
 /** A queue's number of messages, as CloudWatch and the local run measure it. */
-export const queueDepth = (queue: string, messages: number): Series => ({
-  namespace: 'AWS/SQS',
-  name: 'ApproximateNumberOfMessagesVisible',
+export const queueDepth = (queue: string, messages: number): Series =>
+  queueMetric('ApproximateNumberOfMessagesVisible', queue, messages);
+
+export const queueMetric = (name: string, queue: string, value: number): Series =>
+  ofAws('AWS/SQS', name, { QueueName: `huntaze-stripe-${queue}-dev` }, value);
+
+/** How often a rule delivered. */
+export const delivered = (rule: string, value: number): Series =>
+  ofAws('AWS/Events', 'Invocations', { EventBusName: eventSource, RuleName: `huntaze-stripe-${rule}-dev` }, value);
+
+const ofAws = (namespace: string, name: string, dimensions: Record<string, string>, value: number): Series => ({
+  namespace,
+  name,
   unit: 'Count',
-  dimensions: { QueueName: `huntaze-stripe-${queue}-dev` },
-  points: [{ at: '2026-11-21T09:00:00.000Z', values: [messages] }],
+  dimensions,
+  points: [{ at: '2026-11-21T09:00:00.000Z', values: [value] }],
 });
 
 function merged(series: readonly Series[]): Series[] {
