@@ -179,7 +179,7 @@ const rulesToQueues = (context: Record<string, unknown>): Resource[] =>
   synthesise(context)
     .all('AWS::Events::Rule')
     .map(([, rule]) => rule)
-    .filter(({ Properties }) => !Properties.Name.includes('-key-loss-'));
+    .filter(({ Properties }) => !/-(key-loss|hand-made-changes)-/.test(Properties.Name));
 
 /** The name of the rule that an ARN is of: a reference to it, or the ARN spelled out with the partner bus in it. */
 function ruleNamed(synthesis: Synthesis, arn: unknown): string {
