@@ -26,6 +26,8 @@ export function pipelineNames({ appName, environment }: { appName: string; envir
     reconcileRule: named('reconcile'),
     keyLossRule: named('key-loss'),
     handMadeChangesRule: named('hand-made-changes'),
+    lookPolicy: named('look'),
+    actPolicy: named('act'),
     queue: (worker: Worker) => named(worker),
     failed: (name: Worker | 'reconcile') => named(`${name}-failed`),
     undelivered: (name: QueueFed | 'api' | 'bus') => named(`${name}-undelivered`),

@@ -12,6 +12,7 @@ import { EventWorker } from './event-worker.ts';
 import { IdempotencyTable } from './idempotency-table.ts';
 import { KeyLossNotice } from './key-loss-notice.ts';
 import { pipelineNames } from './names.ts';
+import { OperatorPolicies } from './operator-policies.ts';
 import { outputsOfWorkers, type StackOutputs } from './outputs.ts';
 import { PlanPublisher } from './plan-publisher.ts';
 import { Reconciler } from './reconciler.ts';
@@ -39,6 +40,8 @@ export class StripePipelineStack extends Stack {
     super(scope, names.stack, {
       description: `Stripe events to plan state in Supabase (${settings.appName}, ${settings.environment})`,
       terminationProtection: settings.environment === 'prod',
+      // CloudFormation hands them to every resource that takes tags; costs are told apart by them once they are activated in Billing.
+      tags: { app: `${settings.appName}-stripe`, environment: settings.environment },
     });
 
     if (settings.environment === 'prod' && /\/ed_test_/.test(settings.stripeEventSourceName)) {
@@ -105,6 +108,8 @@ export class StripePipelineStack extends Stack {
     if (key) new KeyLossNotice(this, 'KeyLoss', { settings, key, page: alarms.topic });
     const dashboard = new PipelineDashboard(this, 'Dashboard', watched, alarms);
     new LogQueries(this, 'LogQueries', watched);
+
+    new OperatorPolicies(this, 'Operators', common);
 
     this.exportOutputs({
       ...outputsOfWorkers(eventWorkers),
