@@ -20,7 +20,7 @@ interface Right {
  * What the operators' verbs call, in two policies, so that nobody needs to be an administrator: attach *look* to whoever is on call, and
  * *act* besides to whoever repairs.
  *
- * *look* shows no payload of Stripe's, reads no secret and changes nothing: `ops status`, and the plans of pause, resume and rollback.
+ * *look* shows no payload of Stripe's, reads no secret and changes nothing: `ops status`, `watch` and `logs`, and the plans of pause, resume and rollback.
  * Everything else, `doctor` and dry runs included, reads events or the secret, and is *act*. A test compares both with the calls in `ops/`.
  */
 export class OperatorPolicies extends Construct {
@@ -33,9 +33,10 @@ export class OperatorPolicies extends Construct {
         actions: ['cloudformation:DescribeStacks', 'cloudformation:GetTemplate', 'cloudformation:ListStackResources'],
         on: [all.stack],
       },
-      // Neither can be granted on single alarms or metrics.
+      // None of these can be granted on a single alarm, metric or query.
       { actions: ['cloudwatch:DescribeAlarms', 'cloudwatch:GetMetricData'], on: ['*'] },
-      { actions: ['logs:FilterLogEvents'], on: [all.logGroups] },
+      { actions: ['logs:GetQueryResults', 'logs:StopQuery'], on: ['*'] },
+      { actions: ['logs:FilterLogEvents', 'logs:StartQuery'], on: [all.logGroups] },
       { actions: ['events:DescribeRule', 'events:ListTargetsByRule'], on: all.rules },
       { actions: ['events:DescribeArchive'], on: [all.archive] },
       { actions: ['events:DescribeReplay', 'events:ListReplays'], on: [all.replays] },
