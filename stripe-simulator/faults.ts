@@ -8,7 +8,7 @@ export interface Faults {
   throttleEvery: number;
   /** Every so-manieth request is answered with 500; 0: none. */
   failEvery: number;
-  /** Resources that the key may not read, as in `customers` or `checkout/sessions`: 403. */
+  /** Resources that the key may not read, as in `customers`, `checkout/sessions` or `core/event_destinations`: 403. */
   forbidden: Set<string>;
 }
 

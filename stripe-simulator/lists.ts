@@ -9,7 +9,7 @@ export interface Page {
 /** Fields that a list can be narrowed by, beside `created`. @see https://docs.stripe.com/api/pagination */
 const filters: Record<Collection, readonly string[]> = {
   customers: ['email'],
-  subscriptions: ['customer', 'status'],
+  subscriptions: ['customer', 'status', 'price'],
   'checkout/sessions': ['customer', 'subscription', 'payment_intent', 'status'],
   invoices: ['customer', 'subscription', 'status'],
   payment_intents: ['customer'],
@@ -65,6 +65,10 @@ function matches(collection: Collection, object: StripeObject, name: string, val
     const { status } = object as { status?: string };
     if (values[0] === 'all') return true;
     if (values[0] === 'ended') return status === 'canceled' || status === 'incomplete_expired';
+  }
+  if (collection === 'subscriptions' && name === 'price') {
+    const { items } = object as { items?: { data: { price: { id: string } }[] } };
+    return items?.data.some(({ price }) => values.includes(price.id)) ?? false;
   }
   const field = (object as unknown as Record<string, unknown>)[name === 'lookup_keys' ? 'lookup_key' : name];
   if (collection === 'invoices' && name === 'subscription') {

@@ -61,7 +61,7 @@ export async function startStripeServer(options: StripeServerOptions = {}): Prom
       if (!authorization) return refuse(response, 401, 'You did not provide an API key.');
       if (key !== null && authorization !== `Bearer ${key}`)
         return refuse(response, 401, 'Invalid API Key provided: sk_test_********', 'api_key_invalid');
-      if ([...faults.forbidden].some((resource) => pathname.startsWith(`/v1/${resource}`)))
+      if ([...faults.forbidden].some((resource) => pathname.replace(/^\/v\d\//, '').startsWith(resource)))
         return refuse(response, 403, `The provided key does not have the required permissions for ${pathname}.`);
       await answer(served, request, response, pathname, searchParams);
     } catch (error) {

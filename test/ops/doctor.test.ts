@@ -68,7 +68,7 @@ it('passes a pipeline that is ready for live traffic', async () => {
   const { checks, wrong } = await examine();
   expect(wrong).toEqual([]);
   expect(checks.map(({ verdict }) => verdict)).toEqual(checks.map(() => 'ok'));
-  expect(checks).toHaveLength(35);
+  expect(checks).toHaveLength(39);
 });
 
 /** What can be wrong, how a test makes it so, the line it is found in, and what the line says. */
@@ -303,16 +303,10 @@ const faults: [string, () => unknown, string, RegExp][] = [
     /price_new \(Team\)/,
   ],
   [
-    'a price of the catalogue is archived',
-    () => (price('price_premium_monthly_eur').active = false),
-    'stripe.prices.exist',
-    /price_premium_monthly_eur is archived/,
-  ],
-  [
     'a price of the catalogue does not exist',
     () => pipeline.stripe.prices.delete('price_premium_monthly_eur'),
     'stripe.prices.exist',
-    /price_premium_monthly_eur does not exist/,
+    /Stripe does not know price_premium_monthly_eur/,
   ],
   [
     'an amount differs',
@@ -339,6 +333,41 @@ const faults: [string, () => unknown, string, RegExp][] = [
     /No event came in the last 24 hours/,
   ],
 ];
+
+it.each([
+  ['subscriptions', 'stripe.right.subscriptions', 'the workers, reconcile and sync'],
+  ['events', 'stripe.right.events', 'the scheduled comparison and reconcile'],
+  ['prices', 'stripe.right.prices', 'the checks of config/plans.yaml'],
+  ['core/event_destinations', 'stripe.right.destinations', 'the checks of the destination'],
+])(
+  'names the one right that a restricted key lacks, %s, and goes on with the others',
+  async (resource, id, neededBy) => {
+    pipeline.stripe.faults.forbidden.add(resource);
+    const { checks, wrong } = await examine();
+    expect(wrong.map((check) => check.id)).toEqual([id]);
+    expect(wrong[0]!.says).toContain(`which ${neededBy} need.`);
+    expect(wrong[0]!.fix).toMatch(/Give the restricted key the right "[A-Z][a-z ]+: read"/);
+    expect(checks.filter((check) => check.id.startsWith('stripe.right.'))).toHaveLength(4);
+    expect(checks.filter((check) => check.id.startsWith('stripe.') && check.verdict === 'ok').length).toBeGreaterThan(
+      4,
+    );
+  },
+);
+
+it('takes an archived price for no fault, and says whether somebody pays by it', async () => {
+  price('price_premium_monthly_eur').active = false;
+  const says = async () => (await examine()).checks.find(({ id }) => id === 'stripe.prices.exist')!;
+  expect(await says()).toMatchObject({ verdict: 'ok' });
+  expect((await says()).says).toContain('Archived, and paid by nobody: price_premium_monthly_eur; may be taken out.');
+  const theirs = {
+    id: 'sub_1',
+    created: 1,
+    status: 'active',
+    items: { data: [{ price: { id: 'price_premium_monthly_eur' } }] },
+  };
+  pipeline.stripe.subscriptions.set('sub_1', theirs as never);
+  expect((await says()).says).toContain('Archived, and still paid by: price_premium_monthly_eur.');
+});
 
 it.each(faults)('finds that %s, and says how to mend it', async (_what, make, id, says) => {
   await make();

@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeProgram, everyCommand } from '../../ops/cli/command-line.ts';
+import { stripeRights } from '../../ops/doctor/stripe-rights.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -84,6 +85,10 @@ describe('docs/operations.md', () => {
 
   it.each(transcripts.map(([, name, text]) => [name!, text!]))('has run "%s"', (_name, text) => {
     expect(text).toMatch(/^```console\n\$ npm run ops -- [\s\S]+\nexit [012]\n```\n$/);
+  });
+
+  it.each(stripeRights)('says who needs the right of the Stripe key to read $name', ({ name }) => {
+    expect(page).toMatch(new RegExp(`^\\| ${name}: read \\| .+ \\|$`, 'm'));
   });
 
   describe.each(everyVerb)('%s', (verb) => {

@@ -1,0 +1,38 @@
+import type Stripe from 'stripe';
+
+/** A right that the key in the secret needs, by the name under which docs/operations.md lists it. */
+export interface StripeRight {
+  id: string;
+  name: 'Subscriptions' | 'Events' | 'Prices' | 'Event destinations';
+  neededBy: string;
+  /** The smallest question that needs it. */
+  read(stripe: Stripe): Promise<unknown>;
+}
+
+/** All of them only read: what writes at Stripe is done by a person, with a key of their own. */
+export const stripeRights: readonly StripeRight[] = [
+  {
+    id: 'subscriptions',
+    name: 'Subscriptions',
+    neededBy: 'the workers, reconcile and sync',
+    read: (stripe) => stripe.subscriptions.list({ limit: 1 }),
+  },
+  {
+    id: 'events',
+    name: 'Events',
+    neededBy: 'the scheduled comparison and reconcile',
+    read: (stripe) => stripe.events.list({ limit: 1 }),
+  },
+  {
+    id: 'prices',
+    name: 'Prices',
+    neededBy: 'the checks of config/plans.yaml',
+    read: (stripe) => stripe.prices.list({ limit: 1 }),
+  },
+  {
+    id: 'destinations',
+    name: 'Event destinations',
+    neededBy: 'the checks of the destination',
+    read: (stripe) => stripe.v2.core.eventDestinations.list({ limit: 1 }),
+  },
+];
