@@ -15,6 +15,9 @@ const LONGEST_EVENT_BYTES = LONGEST_ENVELOPE_BYTES - 1024;
  */
 const SURELY_SHORT_BYTES = LONGEST_ENVELOPE_BYTES / 16;
 
+/** What JSON.parse takes, JSON.stringify cannot write from some four thousand levels on; Stripe's events have a dozen. */
+const DEEPEST_EVENT = 1000;
+
 /** So many lines go to the file at a time. */
 const LINES_PER_WRITE = 100;
 
@@ -103,12 +106,22 @@ function readEvent(text: string, line?: number): PostedEvent {
       { field: '(the whole)', message: `not JSON: ${message}` },
     ]);
   }
+  // A level takes two characters at least, so most texts need no look.
+  if (text.length > 2 * DEEPEST_EVENT && isDeeper(value, DEEPEST_EVENT)) {
+    const message = `wanted at most ${DEEPEST_EVENT} levels of objects and lists in each other`;
+    throw new UnreadablePost(line ?? 1, [{ field: '(the whole)', message }]);
+  }
   const event = readPostedEvent(value);
   if (Array.isArray(event)) throw new UnreadablePost(line ?? 1, event);
   if (Buffer.byteLength(text) > SURELY_SHORT_BYTES && envelopeBytes(event) > LONGEST_ENVELOPE_BYTES)
     throw tooLong(line ?? 1);
   return event;
 }
+
+const isDeeper = (value: unknown, levels: number): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1)));
 
 /** The line that keeps a text from being JSON: V8 says it for some problems, and for others the shortest beginning that is broken tells. */
 function lineOfProblem(text: string, message: string): number {

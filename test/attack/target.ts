@@ -1,6 +1,4 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
@@ -21,6 +19,7 @@ import { Shutdown } from '../../local/shutdown.ts';
 import { catalogue } from '../support/catalogue.ts';
 import { source } from '../support/event-processor.ts';
 import { SECRET } from './hostile-values.ts';
+import { ignorantStripe } from './ignorant-stripe.ts';
 import { type Line, RunningFunction } from './running-function.ts';
 
 /** What is attacked: the bundles that are deployed, in processes of their own, on a real database, queues and table. */
@@ -135,20 +134,6 @@ async function emptyFailedQueue(parts: AwsParts, queueUrl: string, see: (shown: 
     const Entries = Messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
     await parts.sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
   }
-}
-
-/** A Stripe that is well, and knows nothing of what hostile events name. */
-async function ignorantStripe(shutdown: Shutdown): Promise<string> {
-  const server = createServer((_request, response) => {
-    response.writeHead(404, { 'content-type': 'application/json' });
-    response.end('{"error":{"type":"invalid_request_error","code":"resource_missing","message":"No such object"}}');
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  shutdown.add('Stripe', () => {
-    server.closeAllConnections();
-    return new Promise((resolve) => server.close(resolve));
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 async function createTable({ tablesEndpoint }: AwsParts): Promise<void> {
