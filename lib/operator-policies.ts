@@ -33,9 +33,10 @@ export class OperatorPolicies extends Construct {
         actions: ['cloudformation:DescribeStacks', 'cloudformation:GetTemplate', 'cloudformation:ListStackResources'],
         on: [all.stack],
       },
-      // None of these can be granted on a single alarm, metric or query.
+      // None of these can be granted on a single alarm, metric, query or trail.
       { actions: ['cloudwatch:DescribeAlarms', 'cloudwatch:GetMetricData'], on: ['*'] },
       { actions: ['logs:GetQueryResults', 'logs:StopQuery'], on: ['*'] },
+      { actions: ['cloudtrail:LookupEvents'], on: ['*'] },
       { actions: ['logs:FilterLogEvents', 'logs:StartQuery'], on: [all.logGroups] },
       { actions: ['events:DescribeRule', 'events:ListTargetsByRule'], on: all.rules },
       { actions: ['events:DescribeArchive'], on: [all.archive] },

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Help, Option } from 'commander';
 import { environments } from '../../lib/names.ts';
 import { destination } from '../destination/command.ts';
+import { diagnose } from '../diagnose/command.ts';
 import { doctor } from '../doctor/command.ts';
 import { logs } from '../logs/command.ts';
 import { migrate } from '../migrate/command.ts';
@@ -23,7 +24,7 @@ import { commandOf, type RunVerb, type Verb, type VerbGroup } from './verb.ts';
 /** Every verb, under the moment it is for, in the order of `--help`. */
 export const verbs: Readonly<Record<string, readonly (Verb | VerbGroup)[]>> = {
   'Going live:': [doctor, destination, secrets, migrate],
-  'Something is wrong:': [status, watch, logs, pause, resume, rollback, redrive],
+  'Something is wrong:': [diagnose, status, watch, logs, pause, resume, rollback, redrive],
   'Repairing:': [replay, sync, reconcile],
 };
 

@@ -1,4 +1,5 @@
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
+import { CloudTrailClient } from '@aws-sdk/client-cloudtrail';
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
@@ -13,6 +14,7 @@ import { STSClient } from '@aws-sdk/client-sts';
 /** One client per AWS service that a verb talks to; all of one region and one identity. */
 export interface Aws {
   readonly cloudformation: CloudFormationClient;
+  readonly cloudtrail: CloudTrailClient;
   readonly cloudwatch: CloudWatchClient;
   readonly logs: CloudWatchLogsClient;
   readonly eventbridge: EventBridgeClient;
@@ -42,6 +44,7 @@ export function connectAws(region?: string, endpoints: Partial<Record<AwsService
   const localS3 = endpoints.s3 ?? process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL;
   return {
     cloudformation: new CloudFormationClient(config('cloudformation')),
+    cloudtrail: new CloudTrailClient(config('cloudtrail')),
     cloudwatch: new CloudWatchClient(config('cloudwatch')),
     logs: new CloudWatchLogsClient(config('logs')),
     eventbridge: new EventBridgeClient(config('eventbridge')),

@@ -1,5 +1,5 @@
 import type { Ops } from '../cli/ops.ts';
-import { type Check, ok, wrong } from './check.ts';
+import { type Check, lookedAt, ok, wrong } from './check.ts';
 import { checkFunctions } from './functions.ts';
 import { checkIntake } from './intake.ts';
 import { checkQueues } from './queues.ts';
@@ -12,15 +12,17 @@ import { checkSurroundings } from './surroundings.ts';
  * `localVersion`: of the code that lies here.
  */
 export async function checkAws(ops: Ops, account: string, localVersion: () => Promise<string>): Promise<Check[]> {
-  const parts = await Promise.all([
-    checkStack(ops, localVersion),
-    checkIntake(ops),
-    checkFunctions(ops, account),
-    checkQueues(ops),
-    checkSurroundings(ops),
-  ]);
+  const parts = await Promise.all([checkStack(ops, localVersion), ...checkLive(ops, account)]);
   return parts.flat();
 }
+
+/** What is there now, part by part. */
+export const checkLive = (ops: Ops, account: string): Promise<Check[]>[] => [
+  lookedAt('aws.rules', ops.lines, () => checkIntake(ops)),
+  lookedAt('aws.functions', ops.lines, () => checkFunctions(ops, account)),
+  lookedAt('aws.queues', ops.lines, () => checkQueues(ops)),
+  lookedAt('aws.surroundings', ops.lines, () => checkSurroundings(ops)),
+];
 
 async function checkStack(ops: Ops, localVersion: () => Promise<string>): Promise<Check[]> {
   const { name, status, outputs } = await ops.stack();

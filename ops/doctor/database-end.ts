@@ -23,7 +23,12 @@ async function checkConnection(ops: Ops): Promise<Check[]> {
     pool = await ops.database();
     const client = await pool.connect();
     try {
-      return [ok('database', secured(client)), await checkRole(ops, client)];
+      const schema = await checkSchema(ops, client);
+      return [
+        ok('database', secured(client)),
+        schema,
+        ...(schema.verdict === 'ok' ? [await checkRole(ops, client)] : []),
+      ];
     } finally {
       client.release();
     }
@@ -47,6 +52,19 @@ function secured(client: pg.PoolClient): string {
   return stream instanceof TLSSocket
     ? `Postgres answers over verified TLS (${stream.getProtocol()}).`
     : 'Postgres answers on loopback, without TLS.';
+}
+
+/** Whether what the handlers call is there; the catalogue of Postgres tells anyone. */
+async function checkSchema(ops: Ops, client: pg.PoolClient): Promise<Check> {
+  const { rowCount } = await client.query(
+    `select from pg_proc where pronamespace = to_regnamespace('billing') and proname = 'apply_event'`,
+  );
+  if (rowCount) return ok('database.schema', 'The function that the handlers call is there.');
+  return wrong(
+    'database.schema',
+    'billing.apply_event does not exist: a migration is missing.',
+    `\`${ops.lines.verb('migrate --apply')}\`, as the owner (MIGRATION_DATABASE_URL).`,
+  );
 }
 
 /** What the handlers' role may do besides applying events; the catalogue of Postgres tells anyone. */

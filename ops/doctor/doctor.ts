@@ -4,7 +4,7 @@ import type { Report } from '../cli/report.ts';
 import { localCodeVersion } from '../deployment/local-code-version.ts';
 import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 import { checkAws } from './aws-end.ts';
-import type { Check } from './check.ts';
+import { type Check, lookedAt } from './check.ts';
 import { checkDatabase } from './database-end.ts';
 import { checkStripe } from './stripe-end.ts';
 import { checkPath } from './whole-path.ts';
@@ -44,10 +44,21 @@ export async function doctor(
     });
   const checks = [
     ...(await checkAws(ops, Account ?? '', localVersion ?? here)),
-    ...(await checkDatabase(ops, ownerUrl)),
-    ...(await checkStripe(ops, readPlanCatalogue(), Account ?? '', region)),
-    ...(await checkPath(ops, { hours, ping })),
+    ...(await checkEnds(ops, { account: Account ?? '', region, ownerUrl })),
+    ...(await lookedAt('path.last_event', ops.lines, () => checkPath(ops, { hours, ping }))),
   ];
   const found = checks.filter(({ verdict }) => verdict === 'wrong').map(({ says, fix }) => `${says} ${fix}`);
   return { data: { checks }, found };
+}
+
+/** The two ends outside AWS, each on its own. */
+export async function checkEnds(
+  ops: Ops,
+  { account, region, ownerUrl }: { account: string; region: string; ownerUrl?: string | undefined },
+): Promise<Check[]> {
+  const ends = await Promise.all([
+    lookedAt('database', ops.lines, () => checkDatabase(ops, ownerUrl)),
+    lookedAt('stripe', ops.lines, () => checkStripe(ops, readPlanCatalogue(), account, region)),
+  ]);
+  return ends.flat();
 }

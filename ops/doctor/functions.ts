@@ -14,7 +14,7 @@ import { isOn } from '../deployment/consumer.ts';
 import { ifThere } from '../deployment/not-there.ts';
 import { stackResources } from '../deployment/stack-resources.ts';
 import { type Check, notChecked, ok, some, wrong } from './check.ts';
-import { revertDrift } from './repairs.ts';
+import { awsLine, revertDrift } from './repairs.ts';
 
 /** What new functions are made with; older ones still run until AWS retires them, but get no updates. */
 const supportedRuntimes = ['nodejs24.x'];
@@ -72,6 +72,7 @@ async function checkCode(ops: Ops, account: string, functions: FunctionConfigura
   const region = await ops.aws.sts.config.region();
   const bundles = await deployedBundles(ops, { account, region });
   const changed: string[] = [];
+  const repairs: string[] = [];
   for (const { FunctionName, CodeSha256 } of functions) {
     const bundle = bundles.get(FunctionName ?? '');
     const bytes = bundle && (await ifThere(bytesOf(ops, bundle)));
@@ -82,14 +83,17 @@ async function checkCode(ops: Ops, account: string, functions: FunctionConfigura
         `\`${ops.lines.cdk('deploy')}\` puts it there again.`,
       );
     }
-    if (createHash('sha256').update(bytes).digest('base64') !== CodeSha256) changed.push(FunctionName ?? '');
+    if (createHash('sha256').update(bytes).digest('base64') === CodeSha256) continue;
+    changed.push(FunctionName ?? '');
+    const from = `--s3-bucket ${bundle.Bucket} --s3-key ${bundle.Key}`;
+    repairs.push(`\`${await awsLine(ops, `lambda update-function-code --function-name ${FunctionName} ${from}`)}\``);
   }
   return changed.length === 0
     ? ok('aws.functions.code', 'Lambda runs the code that was deployed, byte for byte.')
     : wrong(
         'aws.functions.code',
         `Other code than was deployed: ${some(changed)}. Somebody changed it by hand.`,
-        `docs/runbooks/function-changed-by-hand.md. A plain deploy says "no changes"; \`${ops.lines.cdk('deploy --revert-drift')}\` puts it back.`,
+        `${repairs.join(', ')}; no deployment does it. docs/runbooks/function-changed-by-hand.md.`,
       );
 }
 

@@ -21,11 +21,14 @@ async function checkBucket(ops: Ops): Promise<Check> {
     ifThere(ops.aws.s3.send(new HeadBucketCommand({ Bucket }))),
     ifThere(ops.aws.lambda.send(new GetFunctionConfigurationCommand({ FunctionName: outputs.AuditFunctionName }))),
   ]);
+  // S3 takes no constraint for its first region.
+  const region = await ops.aws.sts.config.region();
+  const place = region === 'us-east-1' ? '' : ` --create-bucket-configuration LocationConstraint=${region}`;
   if (!bucket)
     return wrong(
       'aws.bucket',
       `The audit bucket ${Bucket} is gone; what it should take waits in the audit queue, for 14 days.`,
-      'docs/runbooks/audit-bucket-gone.md makes it again under its name.',
+      `\`${await awsLine(ops, `s3api create-bucket --bucket ${Bucket}${place}`)}\`, at once, before another account takes the name; then its lock and policy: docs/runbooks/audit-bucket-gone.md.`,
     );
   const writesTo = audit?.Environment?.Variables?.AUDIT_BUCKET;
   return writesTo === undefined || writesTo === Bucket

@@ -59,7 +59,8 @@ it('both policies together hold what the verbs call, and nothing else', () => {
 });
 
 it('who looks changes nothing, and sees neither a payload nor the secret', () => {
-  for (const action of actions(look)) expect(action).toMatch(/^\w+:(Describe|List|Get|Filter|StartQuery|StopQuery)/);
+  for (const action of actions(look))
+    expect(action).toMatch(/^\w+:(Describe|List|Get|Filter|Lookup|StartQuery|StopQuery)/);
   expect(actions(look)).not.toEqual(
     expect.arrayContaining([expect.stringMatching(/GetSecretValue|GetObject|ReceiveMessage|kms:Decrypt/)]),
   );
@@ -76,6 +77,7 @@ it('holds for this deployment only, where AWS lets a right be bounded', () => {
     'cloudwatch:GetMetricData',
     'logs:GetQueryResults',
     'logs:StopQuery',
+    'cloudtrail:LookupEvents',
   ]);
   for (const { Resource, Condition } of [...statements(look), ...statements(act)]) {
     for (const one of listed(Resource).filter((resource) => resource !== '*')) {

@@ -35,6 +35,8 @@ export interface AwsServer {
   connections: Map<string, unknown>;
   /** By log group: a line's fields, or its `text`; `at` is when it was written, else just now. */
   logs: Map<string, object[]>;
+  /** CloudTrail's records. */
+  trail: object[];
   /** What Logs Insights was asked. */
   queries: Record<string, unknown>[];
   /** What it answers, a list of fields each. */
@@ -69,6 +71,7 @@ export async function startAwsServer(): Promise<AwsServer> {
     secret: '{}',
     connections: new Map(),
     logs: new Map(),
+    trail: [],
     queries: [],
     queryResults: [],
     metrics: new Map(),
@@ -176,6 +179,8 @@ function jsonCall(state: State, operation: string, input: any): object {
     case 'PutSecretValue':
       state.secret = input.SecretString;
       return {};
+    case 'LookupEvents':
+      return { Events: state.trail };
     case 'StartQuery':
       state.queries.push(input);
       return { queryId: String(state.queries.length) };

@@ -68,7 +68,7 @@ it('passes a pipeline that is ready for live traffic', async () => {
   const { checks, wrong } = await examine();
   expect(wrong).toEqual([]);
   expect(checks.map(({ verdict }) => verdict)).toEqual(checks.map(() => 'ok'));
-  expect(checks).toHaveLength(39);
+  expect(checks).toHaveLength(40);
 });
 
 /** What can be wrong, how a test makes it so, the line it is found in, and what the line says. */

@@ -47,6 +47,7 @@ type QueueOutput = Extract<keyof StackOutputs, `${string}QueueUrl`>;
 /** Services that the fake server plays; queues and buckets are real ones. */
 export const jsonServices = [
   'cloudformation',
+  'cloudtrail',
   'cloudwatch',
   'logs',
   'eventbridge',
