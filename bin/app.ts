@@ -7,7 +7,7 @@ try {
   // Synthesised below and nowhere else: by itself an App also writes an assembly when the settings are wrong.
   const app = new App({ autoSynth: false });
   Validations.of(app).addPlugins(new AwsSolutionsChecks());
-  new StripePipelineStack(app, readSettings(app.node));
+  new StripePipelineStack(app, readSettings(app.node.getAllContext()));
   app.synth();
 } catch (error) {
   if (!(error instanceof SettingsError)) throw error;

@@ -102,7 +102,7 @@ export class AuditTrail extends Construct {
   }
 
   /**
-   * Versioned everywhere; in prod an object cannot be deleted or replaced for a year.
+   * Versioned everywhere, and gone after `auditRetentionDays`; in prod an object cannot be deleted or replaced before.
    *
    * Governance and not compliance mode: who holds `s3:BypassGovernanceRetention` must be able to honour a customer's
    * right to erasure.
@@ -115,11 +115,20 @@ export class AuditTrail extends Construct {
       versioned: true,
       ...(settings.environment === 'prod' && {
         objectLockEnabled: true,
-        objectLockDefaultRetention: ObjectLockRetention.governance(Duration.days(365)),
+        objectLockDefaultRetention: ObjectLockRetention.governance(Duration.days(settings.auditRetentionDays)),
       }),
       ...(key
         ? { encryption: BucketEncryption.KMS, encryptionKey: key, bucketKeyEnabled: true }
         : { encryption: BucketEncryption.S3_MANAGED }),
+      // A version that the lock still holds outlives the rule; an older one is only hidden at first, hence the second number.
+      lifecycleRules: [
+        {
+          expiration: Duration.days(settings.auditRetentionDays),
+          noncurrentVersionExpiration: Duration.days(1),
+          abortIncompleteMultipartUploadAfter: Duration.days(1),
+        },
+        { expiredObjectDeleteMarker: true },
+      ],
       removalPolicy: removalPolicyOf(settings),
     });
     Validations.of(bucket).acknowledge({

@@ -13,7 +13,7 @@ export const configFolder = join(import.meta.dirname, '../config');
  * What is wrong with it goes to `problems`, naming the entry and what would correct it.
  */
 export function readPlans(problems: string[], folder = configFolder): Catalogue | undefined {
-  const document = readYaml(folder, 'plans.yaml', problems);
+  const document = readYaml(folder, 'plans.yaml', 'config/plans.yaml', problems);
   if (document === undefined) return undefined;
   const read = readCatalogue(document.contents);
   if ('catalogue' in read) return read.catalogue;
@@ -23,14 +23,19 @@ export function readPlans(problems: string[], folder = configFolder): Catalogue 
 
 /** Refuses a `plan-events.yaml` that is no JSON Schema of an event: every written plan event is checked against it. */
 export function checkPlanEvents(problems: string[], folder = configFolder): void {
-  const document = readYaml(folder, 'plan-events.yaml', problems);
+  const document = readYaml(folder, 'plan-events.yaml', 'config/plan-events.yaml', problems);
   if (document === undefined) return;
   const read = readPlanEventRegistry(document.contents);
   if ('problems' in read) problems.push(...read.problems.map((problem) => `config/plan-events.yaml, ${problem}.`));
 }
 
-function readYaml(folder: string, file: string, problems: string[]): { contents: unknown } | undefined {
-  const name = `config/${file}`;
+/** A YAML file of `folder`, called `name` in `problems`. */
+export function readYaml(
+  folder: string,
+  file: string,
+  name: string,
+  problems: string[],
+): { contents: unknown } | undefined {
   let text: string;
   try {
     text = readFileSync(join(folder, file), 'utf8');

@@ -1,4 +1,4 @@
-import { Stack } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import { Archive, EventBus, type EventPattern, type IEventBus, Rule } from 'aws-cdk-lib/aws-events';
 import type { Key } from 'aws-cdk-lib/aws-kms';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
@@ -82,6 +82,7 @@ export class EventIntake extends Construct {
       description: `Every Stripe event of ${settings.appName} (${settings.environment}), for replays`,
       sourceEventBus: byName,
       eventPattern: {},
+      retention: Duration.days(settings.archiveRetentionDays),
       ...(key && { kmsKey: key }),
     });
     archive.applyRemovalPolicy(removalPolicyOf(settings));

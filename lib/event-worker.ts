@@ -93,6 +93,7 @@ export class EventWorker extends Construct {
       description: `Applies ${worker} events of Stripe to the plan state in Postgres`,
       timeout,
       memorySizeMiB: 512,
+      needsDatabase: true,
       env: {
         ENVIRONMENT: settings.environment,
         STRIPE_EVENT_SOURCE_NAME: settings.stripeEventSourceName,

@@ -29,6 +29,8 @@ const optionalOutputs = [
   'ApiConnectionName',
   // with `createKmsKey`
   'BusUndeliveredQueueUrl',
+  // not in deployments from before there were settings files
+  'Settings',
 ] as const;
 
 type WorkerPart = (typeof workerParts)[number];

@@ -3,6 +3,7 @@ import { type Conditions, PolicyStatement, Role, ServicePrincipal } from 'aws-cd
 import type { Key } from 'aws-cdk-lib/aws-kms';
 import {
   Architecture,
+  type CfnFunction,
   type EventSourceMapping,
   Function as LambdaFunction,
   LoggingFormat,
@@ -10,13 +11,14 @@ import {
   SystemLogLevel,
   Tracing,
 } from 'aws-cdk-lib/aws-lambda';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { FunctionName } from '../core/workers.ts';
 import type { PowertoolsEnv } from '../lambdas/env.ts';
 import { handlerCode } from './handler-code.ts';
 import { pipelineNames } from './names.ts';
+import type { VpcPlace } from './setting-values.ts';
 import type { Settings } from './settings.ts';
 
 export interface PipelineFunctionProps<Env> {
@@ -26,6 +28,8 @@ export interface PipelineFunctionProps<Env> {
   readonly description: string;
   /** What the handler reads from its environment (`lambdas/env.ts`); a missing variable does not compile. */
   readonly env: Env & Record<keyof Env, string>;
+  /** It connects to Postgres, so it runs in the VPC of the settings, if there is one. */
+  readonly needsDatabase?: boolean;
   readonly timeout: Duration;
   readonly memorySizeMiB: number;
 }
@@ -44,8 +48,7 @@ export class PipelineFunction<Env extends object> extends Construct {
 
     this.logGroup = new LogGroup(this, 'Logs', {
       logGroupName: `/aws/lambda/${names.fn(name)}`,
-      // As long as a question about a charge usually takes to arrive (disputes: up to 120 days after it).
-      retention: RetentionDays.FOUR_MONTHS,
+      retention: settings.logRetentionDays,
       removalPolicy: RemovalPolicy.DESTROY,
       ...(key && { encryptionKey: key }),
     });
@@ -60,7 +63,7 @@ export class PipelineFunction<Env extends object> extends Construct {
     const powertools: PowertoolsEnv & Record<string, string> = {
       POWERTOOLS_SERVICE_NAME: `stripe-${name}`,
       POWERTOOLS_METRICS_NAMESPACE: names.metrics,
-      POWERTOOLS_LOG_LEVEL: 'INFO',
+      POWERTOOLS_LOG_LEVEL: settings.logLevel,
     };
     this.fn = new LambdaFunction(this, 'Function', {
       functionName: names.fn(name),
@@ -72,7 +75,7 @@ export class PipelineFunction<Env extends object> extends Construct {
       role: this.role,
       timeout: props.timeout,
       memorySize: props.memorySizeMiB,
-      tracing: Tracing.ACTIVE,
+      tracing: settings.tracing === 'sampled' ? Tracing.ACTIVE : Tracing.DISABLED,
       loggingFormat: LoggingFormat.JSON,
       // Lambda's own lines about each start and end are half of a quiet function's log; errors and timeouts remain.
       systemLogLevelV2: SystemLogLevel.WARN,
@@ -80,10 +83,37 @@ export class PipelineFunction<Env extends object> extends Construct {
       ...(key && { environmentEncryption: key }),
       environment: { ...env, ...powertools },
     });
-    Validations.of(this.role).acknowledge({
-      id: 'AwsSolutions-IAM5[Resource::*]',
-      reason: 'X-Ray has no resources: PutTraceSegments and PutTelemetryRecords can only be granted on "*".',
-    });
+    const inVpc = props.needsDatabase ? settings.vpc : undefined;
+    if (inVpc) this.runIn(inVpc);
+    if (inVpc || settings.tracing === 'sampled') {
+      Validations.of(this.role).acknowledge({
+        id: 'AwsSolutions-IAM5[Resource::*]',
+        reason:
+          'X-Ray\'s PutTraceSegments and PutTelemetryRecords, and the network interfaces that Lambda makes in a VPC, can only be granted on "*".',
+      });
+    }
+  }
+
+  /** @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html */
+  private runIn({ subnetIds, securityGroupIds }: VpcPlace): void {
+    // Not the L2's `vpc`: it wants to know the subnets' zones, which only a look-up in the account would say.
+    (this.fn.node.defaultChild as CfnFunction).vpcConfig = {
+      subnetIds: [...subnetIds],
+      securityGroupIds: [...securityGroupIds],
+    };
+    this.allow(
+      [
+        'ec2:CreateNetworkInterface',
+        'ec2:DescribeNetworkInterfaces',
+        'ec2:DescribeSubnets',
+        'ec2:DeleteNetworkInterface',
+        'ec2:AssignPrivateIpAddresses',
+        'ec2:UnassignPrivateIpAddresses',
+      ],
+      '*',
+    );
+    // Lambda checks at once that the role may: without this the function could be made before its policy.
+    this.fn.node.addDependency(this.role);
   }
 
   /** Lets the function do `actions` on `resource`, and nothing more. */

@@ -39,6 +39,7 @@ export class Reconciler extends Construct {
       // Lambda's maximum: Stripe allows about 100 reads a second, so a large account takes minutes.
       timeout: Duration.minutes(15),
       memorySizeMiB: 512,
+      needsDatabase: true,
       env: {
         ENVIRONMENT: settings.environment,
         STRIPE_EVENT_SOURCE_NAME: settings.stripeEventSourceName,

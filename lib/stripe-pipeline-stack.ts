@@ -17,7 +17,7 @@ import { outputsOfWorkers, type StackOutputs } from './outputs.ts';
 import { PlanPublisher } from './plan-publisher.ts';
 import { Reconciler } from './reconciler.ts';
 import { PipelineSecret } from './secrets.ts';
-import type { Settings } from './settings.ts';
+import { keptSettings, type Settings } from './settings.ts';
 import { Alarms } from './watch/alarms.ts';
 import { PipelineDashboard } from './watch/dashboard.ts';
 import { LogQueries } from './watch/log-queries.ts';
@@ -44,12 +44,7 @@ export class StripePipelineStack extends Stack {
       tags: { app: `${settings.appName}-stripe`, environment: settings.environment },
     });
 
-    if (settings.environment === 'prod' && /\/ed_test_/.test(settings.stripeEventSourceName)) {
-      Annotations.of(this).addWarningV2(
-        'stripe-eventbridge:testModeInProd',
-        `${settings.stripeEventSourceName} is a destination of Stripe's test mode: in prod each of its events will be ignored, with that reason. Pass the destination of the live mode.`,
-      );
-    }
+    this.warn(settings);
 
     const key = settings.createKmsKey ? new PipelineKey(this, 'Key', settings) : undefined;
     const keyFailures = key
@@ -133,10 +128,30 @@ export class StripePipelineStack extends Stack {
       AlarmTopicArn: alarms.topic.topicArn,
       DashboardName: dashboard.dashboardName,
       CodeVersion: codeVersionOf([...watched.workers, reconcile].map(({ fn }) => fn)),
+      Settings: JSON.stringify(keptSettings(settings)),
       ...(plans.apiUndelivered && { ApiUndeliveredQueueUrl: plans.apiUndelivered.queueUrl }),
       ...(plans.apiConnection && { ApiConnectionName: plans.apiConnection.connectionName }),
       ...(keyFailures && { BusUndeliveredQueueUrl: keyFailures.queueUrl }),
     });
+  }
+
+  /** What synthesises and deploys, and is probably not meant. */
+  private warn({ environment, stripeEventSourceName, alarmEmail, overrides }: Settings): void {
+    const prod = environment === 'prod';
+    const warning = (id: string, text: string) => Annotations.of(this).addWarningV2(`stripe-eventbridge:${id}`, text);
+    if (prod && /\/ed_test_/.test(stripeEventSourceName))
+      warning(
+        'testModeInProd',
+        `${stripeEventSourceName} is a destination of Stripe's test mode: in prod each of its events will be ignored, with that reason. Give the destination of the live mode.`,
+      );
+    if (prod && alarmEmail === undefined)
+      warning(
+        'nobodyHears',
+        'Nobody hears the alarms of prod. Write "alarmEmail: oncall@example.com" into its settings file, or subscribe somebody to the topic of the output AlarmTopicArn.',
+      );
+    for (const override of overrides)
+      if (prod) warning('override', override);
+      else Annotations.of(this).addInfoV2('stripe-eventbridge:override', override);
   }
 
   private exportOutputs(outputs: StackOutputs): void {

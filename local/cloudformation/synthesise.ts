@@ -40,11 +40,13 @@ export interface SynthesisOptions {
  */
 export async function synthesise(folder: string, options: SynthesisOptions = {}): Promise<Synthesised> {
   const cdk = JSON.parse(readFileSync(join(repository, 'cdk.json'), 'utf8')) as { app: string; context?: object };
+  // No settings file: what somebody gave dev in AWS (a key, a VPC, an address for alarms) is nothing that can be played here.
   const context = {
     ...cdk.context,
     ...options.context,
     stripeEventSourceName: LOCAL_EVENT_SOURCE,
     environment: 'dev',
+    environmentsFolder: join(folder, 'no-settings-files'),
   };
   const child = spawn(cdk.app, {
     shell: true,

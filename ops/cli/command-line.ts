@@ -16,7 +16,6 @@ import { status } from '../status/command.ts';
 import { sync } from '../sync/command.ts';
 import { watch } from '../watch/command.ts';
 import { type CommandContext, CommandRunner, type ExitCode } from './command-runner.ts';
-import { defaultAppName, defaultDatabaseCaFile } from './context-defaults.ts';
 import { regionName } from './option-values.ts';
 import type { Terminal } from './terminal.ts';
 import { commandOf, type RunVerb, type Verb, type VerbGroup } from './verb.ts';
@@ -58,13 +57,11 @@ export function describeProgram(terminal: Pick<Terminal, 'out' | 'err'>, run: Ru
     .usage('<verb> [options]')
     .addOption(new Option('--env <name>', 'which deployment').choices([...environments]).default('dev'))
     .option('--region <name>', "AWS region (else AWS_REGION, or the profile's)", regionName)
-    .option('--app <name>', 'app name of the deployment', defaultAppName)
+    .option('--app <name>', "app name of the deployment (else that of the environment's settings file)")
     .option('--json', 'one JSON document instead of text', false)
-    .addOption(
-      new Option('--database-ca <pem file>', 'authority that Postgres must show').default(
-        defaultDatabaseCaFile,
-        'databaseCaFile of cdk.json',
-      ),
+    .option(
+      '--database-ca <pem file>',
+      "authority that Postgres must show (else that of the environment's settings file)",
     )
     .helpCommand(false)
     .addHelpText(

@@ -3,11 +3,11 @@ import { printable, printableData } from '../../core/shown.ts';
 import { type Environment, environments } from '../../lib/names.ts';
 import { connectAws } from '../deployment/aws.ts';
 import { type CommandLines, commandLines } from './command-lines.ts';
-import { defaultAppName } from './context-defaults.ts';
 import { type Formatting, format } from './formatting.ts';
 import { createOps, type Ops } from './ops.ts';
 import { Refusal } from './refusal.ts';
 import type { Change, Report } from './report.ts';
+import { environmentsFolder, fromSettingsFile } from './settings-file.ts';
 import type { Terminal } from './terminal.ts';
 import { toUserError } from './user-error.ts';
 
@@ -18,7 +18,7 @@ export type ExitCode = 0 | 1 | 2;
 export interface CommonOptions {
   env: string;
   region?: string;
-  app: string;
+  app?: string;
   json: boolean;
   databaseCa?: string;
   apply?: boolean;
@@ -29,6 +29,8 @@ export interface CommonOptions {
 export interface CommandContext {
   terminal: Terminal;
   variables: Record<string, string | undefined>;
+  /** @default config/environments */
+  environmentsFolder?: string;
   /** @default clients of the region, as any AWS tool makes them */
   aws?: (region: string | undefined) => ReturnType<typeof connectAws>;
   now?: () => Date;
@@ -43,28 +45,36 @@ export class CommandRunner {
   readonly format: Formatting;
   /** With the environment of this run, and region and app where they were named. */
   readonly lines: CommandLines;
+  /** As given, else as the environment's settings file says. */
+  readonly appName: string;
+  readonly databaseCaFile: string | undefined;
 
   constructor(context: CommandContext, verb: string, options: CommonOptions) {
     this.context = context;
     this.verb = verb;
     this.options = options;
+    const folder = context.environmentsFolder ?? environmentsFolder;
     this.format = format(context.terminal.colour && !options.json);
     this.lines = commandLines({
       environment: options.env,
       region: options.region,
-      app: options.app === defaultAppName ? undefined : options.app,
+      app: options.app === fromSettingsFile(options.env, undefined, folder).appName ? undefined : options.app,
     });
+    const inFile = fromSettingsFile(options.env, options.app, folder);
+    this.appName = inFile.appName;
+    this.databaseCaFile = options.databaseCa ?? inFile.databaseCaFile;
   }
 
   ops(): Ops {
     const { options, context } = this;
     return createOps({
       environment: environmentOf(options.env),
-      appName: options.app,
+      appName: this.appName,
+      environmentsFolder: context.environmentsFolder ?? environmentsFolder,
       aws: (context.aws ?? connectAws)(options.region),
       variables: context.variables,
       lines: this.lines,
-      databaseCa: options.databaseCa === undefined ? null : readCa(options.databaseCa),
+      databaseCa: this.databaseCaFile === undefined ? null : readCa(this.databaseCaFile),
       say: (line) => context.terminal.err(this.format.dim(line)),
       ...(context.now && { now: context.now }),
       ...(context.sleep && { sleep: context.sleep }),

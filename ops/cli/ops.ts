@@ -10,11 +10,14 @@ import { findStack, type Stack } from '../deployment/stack.ts';
 import { modeOfKey } from '../destination/stripe-key.ts';
 import { type CommandLines, commandLines } from './command-lines.ts';
 import { Refusal } from './refusal.ts';
+import { environmentsFolder } from './settings-file.ts';
 
 /** What every verb works with: one environment, seen from outside. Each part is looked up when a verb first asks for it. */
 export interface Ops {
   readonly environment: Environment;
   readonly appName: string;
+  /** Where the settings files lie. */
+  readonly environmentsFolder: string;
   readonly stackName: string;
   readonly aws: Aws;
   /** For what a person shall type next. */
@@ -38,6 +41,8 @@ export interface Ops {
 export interface OpsParts {
   environment: Environment;
   appName: string;
+  /** @default config/environments */
+  environmentsFolder?: string;
   aws: Aws;
   variables: Record<string, string | undefined>;
   /** @default those of the environment, in the region and for the app that any command line means */
@@ -54,8 +59,22 @@ export function createOps({ environment, appName, aws, variables, databaseCa = n
   const stack = once(() => findStack(aws.cloudformation, stackName, lines));
   const secret = once(async () => readSecret(aws.secrets, (await stack()).outputs.SecretArn, lines));
   const stripeWith = (key: string) => stripeClient(key, variables.STRIPE_API_BASE);
+  const keyInSecret = async () => {
+    try {
+      return (await secret()).STRIPE_SECRET_KEY;
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code !== 'no_stack') throw error;
+      const mode = environment === 'prod' ? 'live' : 'test';
+      throw new Refusal(
+        'no_stripe_key',
+        'There is no Stripe key: STRIPE_SECRET_KEY is not set, and there is no stack yet whose secret could hold one.',
+        `Put a key of ${mode} mode (https://dashboard.stripe.com/apikeys) before the command: STRIPE_SECRET_KEY=sk_${mode}_… ${lines.verb('destination create --apply')}`,
+        { cause: error },
+      );
+    }
+  };
   const stripe = once(async () => {
-    const key = variables.STRIPE_SECRET_KEY || (await secret()).STRIPE_SECRET_KEY;
+    const key = variables.STRIPE_SECRET_KEY || (await keyInSecret());
     if (!key) {
       throw new Refusal(
         'no_stripe_key',
@@ -70,6 +89,7 @@ export function createOps({ environment, appName, aws, variables, databaseCa = n
   return {
     environment,
     appName,
+    environmentsFolder: rest.environmentsFolder ?? environmentsFolder,
     stackName,
     aws,
     lines,

@@ -8,6 +8,7 @@ export interface SynthSettings {
   stripeEventSourceName: string;
   environment: string;
   appName: string;
+  environmentsFolder: string;
   databaseCaFile?: string;
 }
 

@@ -13,7 +13,7 @@ try {
     outdir,
     analyticsReporting: false,
   });
-  const stack = new StripePipelineStack(app, readSettings(app.node));
+  const stack = new StripePipelineStack(app, readSettings(app.node.getAllContext()));
   const { Outputs } = app.synth().getStackByName(stack.stackName).template as {
     Outputs: Record<string, { Value: string }>;
   };

@@ -1,6 +1,7 @@
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import { routedEventTypes } from '../../core/event-routes.ts';
 import { pinnedApiVersion } from '../../core/stripe/api-version.ts';
+import { environmentFile } from '../../lib/environment-file.ts';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
 import type { Change, Report } from '../cli/report.ts';
@@ -21,7 +22,9 @@ export interface NewDestination {
 
 export interface CreatedDestination {
   destination: DestinationView;
-  /** What to type next. */
+  /** What to write, into which file, and what to type next. */
+  setting: string;
+  settings_file: string;
   deploy: string;
 }
 
@@ -51,11 +54,12 @@ export async function planCreate(
   const existing = (await listDestinations(stripe))
     .map(viewOf)
     .filter(({ aws_account, aws_region }) => aws_account === Account && aws_region === region);
-  if (existing.length > 0 && !another) {
+  const ours = existing.filter(({ name }) => name === ops.stackName);
+  if (ours.length > 0 && !another) {
     throw new Refusal(
       'destination_exists',
-      `Stripe sends to this AWS account and region already: ${existing.map(({ id, event_source_name }) => `${id} (${event_source_name})`).join(', ')}.`,
-      'Deploy with that source name; or, for a cut-over to another API version, add --another.',
+      `Stripe sends to "${ops.stackName}" in this AWS account and region already: ${ours.map(({ id, event_source_name }) => `${id} (${event_source_name})`).join(', ')}.`,
+      `Deploy with that source name; or, for a cut-over to another API version, add --another.`,
     );
   }
   const create: NewDestination = {
@@ -71,6 +75,12 @@ export async function planCreate(
       `Create a Stripe event destination to EventBridge in ${Account} ${region}, API version ${pinnedApiVersion}, ${routedEventTypes.length} event types.`,
     ],
     warnings: [
+      ...existing
+        .filter(({ name }) => name !== ops.stackName)
+        .map(
+          ({ id, name }) =>
+            `${id} "${name}" sends to this AWS account and region too: leave it, if it is another environment's.`,
+        ),
       'Deploy within 7 days: Stripe deletes a source that no bus took, and what it sends before the deploy is dropped.',
     ],
     async act() {
@@ -84,8 +94,9 @@ export async function planCreate(
         amazon_eventbridge: { aws_account_id: create.aws_account, aws_region: create.aws_region },
       });
       const destination = viewOf(made);
-      const deploy = `${ops.lines.cdk('deploy')} -c stripeEventSourceName=${destination.event_source_name}`;
-      return { data: { destination, deploy }, found: [] };
+      const setting = `stripeEventSourceName: ${destination.event_source_name}`;
+      const { name } = environmentFile(ops.environment, ops.appName, ops.environmentsFolder, []);
+      return { data: { destination, setting, settings_file: name, deploy: ops.lines.cdk('deploy') }, found: [] };
     },
   };
 }

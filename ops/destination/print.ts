@@ -36,5 +36,10 @@ export const printNewDestination = (
     `New: "${create.name}" to ${create.aws_account} ${create.aws_region}, API version ${create.api_version}, ${create.event_types.length} event types`,
   ].join('\n');
 
-export const printCreated = ({ destination, deploy }: CreatedDestination, format: Formatting): string =>
-  [view(destination, format), '', `Deploy with it: ${deploy}`].join('\n');
+export const printCreated = (
+  { destination, setting, settings_file, deploy }: CreatedDestination,
+  format: Formatting,
+): string =>
+  [view(destination, format), '', `Write into ${settings_file}:`, `  ${setting}`, `Then deploy it: ${deploy}`].join(
+    '\n',
+  );

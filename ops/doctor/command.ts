@@ -10,10 +10,10 @@ export const doctor: Verb<{ hours: number; ping: boolean; databaseUrl?: string }
       .option('--hours <number>', 'an event must have been seen within so many hours', wholeNumber(1, 720), 24)
       .option('--ping', 'have Stripe send a ping, and wait for it at the far end', false)
       .addOption(ownerUrl()),
-  async run(runner, { hours, ping, databaseUrl, databaseCa }) {
+  async run(runner, { hours, ping, databaseUrl }) {
     const { doctor } = await import('./doctor.ts');
     return runner.look(
-      () => doctor(runner.ops(), { hours, ping, ownerUrl: databaseUrl, databaseCaFile: databaseCa }),
+      () => doctor(runner.ops(), { hours, ping, ownerUrl: databaseUrl, databaseCaFile: runner.databaseCaFile }),
       printDiagnosis,
     );
   },

@@ -40,6 +40,7 @@ export async function doctor(
       stripeEventSourceName: outputs.StripeEventSourceName,
       environment: ops.environment,
       appName: ops.appName,
+      environmentsFolder: ops.environmentsFolder,
       ...(databaseCaFile && { databaseCaFile }),
     });
   const checks = [

@@ -48,6 +48,8 @@ const rooms = {
       'lib/outputs.ts',
       'lib/config-files.ts',
       'lib/watch/saved-queries.ts',
+      'lib/settings.ts',
+      'lib/environment-file.ts',
     ],
     because: 'a verb finds a deployment by its outputs and starts without the CDK, which takes a second to load',
   },

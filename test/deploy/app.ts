@@ -8,7 +8,7 @@ import { EmulatorLimits } from './emulator-limits.ts';
 const app = new App();
 const limits = new EmulatorLimits();
 Aspects.of(app).add(limits, { priority: AspectPriority.READONLY });
-new StripePipelineStack(app, readSettings(app.node));
+new StripePipelineStack(app, readSettings(app.node.getAllContext()));
 app.synth();
 const report = process.env.EMULATOR_LIMITS_REPORT;
 if (report) writeFileSync(report, JSON.stringify(limits.taken, null, 2));

@@ -66,7 +66,16 @@ export async function startDeployment() {
     async cdk(...args: string[]): Promise<string> {
       const ran = await run(
         'cdk',
-        [...args, '--app', 'node test/deploy/app.ts', '--output', join(folder, 'cdk.out'), '--ci'],
+        [
+          ...args,
+          '--context',
+          `environmentsFolder=${folder}`,
+          '--app',
+          'node test/deploy/app.ts',
+          '--output',
+          join(folder, 'cdk.out'),
+          '--ci',
+        ],
         { ...variables, EMULATOR_LIMITS_REPORT: limitsReport },
       );
       if (ran.code !== 0) throw new Error(`cdk ${args.join(' ')} ended with ${ran.code}:\n${ran.output}`);

@@ -66,14 +66,14 @@ export async function story(deployment: Deployment, step: Step, transcribe: Tran
       code: 0,
       name: 'destination-create',
       variables: key,
-      says: [/Deploy with it/],
+      says: [/Then deploy it/],
     });
     await ops('destination create --apply', {
       code: 2,
       variables: key,
-      says: [/Stripe sends to this AWS account and region already/],
+      says: [/Stripe sends to "huntaze-stripe-dev" in this AWS account and region already/],
     });
-    return /stripeEventSourceName=(\S+)/.exec(output)![1]!;
+    return /stripeEventSourceName: (\S+)/.exec(output)![1]!;
   });
 
   await step('bootstraps with the CDK CLI', () =>

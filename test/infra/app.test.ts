@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventSource, root } from './synthesis.ts';
+import { environmentsFolder, eventSource, root } from './synthesis.ts';
 
 const out = mkdtempSync(join(tmpdir(), 'app-'));
 afterAll(() => rmSync(out, { recursive: true }));
@@ -15,7 +15,10 @@ function run(context: Record<string, unknown>) {
     cwd: root,
     encoding: 'utf8',
     // No PATH: whatever Node a machine has, the app runs under this repository's own.
-    env: { CDK_OUTDIR: out, CDK_CONTEXT_JSON: JSON.stringify({ ...flags, 'aws:cdk:bundling-stacks': [], ...context }) },
+    env: {
+      CDK_OUTDIR: out,
+      CDK_CONTEXT_JSON: JSON.stringify({ ...flags, 'aws:cdk:bundling-stacks': [], environmentsFolder, ...context }),
+    },
   });
 }
 
@@ -37,7 +40,7 @@ describe('the app', () => {
       '2 settings are not usable, so nothing was synthesised:',
       '  - environment is "live": choose one of dev, staging, prod.',
       expect.stringMatching(
-        /^ {2}- stripeEventSourceName is missing: pass -c stripeEventSourceName=aws\.partner\/stripe\.com\/ed_…/,
+        /^ {2}- stripeEventSourceName is missing in config\/environments\/dev\.yaml: give aws\.partner\/stripe\.com\/ed_…/,
       ),
       '',
     ]);

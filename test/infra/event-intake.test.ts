@@ -47,10 +47,10 @@ describe('the partner bus', () => {
 });
 
 describe('the archive', () => {
-  it.each(deployments)('keeps every event for good, under a name within the limit (%s)', (_, context) => {
+  it.each(deployments)('keeps every event for a year, under a name within the limit (%s)', (_, context) => {
     const { Properties } = synthesise(context).one('AWS::Events::Archive');
     expect(Properties.EventPattern).toBeUndefined();
-    expect(Properties.RetentionDays).toBe(0);
+    expect(Properties.RetentionDays).toBe(365);
     expect(Properties.ArchiveName.length).toBeLessThanOrEqual(48);
   });
 

@@ -7,14 +7,13 @@ const functionNamed = (name: string) =>
     .Properties;
 
 describe('every function', () => {
-  it.each(deployments)('runs Node.js 24 on arm64, logs JSON and is traced (%s)', (_, context) => {
+  it.each(deployments)('runs Node.js 24 on arm64 and logs JSON (%s)', (_, context) => {
     expect(functionsOf(context)).toHaveLength(4);
     for (const [, { Properties }] of functionsOf(context)) {
       expect(Properties).toMatchObject({
         Runtime: 'nodejs24.x',
         Architectures: ['arm64'],
         Handler: 'index.handler',
-        TracingConfig: { Mode: 'Active' },
         // Lambda's own lines of each start and end would be half of a quiet function's log.
         LoggingConfig: { LogFormat: 'JSON', SystemLogLevel: 'WARN' },
       });
@@ -87,4 +86,34 @@ it('the reconcile function gets what lambdas/env.ts says it needs, and time', ()
     'WORK_QUEUE_URLS',
   ]);
   expect(Timeout).toBe(900);
+});
+
+describe('the settings of the functions', () => {
+  it('turn tracing on, with the rights for it, only where they say so', () => {
+    const modes = (context: Record<string, unknown>) =>
+      functionsOf(context).map(([, { Properties }]) => Properties.TracingConfig?.Mode);
+    expect(modes({})).toEqual([undefined, undefined, undefined, undefined]);
+    expect(modes({ tracing: 'sampled' })).toEqual(['Active', 'Active', 'Active', 'Active']);
+  });
+
+  it('say what is logged, and for how long', () => {
+    const context = { logLevel: 'DEBUG', logRetentionDays: '30' };
+    const synthesis = synthesise(context);
+    for (const [, { Properties }] of functionsOf(context)) {
+      expect(Properties.Environment.Variables.POWERTOOLS_LOG_LEVEL).toBe('DEBUG');
+      expect(synthesis.referred(Properties.LoggingConfig.LogGroup).Properties.RetentionInDays).toBe(30);
+    }
+  });
+
+  it('put those that need the database into a VPC, and no other', () => {
+    const vpc = { subnetIds: ['subnet-0a1b2c3d', 'subnet-0a1b2c3e'], securityGroupIds: ['sg-0a1b2c3d'] };
+    const placed = functionsOf({ vpc }).map(([, { Properties }]) => [Properties.FunctionName, Properties.VpcConfig]);
+    const inside = { SubnetIds: vpc.subnetIds, SecurityGroupIds: vpc.securityGroupIds };
+    expect(Object.fromEntries(placed)).toEqual({
+      ...Object.fromEntries(workers.map((worker) => [`huntaze-stripe-${worker}-dev`, inside])),
+      'huntaze-stripe-audit-dev': undefined,
+      'huntaze-stripe-reconcile-dev': inside,
+    });
+    for (const [, { Properties }] of functionsOf({})) expect(Properties.VpcConfig).toBeUndefined();
+  });
 });

@@ -8,7 +8,7 @@ import { deployments, newApp } from './synthesis.ts';
 const checked = (context: Record<string, unknown>) => {
   const app = newApp(context);
   Validations.of(app).addPlugins(new AwsSolutionsChecks());
-  return { app, stack: new StripePipelineStack(app, readSettings(app.node)) };
+  return { app, stack: new StripePipelineStack(app, readSettings(app.node.getAllContext())) };
 };
 
 it.each(deployments)('AWS’s checks for a solution find nothing that is not acknowledged (%s)', (_, context) => {

@@ -1,6 +1,8 @@
 import { capitalised, workers } from '../../core/workers.ts';
 import { promisedOutputs } from '../../lib/outputs.ts';
-import { everything, synthesise } from './synthesis.ts';
+import { readSettings } from '../../lib/settings.ts';
+import { StripePipelineStack } from '../../lib/stripe-pipeline-stack.ts';
+import { eventSource, everything, newApp, synthesise } from './synthesis.ts';
 
 /** Written out once, because people and their scripts know these names: a change of one is a change for them. */
 const ofAWorker = ['FailedQueueUrl', 'FunctionName', 'MappingId', 'QueueUrl', 'RuleArn', 'UndeliveredQueueUrl'];
@@ -23,6 +25,7 @@ const always = [
   'ReconcileFailedQueueUrl',
   'ReconcileFunctionName',
   'SecretArn',
+  'Settings',
   'StripeEventBusArn',
   'StripeEventBusName',
   'StripeEventSourceName',
@@ -33,7 +36,8 @@ it('says where everything is', () => {
 });
 
 it('promises the verbs exactly what every deployment has', () => {
-  expect([...promisedOutputs].sort()).toEqual(always);
+  // What the verbs can do without: a deployment from before may lack it.
+  expect([...promisedOutputs].sort()).toEqual(always.filter((name) => name !== 'Settings'));
   expect(always).toContain('BillingUndeliveredQueueUrl');
 });
 
@@ -49,19 +53,52 @@ it('is a stack of the foreseen name, with a description', () => {
   expect(json.Description).toBe('Stripe events to plan state in Supabase (huntaze, prod)');
 });
 
-it('warns when prod listens to test mode, whose events it would ignore', () => {
-  const printed = jest.spyOn(console, 'error').mockImplementation(() => {});
-  const testMode = 'aws.partner/stripe.com/ed_test_61abc';
-  const warnings = (context: Record<string, unknown>) =>
-    synthesise(context)
-      .stack.node.metadata.filter(({ type }) => type === 'aws:cdk:warning')
+describe('a synth of prod', () => {
+  const warnings = (settings: Record<string, unknown>, commandLine: Record<string, unknown> = {}) => {
+    const app = newApp(settings, commandLine);
+    return new StripePipelineStack(app, readSettings(app.node.getAllContext())).node.metadata
+      .filter(({ type }) => type === 'aws:cdk:warning')
       .map(({ data }) => String(data));
-  expect(warnings({ environment: 'prod', stripeEventSourceName: testMode })).toEqual([
-    expect.stringContaining('Pass the destination of the live mode.'),
-  ]);
-  expect(warnings({ stripeEventSourceName: testMode })).toEqual([]);
-  expect(warnings({ environment: 'prod' })).toEqual([]);
-  printed.mockRestore();
+  };
+  const heard = { alarmEmail: 'oncall@example.com' };
+  const testMode = 'aws.partner/stripe.com/ed_test_61abc';
+
+  it('warns when it listens to test mode, whose events it would ignore', () => {
+    expect(warnings({ environment: 'prod', stripeEventSourceName: testMode, ...heard })).toEqual([
+      expect.stringContaining('Give the destination of the live mode.'),
+    ]);
+    expect(warnings({ stripeEventSourceName: testMode })).toEqual([]);
+    expect(warnings({ environment: 'prod', ...heard })).toEqual([]);
+  });
+
+  it('warns when nobody hears its alarms', () => {
+    expect(warnings({ environment: 'prod' })).toEqual([expect.stringMatching(/^Nobody hears the alarms of prod\./)]);
+    expect(warnings({ environment: 'staging' })).toEqual([]);
+  });
+
+  it('warns of what -c gives instead of the settings file', () => {
+    expect(warnings({ environment: 'prod', ...heard }, { createKmsKey: 'true' })).toEqual([
+      expect.stringMatching(/^-c createKmsKey=true is in no file: .* into config\/environments\/prod\.yaml\./),
+    ]);
+  });
+});
+
+it('keeps the settings of the deployment as an output, and nothing secret', () => {
+  const { Value } = synthesise(everything('prod')).json.Outputs.Settings;
+  expect(JSON.parse(Value)).toEqual({
+    environment: 'prod',
+    appName: 'huntaze',
+    stripeEventSourceName: eventSource,
+    adoptEventBus: false,
+    createKmsKey: true,
+    alarmEmail: 'oncall@example.com',
+    apiUrl: 'https://api.example.com/plans',
+    logLevel: 'INFO',
+    logRetentionDays: 120,
+    archiveRetentionDays: 365,
+    auditRetentionDays: 365,
+    tracing: 'off',
+  });
 });
 
 describe('the API destination', () => {

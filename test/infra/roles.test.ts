@@ -22,11 +22,25 @@ describe('every role', () => {
     ).toEqual([]);
   });
 
-  it.each(deployments)('names each resource, except for X-Ray, which has none (%s)', (_, context) => {
-    for (const { Action, Resource } of statementsOf(context)) {
-      if (!listed(Resource).includes('*')) continue;
-      expect([...listed(Action)].sort()).toEqual(['xray:PutTelemetryRecords', 'xray:PutTraceSegments']);
-    }
+  it.each(deployments)('names each resource (%s)', (_, context) => {
+    expect(statementsOf(context).filter(({ Resource }) => listed(Resource).includes('*'))).toEqual([]);
+  });
+
+  it('may do on everything only what has no resource: traces and network interfaces, where the settings ask for them', () => {
+    const vpc = { subnetIds: ['subnet-0a1b2c3d'], securityGroupIds: ['sg-0a1b2c3d'] };
+    const onEverything = (context: Record<string, unknown>) =>
+      new Set(
+        statementsOf(context)
+          .filter(({ Resource }) => listed(Resource).includes('*'))
+          .flatMap(({ Action }) => listed(Action)),
+      );
+    expect([...onEverything({ tracing: 'sampled' })].sort()).toEqual([
+      'xray:PutTelemetryRecords',
+      'xray:PutTraceSegments',
+    ]);
+    expect(
+      [...onEverything({ vpc })].every((action) => /^ec2:.*(NetworkInterface|PrivateIpAddresses|Subnets)/.test(action)),
+    ).toBe(true);
   });
 
   it.each(deployments)('has no policy that AWS manages and none written into it (%s)', (_, context) => {
@@ -71,8 +85,6 @@ it.each(workers)('the %s function may do this and nothing else', (name) => {
     `sqs:GetQueueAttributes ${capital(name)}Queue`,
     `sqs:ReceiveMessage ${capital(name)}Queue`,
     `sqs:SendMessage ${capital(name)}Failed`,
-    'xray:PutTelemetryRecords *',
-    'xray:PutTraceSegments *',
   ]);
 });
 
@@ -94,8 +106,6 @@ it('the audit function may do this and nothing else', () => {
     'sqs:DeleteMessage AuditQueue',
     'sqs:GetQueueAttributes AuditQueue',
     'sqs:ReceiveMessage AuditQueue',
-    'xray:PutTelemetryRecords *',
-    'xray:PutTraceSegments *',
   ]);
 });
 
@@ -108,8 +118,6 @@ it('the reconcile function may do this and nothing else', () => {
       ...workers.map((worker) => `sqs:SendMessage ${capitalised(worker)}Queue`),
       'sqs:SendMessage ReconcileFailed',
     ].sort(),
-    'xray:PutTelemetryRecords *',
-    'xray:PutTraceSegments *',
   ]);
 });
 

@@ -1,20 +1,20 @@
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { App } from 'aws-cdk-lib';
-import { readSettings, SettingsError } from '../../lib/settings.ts';
+import { environments } from '../../lib/names.ts';
+import { keptSettings, readSettings, SettingsError, type SettingsPlaces } from '../../lib/settings.ts';
 import { certificates } from './certificates.ts';
-import { eventSource, root } from './synthesis.ts';
+import { environmentsFolder, eventSource, root } from './synthesis.ts';
 
 const temporary = mkdtempSync(join(tmpdir(), 'settings-'));
 afterAll(() => rmSync(temporary, { recursive: true }));
 
-const read = (context: Record<string, unknown>, configFolder?: string) =>
-  readSettings(new App({ context: { stripeEventSourceName: eventSource, ...context } }).node, configFolder);
+const read = (context: Record<string, unknown>, places: SettingsPlaces = {}) =>
+  readSettings({ stripeEventSourceName: eventSource, ...context }, { environments: environmentsFolder, ...places });
 
-function problemsOf(context: Record<string, unknown>, configFolder?: string): readonly string[] {
+function problemsOf(context: Record<string, unknown>, places?: SettingsPlaces): readonly string[] {
   try {
-    read(context, configFolder);
+    read(context, places);
   } catch (error) {
     if (error instanceof SettingsError) return error.problems;
     throw error;
@@ -24,13 +24,18 @@ function problemsOf(context: Record<string, unknown>, configFolder?: string): re
 
 describe('without anything but the event source', () => {
   it('everything else has a safe default', () => {
-    const { catalogue, ...settings } = read({});
+    const { catalogue, overrides: _, ...settings } = read({});
     expect(settings).toEqual({
       stripeEventSourceName: eventSource,
       environment: 'dev',
       appName: 'huntaze',
       adoptEventBus: false,
       createKmsKey: false,
+      logLevel: 'INFO',
+      logRetentionDays: 120,
+      archiveRetentionDays: 365,
+      auditRetentionDays: 365,
+      tracing: 'off',
     });
     expect(catalogue.plans.map(({ id }) => id)).toEqual(['premium', 'premium_plus']);
   });
@@ -40,7 +45,7 @@ describe('with everything', () => {
   it('each setting is taken as given', () => {
     expect(
       read({
-        environment: 'prod',
+        environment: 'staging',
         appName: 'my-shop',
         adoptEventBus: 'true',
         createKmsKey: 'true',
@@ -48,15 +53,27 @@ describe('with everything', () => {
         apiUrl: 'https://api.example.com/plans',
         runbookBaseUrl: 'https://github.com/acme/shop/blob/main/docs/runbooks/',
         databaseCaFile: certificate('valid'),
+        logLevel: 'DEBUG',
+        logRetentionDays: '30',
+        archiveRetentionDays: '90',
+        auditRetentionDays: 400,
+        tracing: 'sampled',
+        vpc: { subnetIds: ['subnet-0a1b2c3d'], securityGroupIds: ['sg-0a1b2c3d4e5f60718'] },
       }),
     ).toMatchObject({
-      environment: 'prod',
+      environment: 'staging',
       appName: 'my-shop',
       adoptEventBus: true,
       createKmsKey: true,
       alarmEmail: 'oncall@example.com',
       apiUrl: 'https://api.example.com/plans',
       runbookBaseUrl: 'https://github.com/acme/shop/blob/main/docs/runbooks',
+      logLevel: 'DEBUG',
+      logRetentionDays: 30,
+      archiveRetentionDays: 90,
+      auditRetentionDays: 400,
+      tracing: 'sampled',
+      vpc: { subnetIds: ['subnet-0a1b2c3d'], securityGroupIds: ['sg-0a1b2c3d4e5f60718'] },
       databaseCa: expect.stringMatching(/^-----BEGIN CERTIFICATE-----\n[\s\S]+-----END CERTIFICATE-----\n$/),
     });
   });
@@ -81,19 +98,19 @@ describe('a wrong setting stops the synth and says what it is, what was given an
   it.each<[context: Record<string, unknown>, message: string]>([
     [
       { stripeEventSourceName: undefined },
-      'stripeEventSourceName is missing: pass -c stripeEventSourceName=aws.partner/stripe.com/ed_…, the name that `npm run ops -- destination show` and the EventBridge console print.',
+      'stripeEventSourceName is missing in config/environments/dev.yaml: give aws.partner/stripe.com/ed_…, the name that `npm run ops -- destination show` and the EventBridge console print.',
     ],
     [
       { stripeEventSourceName: 'ed_test_61abc' },
-      'stripeEventSourceName is "ed_test_61abc": this is the destination\'s id; pass "aws.partner/stripe.com/ed_test_61abc".',
+      'stripeEventSourceName is "ed_test_61abc": this is the destination\'s id; give "aws.partner/stripe.com/ed_test_61abc".',
     ],
     [
       { stripeEventSourceName: 'arn:aws:events:eu-west-1::event-source/aws.partner/stripe.com/ed_1' },
-      'stripeEventSourceName is "arn:aws:events:eu-west-1::event-source/aws.partner/stripe.com/ed_1": this looks like an ARN; pass only its last part, "aws.partner/stripe.com/ed_1".',
+      'stripeEventSourceName is "arn:aws:events:eu-west-1::event-source/aws.partner/stripe.com/ed_1": this looks like an ARN; give only its last part, "aws.partner/stripe.com/ed_1".',
     ],
     [
       { stripeEventSourceName: 'aws.partner/shopify.com/1' },
-      'stripeEventSourceName is "aws.partner/shopify.com/1": pass aws.partner/stripe.com/ed_…, the name that `npm run ops -- destination show` and the EventBridge console print.',
+      'stripeEventSourceName is "aws.partner/shopify.com/1": give aws.partner/stripe.com/ed_…, the name that `npm run ops -- destination show` and the EventBridge console print.',
     ],
     [{ environment: 'production' }, 'environment is "production": choose one of dev, staging, prod.'],
     [
@@ -101,22 +118,22 @@ describe('a wrong setting stops the synth and says what it is, what was given an
       'appName is "My_Shop": use lower-case letters, digits and single dashes, beginning with a letter: it becomes part of every name.',
     ],
     [
-      { environment: 'prod', appName: 'a'.repeat(37) },
-      `appName is "${'a'.repeat(37)}", 37 characters: use at most 36: EventBridge allows 48 for the archive's name, "${'a'.repeat(37)}-stripe-prod".`,
+      { environment: 'staging', appName: 'a'.repeat(34) },
+      `appName is "${'a'.repeat(34)}", 34 characters: use at most 33: EventBridge allows 48 for the archive's name, "${'a'.repeat(34)}-stripe-staging".`,
     ],
-    [{ createKmsKey: 'yes' }, 'createKmsKey is "yes": pass true or false.'],
-    [{ adoptEventBus: 1 }, 'adoptEventBus is 1: pass true or false.'],
+    [{ createKmsKey: 'yes' }, 'createKmsKey is "yes": give true or false.'],
+    [{ adoptEventBus: 1 }, 'adoptEventBus is 1: give true or false.'],
     [
       { alarmEmail: 'oncall' },
-      'alarmEmail is "oncall": pass one address, such as oncall@example.com, or leave it out.',
+      'alarmEmail is "oncall": give one address, such as oncall@example.com, or leave it out.',
     ],
     [
       { apiUrl: 'http://api.example.com' },
-      'apiUrl is "http://api.example.com": pass a whole URL that begins with https://, or leave it out.',
+      'apiUrl is "http://api.example.com": give a whole URL that begins with https://, or leave it out.',
     ],
     [
       { apiUrl: 'api.example.com' },
-      'apiUrl is "api.example.com": pass a whole URL that begins with https://, or leave it out.',
+      'apiUrl is "api.example.com": give a whole URL that begins with https://, or leave it out.',
     ],
     [
       { apiUrl: 'https://me:hunter2@api.example.com' },
@@ -124,13 +141,20 @@ describe('a wrong setting stops the synth and says what it is, what was given an
     ],
     [
       { apiUrl: 'https://localhost:3000' },
-      'apiUrl is "https://localhost:3000": pass an address that EventBridge can reach from the internet.',
+      'apiUrl is "https://localhost:3000": give an address that EventBridge can reach from the internet.',
     ],
     [
       { runbookBaseUrl: 'github.com/acme' },
-      'runbookBaseUrl is "github.com/acme": pass a whole URL that begins with https://, or leave it out.',
+      'runbookBaseUrl is "github.com/acme": give a whole URL that begins with https://, or leave it out.',
     ],
-    [{ alarmEmail: ['a@b.co'] }, 'alarmEmail is ["a@b.co"]: pass text.'],
+    [{ alarmEmail: ['a@b.co'] }, 'alarmEmail is ["a@b.co"]: give text.'],
+    [{ logLevel: 'debug' }, 'logLevel is "debug": give one of DEBUG, INFO, WARN, ERROR.'],
+    [{ archiveRetentionDays: '0' }, 'archiveRetentionDays is "0": give a whole number of days, 1 to 36500.'],
+    [{ tracing: 'on' }, 'tracing is "on": give one of off, sampled.'],
+    [
+      { vpc: { subnetIds: ['subnet-0a1b2c3d'] } },
+      'vpc is {"subnetIds":["subnet-0a1b2c3d"]}: give in the settings file "subnetIds: [subnet-…, subnet-…]" and "securityGroupIds: [sg-…]", or leave it out.',
+    ],
     [{ createKMSKeys: 'true' }, 'createKMSKeys is not a setting: did you mean createKmsKey.'],
     [{ stripeEventSource: 'x' }, 'stripeEventSource is not a setting: did you mean stripeEventSourceName.'],
     [{ env: 'prod' }, 'env is not a setting: did you mean environment.'],
@@ -138,14 +162,14 @@ describe('a wrong setting stops the synth and says what it is, what was given an
     expect(problemsOf(context)).toEqual([message]);
   });
 
-  it('tells all problems at once', () => {
+  it('names all problems at once', () => {
     expect(() =>
       read(
         { stripeEventSourceName: '', environment: 'live', apiUrl: 'http://x', createKmsKey: 'maybe' },
-        brokenConfig({ 'plans.yaml': 'plans: []' }),
+        { config: brokenConfig({ 'plans.yaml': 'plans: []' }) },
       ),
     ).toThrow(
-      /^5 settings are not usable, so nothing was synthesised:\n {2}- environment .*\n {2}- stripeEventSourceName .*\n {2}- createKmsKey .*\n {2}- apiUrl .*\n {2}- config\/plans\.yaml, .*$/,
+      /^5 settings are not usable, so nothing was synthesised:\n {2}- environment .*\n {2}- createKmsKey .*\n {2}- apiUrl .*\n {2}- stripeEventSourceName .*\n {2}- config\/plans\.yaml, .*$/,
     );
   });
 
@@ -160,7 +184,7 @@ describe('a wrong setting stops the synth and says what it is, what was given an
 
 describe('databaseCaFile', () => {
   const mend =
-    'download the authority\'s certificate (Supabase: Database settings, "SSL certificate") and pass the file\'s path.';
+    'download the authority\'s certificate (Supabase: Database settings, "SSL certificate") and give the file\'s path.';
 
   it('that is missing is named', () => {
     expect(problemsOf({ databaseCaFile: '/nowhere/ca.crt' })).toEqual([
@@ -189,6 +213,116 @@ describe('databaseCaFile', () => {
     expect(problemsOf({ databaseCaFile: file })).toEqual([
       `databaseCaFile "${file}" holds a certificate that expired on 2020-01-02 (CN=Test CA): ${mend}`,
     ]);
+  });
+});
+
+describe('the settings file of an environment', () => {
+  const files = (contents: Record<string, string>): SettingsPlaces => {
+    const environments = mkdtempSync(join(temporary, 'environments-'));
+    for (const [name, text] of Object.entries(contents)) writeFileSync(join(environments, name), text);
+    return { environments };
+  };
+  const named = `stripeEventSourceName: ${eventSource}\n`;
+  const unnamed = { stripeEventSourceName: undefined };
+
+  it('says everything, so that -c environment=prod is a complete command', () => {
+    const places = files({
+      'prod.yaml': `${named}createKmsKey: true\nalarmEmail: oncall@example.com\nlogRetentionDays: 30\n`,
+    });
+    expect(read({ ...unnamed, environment: 'prod' }, places)).toMatchObject({
+      environment: 'prod',
+      stripeEventSourceName: eventSource,
+      createKmsKey: true,
+      alarmEmail: 'oncall@example.com',
+      logRetentionDays: 30,
+      overrides: [],
+    });
+  });
+
+  it('is of one environment only', () => {
+    const places = files({ 'prod.yaml': named, 'dev.yaml': `${named}createKmsKey: true\n` });
+    expect(read({ ...unnamed, environment: 'prod' }, places).createKmsKey).toBe(false);
+  });
+
+  it('is needed for prod, with the name of the event source in it or beside it', () => {
+    const missing = /^config\/environments\/prod\.yaml is missing: production is deployed from a committed file only\./;
+    expect(problemsOf({ environment: 'prod' }, files({}))).toEqual([expect.stringMatching(missing)]);
+    expect(problemsOf({ ...unnamed, environment: 'prod' }, files({ 'prod.yaml': '# nothing yet\n' }))).toEqual([
+      expect.stringMatching(/^stripeEventSourceName is missing in config\/environments\/prod\.yaml: give aws\.partner/),
+    ]);
+  });
+
+  it('is overridden by -c, which is said, with what the next deployment makes of it', () => {
+    const places = files({ 'prod.yaml': `${named}createKmsKey: true\n` });
+    expect(read({ environment: 'prod', createKmsKey: 'false', logLevel: 'DEBUG' }, places)).toMatchObject({
+      createKmsKey: false,
+      overrides: [
+        '-c createKmsKey=false overrides "createKmsKey: true" of config/environments/prod.yaml: the next deployment without it takes it back.',
+        '-c logLevel=DEBUG is in no file: the next deployment without it takes it back. To keep it, write "logLevel: DEBUG" into config/environments/prod.yaml.',
+      ],
+    });
+  });
+
+  it('of another app in the same environment is another file', () => {
+    const next = eventSource.replace('ed_61abc', 'ed_next');
+    const places = files({
+      'prod.yaml': `${named}createKmsKey: true\n`,
+      'prod.huntaze2.yaml': `appName: huntaze2\nstripeEventSourceName: ${next}\n`,
+    });
+    expect(read({ ...unnamed, environment: 'prod', appName: 'huntaze2' }, places)).toMatchObject({
+      appName: 'huntaze2',
+      stripeEventSourceName: next,
+      createKmsKey: false,
+      overrides: [],
+    });
+    expect(problemsOf({ environment: 'prod', appName: 'huntaze3' }, places)).toEqual([
+      expect.stringMatching(/^config\/environments\/prod\.huntaze3\.yaml is missing/),
+    ]);
+  });
+
+  it.each<[name: string, text: string, problem: string]>([
+    ['a misspelt setting', 'createKMSKey: true', 'createKMSKey is not a setting: did you mean createKmsKey.'],
+    ['the environment', 'environment: prod', "environment is not a setting: leave it out: the file's name says it."],
+    ['a wrong value', 'tracing: always', 'tracing is "always": give one of off, sampled.'],
+  ])('with %s is refused by file and fix', (_, text, problem) => {
+    expect(problemsOf({ environment: 'staging' }, files({ 'staging.yaml': text }))).toEqual([
+      `config/environments/staging.yaml: ${problem}`,
+    ]);
+  });
+
+  it('changes a threshold of the alarms by its name, and is refused with one that there is not', () => {
+    const places = files({
+      'dev.yaml': 'thresholds:\n  silenceHours: 6\n',
+      'staging.yaml': 'thresholds:\n  silenceDays: 1\n',
+    });
+    expect(read({}, places).thresholds).toEqual({ silenceHours: 6 });
+    expect(problemsOf({ environment: 'staging' }, places)).toEqual([
+      expect.stringMatching(
+        /^config\/environments\/staging\.yaml: thresholds\.silenceDays is not a threshold: choose from silenceHours, /,
+      ),
+    ]);
+  });
+
+  it('that is a list, or no YAML, is refused', () => {
+    expect(problemsOf({}, files({ 'dev.yaml': '- a\n' }))).toEqual([
+      'config/environments/dev.yaml holds ["a"]: write one "setting: value" a line.',
+    ]);
+    expect(problemsOf({}, files({ 'dev.yaml': 'a: [\n' }))[0]).toMatch(/^config\/environments\/dev\.yaml is not YAML/);
+  });
+
+  it.each(environments)('of %s in this repository is sound but for the name that Stripe gives', (environment) => {
+    expect(
+      problemsOf({ ...unnamed, environment }, { environments: join(root, 'config/environments') }).filter(
+        (problem) => !problem.startsWith('stripeEventSourceName is missing'),
+      ),
+    ).toEqual([]);
+  });
+
+  it('is kept as an output of the stack, without what is long or no setting', () => {
+    const kept = keptSettings(read({ databaseCaFile: certificate('valid') }));
+    expect(kept).toMatchObject({ environment: 'dev', createKmsKey: false, archiveRetentionDays: 365 });
+    expect(kept.databaseCaSha256).toMatch(/^[0-9a-f]{64}$/);
+    for (const name of ['catalogue', 'databaseCa', 'overrides']) expect(kept).not.toHaveProperty(name);
   });
 });
 
@@ -238,14 +372,14 @@ describe('config/', () => {
       /^config\/plan-events\.yaml, properties\.\w+: the apps rely on it/,
     ],
   ])('with %s is refused with file, entry and fix', (_, file, text, problem) => {
-    const problems = problemsOf({}, brokenConfig({ [file]: text }));
+    const problems = problemsOf({}, { config: brokenConfig({ [file]: text }) });
     expect(problems).not.toEqual([]);
     expect(problems[0]).toMatch(problem);
     expect(problems.filter((line) => !line.startsWith(`config/${file}`))).toEqual([]);
   });
 
   it('without a file is refused', () => {
-    expect(problemsOf({}, join(temporary, 'empty'))).toEqual([
+    expect(problemsOf({}, { config: join(temporary, 'empty') })).toEqual([
       'config/plans.yaml cannot be read (ENOENT): restore it from the repository.',
       'config/plan-events.yaml cannot be read (ENOENT): restore it from the repository.',
     ]);

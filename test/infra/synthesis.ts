@@ -1,12 +1,15 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
+import { stringify } from 'yaml';
 import { readSettings, type Settings } from '../../lib/settings.ts';
 import { StripePipelineStack } from '../../lib/stripe-pipeline-stack.ts';
 
 export const root = join(import.meta.dirname, '../..');
+/** Settings files of the tests' own: what somebody writes into config/environments must not change what is tested. */
+export const environmentsFolder = join(import.meta.dirname, 'environments');
 export const eventSource = 'aws.partner/stripe.com/ed_61abc';
 
 export interface Resource {
@@ -29,7 +32,7 @@ export class Synthesis {
     change: (settings: Settings) => Settings = (settings) => settings,
   ) {
     const app = newApp(context);
-    this.stack = new StripePipelineStack(app, change(readSettings(app.node)));
+    this.stack = new StripePipelineStack(app, change(readSettings(app.node.getAllContext())));
     // Refuses a template with a circle of references, which CloudFormation would refuse as well.
     this.template = Template.fromStack(this.stack);
     this.json = this.template.toJSON();
@@ -82,12 +85,27 @@ export class Synthesis {
 const assemblies = mkdtempSync(join(tmpdir(), 'synthesis-'));
 afterAll(() => rmSync(assemblies, { recursive: true }));
 
-/** An app with the flags of cdk.json; handlers are not bundled unless `context` says so. */
-export function newApp(context: Record<string, unknown> = {}): App {
+/**
+ * An app with the flags of cdk.json, whose settings stand in a file as somebody would commit it; handlers are not bundled unless
+ * `settings` says so. `commandLine` is what `-c` gives besides.
+ */
+export function newApp(settings: Record<string, unknown> = {}, commandLine: Record<string, unknown> = {}): App {
   const { context: flags } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8'));
+  const { environment = 'dev', ...given } = { stripeEventSourceName: eventSource, ...settings };
+  const ofCdk = Object.entries(given).filter(([name]) => name.includes(':'));
+  const ofFile = Object.entries(given).filter(([name]) => !name.includes(':'));
+  const environments = mkdtempSync(join(assemblies, 'environments-'));
+  writeFileSync(join(environments, `${environment}.yaml`), stringify(Object.fromEntries(ofFile)));
   return new App({
     outdir: mkdtempSync(join(assemblies, 'app-')),
-    context: { ...flags, 'aws:cdk:bundling-stacks': [], stripeEventSourceName: eventSource, ...context },
+    context: {
+      ...flags,
+      'aws:cdk:bundling-stacks': [],
+      ...Object.fromEntries(ofCdk),
+      environment,
+      environmentsFolder: environments,
+      ...commandLine,
+    },
   });
 }
 

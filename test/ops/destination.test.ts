@@ -33,9 +33,10 @@ describe('destination', () => {
     expect(pipeline.stripe.destinations.size).toBe(0);
     const { code, out } = await pipeline.run('destination', 'create', '--apply');
     expect(code).toBe(0);
-    expect(out).toContain(
-      'Deploy with it: npx cdk deploy -c environment=dev -c stripeEventSourceName=aws.partner/stripe.com/ed_test_61Transcript1',
-    );
+    expect(out).toContain(`
+Write into config/environments/dev.yaml:
+  stripeEventSourceName: aws.partner/stripe.com/ed_test_61Transcript1
+Then deploy it: npx cdk deploy -c environment=dev`);
     expect(made()).toMatchObject({
       event_payload: 'snapshot',
       snapshot_api_version: '2026-10-28.endive',
@@ -50,7 +51,25 @@ describe('destination', () => {
     expect((await pipeline.run('destination', 'create', '--apply')).code).toBe(0);
   });
 
-  it('refuses a second one for the same account and region, unless asked for another', async () => {
+  it('says how to give the key when there is no stack yet', async () => {
+    pipeline.aws.stacks.clear();
+    const { code, err } = await pipeline.run('destination', 'create', '--apply');
+    expect(code).toBe(2);
+    expect(err).toContain('there is no stack yet whose secret could hold one.');
+    expect(err).toContain('STRIPE_SECRET_KEY=sk_test_… npm run ops -- destination create --apply --env dev');
+  });
+
+  it('creates one for each environment of an account, and says which others there are', async () => {
+    pipeline.variables.STRIPE_SECRET_KEY = pipeline.stripe.key;
+    await pipeline.run('destination', 'create', '--apply');
+    const { code, out } = await pipeline.run('destination', 'create', '--apply', '--env', 'staging');
+    expect(code).toBe(0);
+    expect(out).toContain('ed_test_61Transcript1 "huntaze-stripe-dev" sends to this AWS account and region too');
+    expect(out).toContain('Write into config/environments/staging.yaml:');
+    expect(out).toContain('Then deploy it: npx cdk deploy -c environment=staging');
+  });
+
+  it('refuses a second one for the same deployment, unless asked for another', async () => {
     await pipeline.run('destination', 'create', '--apply');
     const { code, err } = await pipeline.run('destination', 'create', '--apply');
     expect(code).toBe(2);

@@ -273,6 +273,7 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
       const code = await ops(argv, {
         terminal,
         variables,
+        environmentsFolder: join(import.meta.dirname, '../infra/environments'),
         aws: (wanted) => connectAws(wanted ?? region, { ...endpoints, sqs: queuesUrl, s3: queuesUrl }),
         sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 20))),
         ...(now && { now }),

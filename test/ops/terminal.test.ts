@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { processTerminal } from '../../ops/cli/terminal.ts';
 import { localCodeVersion } from '../../ops/deployment/local-code-version.ts';
 
@@ -32,17 +33,21 @@ describe('where nobody can be asked', () => {
   });
 });
 
+/** Settings files of the tests' own. */
+const environmentsFolder = join(import.meta.dirname, '../infra/environments');
+
 describe('the version of the code that lies here', () => {
   const settings = {
     stripeEventSourceName: 'aws.partner/stripe.com/ed_test_1',
     environment: 'dev',
     appName: 'huntaze',
+    environmentsFolder,
   };
 
   it('is the same for every deployment of the same code', async () => {
     const [dev, prod] = await Promise.all([
       localCodeVersion(settings),
-      localCodeVersion({ ...settings, environment: 'prod', appName: 'shop' }),
+      localCodeVersion({ ...settings, environment: 'prod' }),
     ]);
     expect(dev).toMatch(/^\d+\.\d+\.\d+\+[0-9a-f]{12}$/);
     expect(prod).toBe(dev);
