@@ -2,15 +2,7 @@ import type Stripe from 'stripe';
 import { PipelineError } from '../core/errors.ts';
 import { wordOrLength } from '../core/shown.ts';
 import { pinnedApiVersion } from '../core/stripe/api-version.ts';
-
-/** Stripe's API, as the workers see it. */
-export interface StripeReader {
-  /**
-   * The subscription as it is now.
-   * @throws {PipelineError} later: no key, no answer, throttled; never: Stripe does not know it.
-   */
-  subscription(id: string): Promise<unknown>;
-}
+import type { StripeReader } from '../pipeline/ports.ts';
 
 /**
  * A client of Stripe's API in the version that our readers know.

@@ -3,6 +3,7 @@ import { readCustomer } from './stripe/facts/customer.ts';
 import { readDispute } from './stripe/facts/dispute.ts';
 import type { Reader } from './stripe/facts/fact.ts';
 import { readInvoice } from './stripe/facts/invoice.ts';
+import { readInvoicePayment } from './stripe/facts/invoice-payment.ts';
 import { readCharge, readPaymentIntent } from './stripe/facts/payment.ts';
 import { readRefund } from './stripe/facts/refund.ts';
 import { readSubscription } from './stripe/facts/subscription.ts';
@@ -26,6 +27,7 @@ export const eventRoutes = {
   'payment_intent.canceled': { worker: 'payments', read: readPaymentIntent },
   'charge.succeeded': { worker: 'payments', read: readCharge },
   'charge.failed': { worker: 'payments', read: readCharge },
+  'charge.captured': { worker: 'payments', read: readCharge },
   'charge.refunded': { worker: 'payments', read: readCharge },
   'charge.dispute.created': { worker: 'payments', read: readDispute },
   'charge.dispute.updated': { worker: 'payments', read: readDispute },
@@ -51,6 +53,7 @@ export const eventRoutes = {
   'invoice.finalization_failed': { worker: 'billing', read: readInvoice },
   'invoice.voided': { worker: 'billing', read: readInvoice },
   'invoice.marked_uncollectible': { worker: 'billing', read: readInvoice },
+  'invoice_payment.paid': { worker: 'billing', read: readInvoicePayment },
   'customer.created': { worker: 'billing', read: readCustomer },
   'customer.updated': { worker: 'billing', read: readCustomer },
   'customer.deleted': { worker: 'billing', read: readCustomer },

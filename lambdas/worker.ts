@@ -11,9 +11,10 @@ import { traced, traceEvent } from '../adapters/aws/xray.ts';
 import { planStore } from '../adapters/postgres/plan-store.ts';
 import { isLoginRefused, poolKeeper } from '../adapters/postgres/pool.ts';
 import { isKeyRefused, stripeClient, stripeReader } from '../adapters/stripe.ts';
+import { catalogueForDatabase } from '../core/plans/catalogue.ts';
 import type { Worker } from '../core/workers.ts';
 import { processBatch } from '../pipeline/process-batch.ts';
-import { type EventProcessor, recordParked, settle } from '../pipeline/process-event.ts';
+import { type EventProcessor, processEvent, recordParked } from '../pipeline/process-event.ts';
 import { headOf, reporter } from '../pipeline/telemetry.ts';
 import { catalogue, databaseCa } from './bundled.ts';
 import { readEnv, workerEnv } from './env.ts';
@@ -36,11 +37,14 @@ export function workerHandler(worker: Worker): SQSHandler {
     livemode: env.ENVIRONMENT === 'prod',
     source: env.STRIPE_EVENT_SOURCE_NAME,
     catalogue,
-    store: planStore({
-      query: traced('postgres', (text: string, values: unknown[]) =>
-        secrets.freshOn(isLoginRefused, async () => (await database()).query(text, values)),
-      ),
-    }),
+    store: planStore(
+      {
+        query: traced('postgres', (text: string, values: unknown[]) =>
+          secrets.freshOn(isLoginRefused, async () => (await database()).query(text, values)),
+        ),
+      },
+      catalogueForDatabase(catalogue),
+    ),
     stripe: { subscription: traced('stripe', (id) => secrets.freshOn(isKeyRefused, () => stripe.subscription(id))) },
     idempotently,
     publish: async (planEvents) => {
@@ -61,7 +65,8 @@ export function workerHandler(worker: Worker): SQSHandler {
     try {
       return await processBatch(
         Records,
-        (record) => traceEvent(annotationsOf(record), () => settle(processor, record.body)),
+        processor,
+        (record, applyOne) => traceEvent(annotationsOf(record), () => processEvent(processor, record.body, applyOne)),
         {
           defer: queues.defer,
           async park(record, error) {

@@ -1,5 +1,6 @@
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import { PipelineError } from '../core/errors.ts';
+import { type Apply, type ApplyParts, Gathering } from './apply-together.ts';
 import type { SettledMessage } from './process-event.ts';
 
 /** What can be done with a message besides settling it. */
@@ -20,23 +21,33 @@ export interface Report {
 const LONGEST_PAUSE_SECONDS = 900;
 
 /**
- * Settles every message of a batch, each on its own: one that fails takes no other with it.
+ * Settles every message of a batch: applied together in one call, each with an end of its own: one that fails takes no other with it.
  *
  * Later errors go back to the queue with a growing visibility timeout, never errors to the failed queue with their reason. An error that
  * is not a {@link PipelineError} is a bug of ours: no retry helps, so it is parked as `handler_bug` until a redrive after the fix.
  */
 export async function processBatch(
   records: readonly SQSRecord[],
-  settle: (record: SQSRecord) => Promise<SettledMessage>,
+  parts: ApplyParts,
+  settle: (record: SQSRecord, applyOne: Apply) => Promise<SettledMessage>,
   queues: Queues,
   report: Report,
 ): Promise<SQSBatchResponse> {
+  const gathering = new Gathering(parts, records.length);
   const failed = await Promise.all(
     records.map(async (record) => {
+      let came = false;
+      const applyOne: Apply = (application) => {
+        came = true;
+        return gathering.apply(application);
+      };
       try {
-        report.settled(record, await settle(record));
+        const settled = await settle(record, applyOne);
+        if (!came) gathering.leave();
+        report.settled(record, settled);
         return [];
       } catch (error) {
+        if (!came) gathering.leave();
         return giveBack(record, asPipelineError(error), queues, report);
       }
     }),

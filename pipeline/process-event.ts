@@ -1,6 +1,3 @@
-import type { Idempotently } from '../adapters/aws/idempotency.ts';
-import type { Delivery, PlanStore, Settled } from '../adapters/postgres/plan-store.ts';
-import type { StripeReader } from '../adapters/stripe.ts';
 import { PipelineError } from '../core/errors.ts';
 import type { SettledEvent } from '../core/metrics.ts';
 import { originOf } from '../core/origin.ts';
@@ -9,9 +6,11 @@ import type { PlanEvent } from '../core/plans/plan-event.ts';
 import { isKnownApiVersion } from '../core/stripe/api-version.ts';
 import { type Envelope, readEnvelope } from '../core/stripe/envelope.ts';
 import type { Fact } from '../core/stripe/facts/fact.ts';
-import { readSubscription, type SubscriptionFact } from '../core/stripe/facts/subscription.ts';
-import { readFact, reconcileType } from '../core/stripe/read-fact.ts';
+import { readSubscription } from '../core/stripe/facts/subscription.ts';
+import { isOwnType, readFact } from '../core/stripe/read-fact.ts';
 import type { Worker } from '../core/workers.ts';
+import { type Apply, applyAlone } from './apply-together.ts';
+import type { Delivery, Idempotently, PlanStore, Settled, StripeReader, Undecidable } from './ports.ts';
 
 /** The parts a worker's processor is made of; real ones in Lambda, stand-ins for what cannot run in a test. */
 export interface EventProcessor {
@@ -36,6 +35,9 @@ export interface SettledMessage extends SettledEvent {
   created: number;
   customer_id: string | null;
   subscription_id: string | null;
+  /** The event that was held against it (null: an answer of Stripe's), and its second; null where nothing was. */
+  held_event_id: string | null;
+  held_as_of: string | null;
   replay_name: string | null;
   reason: string | null;
   totalMs: number;
@@ -50,15 +52,20 @@ type Answer = Omit<SettledMessage, 'worker' | 'type' | 'origin' | 'event_id' | '
  * Settles one message of a work queue: read, apply in one round trip, ask Stripe where events cannot decide, publish.
  *
  * Two guards against doing it twice: idempotency around everything (keyed on event id and replay name), and the apply function.
+ * @param applyOne applies the event; in a batch together with its neighbours'
  * @throws {PipelineError} later: back to the queue; never: to the failed queue, with the code as its reason. Anything else is a bug.
  */
-export async function settle(processor: EventProcessor, body: string): Promise<SettledMessage> {
+export async function processEvent(
+  processor: EventProcessor,
+  body: string,
+  applyOne: Apply = applyAlone(processor),
+): Promise<SettledMessage> {
   const startedAt = processor.now();
   const envelope = readEnvelope(body, processor.source);
   const delivery = deliveryOf(processor, envelope);
   const { answer, again } = await processor.idempotently(
     { event_id: delivery.id, replay_name: delivery.replay_name },
-    () => work(processor, envelope, delivery),
+    () => work(processor, envelope, delivery, applyOne),
   );
   return {
     worker: processor.worker,
@@ -101,7 +108,7 @@ export async function recordParked(
     return error;
   }
   try {
-    await processor.store.apply({ ...deliveryOf(processor, envelope), parked: error.code }, null);
+    await processor.store.apply([{ event: { ...deliveryOf(processor, envelope), parked: error.code }, fact: null }]);
     return error;
   } catch (refusal) {
     if (!(refusal instanceof PipelineError) || refusal.retry === 'later') throw refusal;
@@ -110,46 +117,56 @@ export async function recordParked(
   }
 }
 
-async function work(processor: EventProcessor, envelope: Envelope, delivery: Delivery): Promise<Answer> {
+async function work(
+  processor: EventProcessor,
+  envelope: Envelope,
+  delivery: Delivery,
+  applyOne: Apply,
+): Promise<Answer> {
   const fact = delivery.ignored === undefined ? readFact(envelope.detail, processor.catalogue) : null;
-  const { settled, snapshot, databaseMs, fetchMs, committedAt } = await apply(processor, delivery, fact);
-  const publishStartedAt = processor.now();
-  await processor.publish(settled.plan_events);
+  const first = await applyOne({ event: delivery, fact });
+  const { answer, snapshot, databaseMs, fetchMs, publishMs, committedAt } =
+    first.answer.outcome === 'undecidable'
+      ? await askStripe(processor, delivery, fact, first.answer, first.databaseMs)
+      : { ...first, answer: first.answer, snapshot: fact?.kind === 'subscription' ? fact.snapshot : null, fetchMs: 0 };
   return {
-    outcome: settled.outcome,
-    reason: settled.reason,
+    outcome: answer.outcome,
+    reason: answer.reason,
+    held_event_id: answer.held?.event_id ?? null,
+    held_as_of: answer.held?.as_of ?? null,
     customer_id: fact !== null && 'customer_id' in fact ? fact.customer_id : null,
     subscription_id: fact !== null && 'subscription_id' in fact ? fact.subscription_id : null,
     arrivalToCommitMs: committedAt - Date.parse(delivery.arrived_at),
     databaseMs,
-    unknownPrice: snapshot !== null && snapshot.plan_id === null,
-    unexpectedApiVersion: delivery.type !== reconcileType && !isKnownApiVersion(delivery.api_version),
+    unknownPrice: snapshot?.plan_unknown ?? false,
+    unexpectedApiVersion: !isOwnType(delivery.type) && !isKnownApiVersion(delivery.api_version),
     ...paymentOf(fact),
-    planEvents: settled.plan_events.map(({ event_type }) => ({ event_type })),
+    planEvents: answer.plan_events.map(({ event_type }) => ({ event_type })),
     fetchMs,
-    publishMs: processor.now() - publishStartedAt,
+    publishMs,
   };
 }
 
-async function apply(processor: EventProcessor, delivery: Delivery, fact: Fact | null) {
+/** The events of one second cannot decide: what Stripe answers now is applied with the ticket that was handed out before. */
+async function askStripe(
+  processor: EventProcessor,
+  event: Delivery,
+  fact: Fact | null,
+  { ticket, as_of, subscription_id }: Undecidable,
+  databaseMsSoFar: number,
+) {
+  // The order of these lines is the rule: the fetch begins after the ticket was handed out.
   const startedAt = processor.now();
-  const first = await processor.store.apply(delivery, fact);
-  if (first.outcome !== 'undecidable') {
-    const committedAt = processor.now();
-    const snapshot = fact?.kind === 'subscription' ? fact.snapshot : null;
-    return { settled: first, snapshot, databaseMs: committedAt - startedAt, fetchMs: 0, committedAt };
-  }
-  // The order of these two lines is the rule: the fetch begins after the ticket was handed out.
-  const fetchStartedAt = processor.now();
-  const fetched = readSubscription(await processor.stripe.subscription(first.subscription_id), processor.catalogue);
-  const fetchMs = processor.now() - fetchStartedAt;
-  const settled: Settled = await processor.store.applyFetched(delivery, fact as SubscriptionFact, {
-    ticket: first.ticket,
-    as_of: first.as_of,
-    snapshot: fetched.snapshot,
-  });
-  const committedAt = processor.now();
-  return { settled, snapshot: fetched.snapshot, databaseMs: committedAt - startedAt - fetchMs, fetchMs, committedAt };
+  const { snapshot } = readSubscription(await processor.stripe.subscription(subscription_id), processor.catalogue);
+  const fetchMs = processor.now() - startedAt;
+  const applied = await applyAlone(processor)({ event, fact, fetched: { ticket, as_of, snapshot } });
+  return {
+    ...applied,
+    answer: applied.answer as Settled,
+    snapshot,
+    fetchMs,
+    databaseMs: databaseMsSoFar + applied.databaseMs,
+  };
 }
 
 function deliveryOf(processor: EventProcessor, envelope: Envelope): Delivery {
@@ -166,6 +183,7 @@ function deliveryOf(processor: EventProcessor, envelope: Envelope): Delivery {
     arrived_at: envelope.time,
     replay_name: replayName,
     origin: originOf(envelope),
+    ...(envelope.quiet === true ? { quiet: true } : {}),
     worker: processor.worker,
     ...(ignored === undefined ? {} : { ignored }),
   };

@@ -1,11 +1,12 @@
 import type Stripe from 'stripe';
-import type { HeldSubscription, PlanStore } from '../adapters/postgres/plan-store.ts';
+
 import { differencesOf } from '../core/drift.ts';
 import { routedEventTypes, workerOf } from '../core/event-routes.ts';
 import type { Catalogue } from '../core/plans/catalogue.ts';
 import { readSubscription } from '../core/stripe/facts/subscription.ts';
 import { reconcileType } from '../core/stripe/read-fact.ts';
 import { subscriptionWorker, type Worker, workers } from '../core/workers.ts';
+import type { HeldSubscription, PlanStore } from './ports.ts';
 
 export interface ReconcileParts {
   stripe: Pick<Stripe, 'events' | 'subscriptions'>;

@@ -2,6 +2,16 @@
 
 -- Tables
 
+table billing.catalogue (
+  single_row boolean not null default true,
+  default_plan_id text,
+  tiers text[] not null,
+  default_features jsonb not null
+)
+  constraint catalogue_pkey PRIMARY KEY (single_row)
+  constraint catalogue_single_row_check CHECK (single_row)
+  row level security enabled
+
 table billing.checkouts (
   session_id text not null,
   mode text not null,
@@ -25,13 +35,16 @@ table billing.checkouts (
 table billing.customers (
   customer_id text not null,
   metadata_user_id text,
-  deleted boolean not null,
-  livemode boolean not null,
-  as_of timestamp with time zone not null,
-  source_event_id text not null,
-  progress bigint[] not null
+  deleted boolean,
+  livemode boolean,
+  as_of timestamp with time zone,
+  source_event_id text,
+  progress bigint[],
+  session_user_id text,
+  user_id text
 )
   constraint customers_pkey PRIMARY KEY (customer_id)
+  CREATE INDEX customers_user ON billing.customers USING btree (user_id)
   row level security enabled
 
 table billing.disputes (
@@ -65,14 +78,30 @@ table billing.events (
   object_id text,
   outcome text not null,
   reason text,
+  held_event_id text,
+  held_as_of timestamp with time zone,
   arrived_at timestamp with time zone not null,
   committed_at timestamp with time zone not null default clock_timestamp()
 )
-  constraint events_origin_check CHECK ((origin = ANY (ARRAY['webhook'::text, 'replay'::text, 'reconcile'::text])))
+  constraint events_origin_check CHECK ((origin = ANY (ARRAY['webhook'::text, 'replay'::text, 'reconcile'::text, 'backfill'::text, 'clock'::text])))
   constraint events_outcome_check CHECK ((outcome = ANY (ARRAY['applied'::text, 'duplicate'::text, 'stale'::text, 'refetched'::text, 'ignored'::text, 'parked'::text])))
   constraint events_pkey PRIMARY KEY (event_id)
-  CREATE INDEX events_committed_at ON billing.events USING btree (committed_at)
+  CREATE INDEX events_committed_at ON billing.events USING brin (committed_at)
   CREATE INDEX events_customer ON billing.events USING btree (customer_id, created)
+  row level security enabled
+
+table billing.invoice_payments (
+  invoice_payment_id text not null,
+  invoice_id text not null,
+  payment_intent_id text,
+  charge_id text,
+  livemode boolean not null,
+  as_of timestamp with time zone not null,
+  source_event_id text not null,
+  progress bigint[] not null
+)
+  constraint invoice_payments_pkey PRIMARY KEY (invoice_payment_id)
+  CREATE INDEX invoice_payments_intent ON billing.invoice_payments USING btree (payment_intent_id)
   row level security enabled
 
 table billing.invoices (
@@ -90,12 +119,13 @@ table billing.invoices (
   as_of timestamp with time zone not null,
   source_event_id text not null,
   progress bigint[] not null,
-  announced_problem text
+  notified_problem text
 )
   constraint invoices_pkey PRIMARY KEY (invoice_id)
   constraint invoices_problem_check CHECK ((problem = ANY (ARRAY['payment_failed'::text, 'action_required'::text])))
-  CREATE INDEX invoices_subscription ON billing.invoices USING btree (subscription_id)
-  CREATE INDEX invoices_to_announce ON billing.invoices USING btree (customer_id) WHERE (problem IS NOT NULL)
+  CREATE INDEX invoices_customer ON billing.invoices USING btree (customer_id)
+  CREATE INDEX invoices_unpaid ON billing.invoices USING btree (subscription_id, created) WHERE (status = 'open'::text)
+  CREATE INDEX invoices_with_problem ON billing.invoices USING btree (subscription_id) WHERE (problem IS NOT NULL)
   row level security enabled
 
 table billing.payments (
@@ -119,6 +149,7 @@ table billing.payments (
   constraint payments_pkey PRIMARY KEY (payment_id)
   CREATE INDEX payments_created ON billing.payments USING btree (created) WHERE (object = 'charge'::text)
   CREATE INDEX payments_customer ON billing.payments USING btree (customer_id)
+  CREATE INDEX payments_intent ON billing.payments USING btree (payment_intent_id)
   row level security enabled
 
 table billing.plan_events (
@@ -126,6 +157,9 @@ table billing.plan_events (
   sequence bigint not null generated always as identity,
   event_type text not null,
   user_id text not null,
+  version bigint not null,
+  occurred_at timestamp with time zone not null,
+  plan jsonb not null,
   payload jsonb not null,
   app_source text not null default 'website'::text,
   metadata jsonb not null,
@@ -134,10 +168,11 @@ table billing.plan_events (
   replay_name text,
   created_at timestamp with time zone not null default clock_timestamp()
 )
-  constraint plan_events_event_type_check CHECK ((event_type = ANY (ARRAY['SUBSCRIPTION_ACTIVATED'::text, 'SUBSCRIPTION_UPDATED'::text, 'SUBSCRIPTION_CANCELLED'::text, 'PAYMENT_FAILED'::text, 'PAYMENT_ACTION_REQUIRED'::text])))
+  constraint plan_events_event_type_check CHECK ((event_type = ANY (ARRAY['SUBSCRIPTION_ACTIVATED'::text, 'SUBSCRIPTION_UPDATED'::text, 'SUBSCRIPTION_CANCELLED'::text, 'TRIAL_ENDING'::text, 'PAYMENT_FAILED'::text, 'PAYMENT_ACTION_REQUIRED'::text])))
   constraint plan_events_pkey PRIMARY KEY (id)
+  constraint plan_events_user_id_version_key UNIQUE (user_id, version)
   CREATE INDEX plan_events_source ON billing.plan_events USING btree (source_event_id)
-  CREATE INDEX plan_events_user ON billing.plan_events USING btree (user_id, sequence)
+  CREATE UNIQUE INDEX plan_events_user_id_version_key ON billing.plan_events USING btree (user_id, version)
   row level security enabled
 
 table billing.refunds (
@@ -158,6 +193,29 @@ table billing.refunds (
   CREATE INDEX refunds_created ON billing.refunds USING btree (created)
   row level security enabled
 
+table billing.subscription_history (
+  subscription_id text not null,
+  as_of timestamp with time zone not null,
+  source_event_id text not null,
+  source_type text not null,
+  customer_id text not null,
+  livemode boolean not null,
+  status text not null,
+  price_id text,
+  plan_id text,
+  tier text,
+  tier_rank integer,
+  grace_days integer,
+  features jsonb,
+  quantity integer,
+  currency text,
+  monthly_minor bigint,
+  cancel_at timestamp with time zone,
+  cancellation_reason text
+)
+  constraint subscription_history_pkey PRIMARY KEY (subscription_id, as_of, source_event_id)
+  row level security enabled
+
 table billing.subscriptions (
   subscription_id text not null,
   customer_id text not null,
@@ -174,29 +232,48 @@ table billing.subscriptions (
   quantity integer,
   currency text,
   amount_minor bigint,
+  monthly_minor bigint,
   billing_interval text,
+  interval_count integer,
   current_period_start timestamp with time zone,
   current_period_end timestamp with time zone,
   cancel_at_period_end boolean,
   cancel_at timestamp with time zone,
   canceled_at timestamp with time zone,
+  cancellation_reason text,
   ended_at timestamp with time zone,
   trial_start timestamp with time zone,
   trial_end timestamp with time zone,
   started_at timestamp with time zone,
   latest_invoice_id text,
+  collection_paused boolean,
   plan_id text,
   tier text,
+  tier_rank integer,
   grace_days integer,
+  features jsonb,
+  plan_unknown boolean,
   user_id text,
   grace_ends_at timestamp with time zone,
-  announced jsonb
+  entitled_until timestamp with time zone,
+  precedence bigint,
+  trial_ending_at timestamp with time zone,
+  trial_ending_notified timestamp with time zone
 )
   constraint subscriptions_pkey PRIMARY KEY (subscription_id)
   constraint subscriptions_status_check CHECK ((status = ANY (ARRAY['incomplete'::text, 'incomplete_expired'::text, 'trialing'::text, 'active'::text, 'past_due'::text, 'canceled'::text, 'unpaid'::text, 'paused'::text])))
-  constraint subscriptions_tier_check CHECK ((tier = ANY (ARRAY['FREE'::text, 'PREMIUM'::text, 'PREMIUM_PLUS'::text])))
   CREATE INDEX subscriptions_customer ON billing.subscriptions USING btree (customer_id)
-  CREATE INDEX subscriptions_user ON billing.subscriptions USING btree (user_id)
+  CREATE INDEX subscriptions_user ON billing.subscriptions USING btree (user_id, precedence DESC, subscription_id DESC)
+  row level security enabled
+
+table billing.user_plans (
+  user_id text not null,
+  version bigint not null default 0,
+  state jsonb,
+  changes_at timestamp with time zone
+)
+  constraint user_plans_pkey PRIMARY KEY (user_id)
+  CREATE INDEX user_plans_due ON billing.user_plans USING btree (changes_at) WHERE (changes_at IS NOT NULL)
   row level security enabled
 
 
@@ -230,12 +307,128 @@ view billing.conversion as
           WHERE subscriptions.trial_start IS NOT NULL) steps
   GROUP BY day, livemode;
 
+view billing.mrr_movements as
+ WITH told AS (
+         SELECT subscription_history.subscription_id,
+            subscription_history.customer_id,
+            subscription_history.livemode,
+            subscription_history.currency,
+            subscription_history.status,
+            subscription_history.monthly_minor,
+            subscription_history.as_of,
+                CASE subscription_history.source_type
+                    WHEN 'fetch'::text THEN 0
+                    WHEN 'customer.subscription.created'::text THEN 1
+                    WHEN 'customer.subscription.deleted'::text THEN 3
+                    ELSE 2
+                END AS rank,
+            subscription_history.source_event_id
+           FROM billing.subscription_history
+        UNION ALL
+         SELECT subscriptions.subscription_id,
+            subscriptions.customer_id,
+            subscriptions.livemode,
+            subscriptions.currency,
+            subscriptions.status,
+            subscriptions.monthly_minor,
+            subscriptions.as_of,
+            4,
+            ''::text
+           FROM billing.subscriptions
+          WHERE subscriptions.as_of IS NOT NULL
+        ), monthly AS (
+         SELECT DISTINCT ON (told.subscription_id, (date_trunc('month'::text, (told.as_of AT TIME ZONE 'UTC'::text)))) told.subscription_id,
+            told.customer_id,
+            told.livemode,
+            told.currency,
+            date_trunc('month'::text, (told.as_of AT TIME ZONE 'UTC'::text))::date AS month,
+                CASE
+                    WHEN told.status = ANY (ARRAY['active'::text, 'past_due'::text]) THEN COALESCE(told.monthly_minor, 0::bigint)
+                    ELSE 0::bigint
+                END AS monthly_minor
+           FROM told
+          ORDER BY told.subscription_id, (date_trunc('month'::text, (told.as_of AT TIME ZONE 'UTC'::text))), told.as_of DESC, told.rank DESC, told.source_event_id DESC
+        ), steps AS (
+         SELECT monthly.subscription_id,
+            monthly.customer_id,
+            monthly.livemode,
+            monthly.currency,
+            monthly.month,
+            monthly.monthly_minor,
+            monthly.monthly_minor - lag(monthly.monthly_minor, 1, 0::bigint) OVER (PARTITION BY monthly.subscription_id ORDER BY monthly.month) AS change
+           FROM monthly
+        ), by_customer AS (
+         SELECT steps.customer_id,
+            steps.livemode,
+            steps.currency,
+            steps.month,
+            sum(steps.change) AS change
+           FROM steps
+          GROUP BY steps.customer_id, steps.livemode, steps.currency, steps.month
+        ), running AS (
+         SELECT by_customer.customer_id,
+            by_customer.livemode,
+            by_customer.currency,
+            by_customer.month,
+            by_customer.change,
+            sum(by_customer.change) OVER so_far AS after,
+            max(by_customer.change) OVER so_far AS ever
+           FROM by_customer
+          WINDOW so_far AS (PARTITION BY by_customer.customer_id, by_customer.livemode, by_customer.currency ORDER BY by_customer.month)
+        ), classified AS (
+         SELECT running.month,
+            running.livemode,
+            running.currency,
+            running.change,
+                CASE
+                    WHEN (running.after - running.change) = 0::numeric AND running.after > 0::numeric AND COALESCE(max(running.after) OVER (PARTITION BY running.customer_id, running.livemode, running.currency ORDER BY running.month ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0::numeric) = 0::numeric THEN 'new'::text
+                    WHEN (running.after - running.change) = 0::numeric AND running.after > 0::numeric THEN 'reactivation'::text
+                    WHEN running.after = 0::numeric AND running.change < 0::numeric THEN 'churn'::text
+                    WHEN running.change > 0::numeric THEN 'expansion'::text
+                    WHEN running.change < 0::numeric THEN 'contraction'::text
+                    ELSE NULL::text
+                END AS movement
+           FROM running
+        )
+ SELECT month,
+    livemode,
+    currency,
+    sum(sum(change)) OVER (PARTITION BY livemode, currency ORDER BY month) - sum(change) AS opening_minor,
+    COALESCE(sum(change) FILTER (WHERE movement = 'new'::text), 0::numeric) AS new_minor,
+    COALESCE(sum(change) FILTER (WHERE movement = 'expansion'::text), 0::numeric) AS expansion_minor,
+    COALESCE(sum(change) FILTER (WHERE movement = 'contraction'::text), 0::numeric) AS contraction_minor,
+    COALESCE(sum(change) FILTER (WHERE movement = 'churn'::text), 0::numeric) AS churn_minor,
+    COALESCE(sum(change) FILTER (WHERE movement = 'reactivation'::text), 0::numeric) AS reactivation_minor,
+    sum(sum(change)) OVER (PARTITION BY livemode, currency ORDER BY month) AS closing_minor,
+    count(*) FILTER (WHERE movement = 'new'::text) AS new_customers,
+    count(*) FILTER (WHERE movement = 'churn'::text) AS churned_customers,
+    count(*) FILTER (WHERE movement = 'reactivation'::text) AS reactivated_customers
+   FROM classified
+  GROUP BY month, livemode, currency;
+
+view billing.paying_users as
+ SELECT livemode,
+    count(*) AS users,
+    count(*) FILTER (WHERE pays) AS paying_users,
+    round(count(*) FILTER (WHERE pays)::numeric / count(*)::numeric, 4) AS share
+   FROM ( SELECT COALESCE(payer.user_id, payer.customer_id) AS owner,
+            bool_or(COALESCE(payer.livemode, paid.livemode, false)) AS livemode,
+            bool_or(paid.livemode IS NOT NULL) AS pays
+           FROM billing.customers payer
+             LEFT JOIN LATERAL ( SELECT held.livemode
+                   FROM billing.subscriptions held
+                  WHERE held.customer_id = payer.customer_id AND (held.status = ANY (ARRAY['active'::text, 'past_due'::text])) AND held.monthly_minor > 0
+                 LIMIT 1) paid ON true
+          WHERE NOT COALESCE(payer.deleted, false)
+          GROUP BY (COALESCE(payer.user_id, payer.customer_id))) owners
+  GROUP BY livemode;
+
 view billing.payment_history as
- SELECT COALESCE(subscriber.user_id, billed.user_id) AS user_id,
+ SELECT payer.user_id,
     payment.customer_id,
     payment.payment_id,
-    payment.object,
-    payment.invoice_id,
+    payment.payment_intent_id,
+    COALESCE(payment.invoice_id, paid.invoice_id) AS invoice_id,
     payment.status,
     payment.failure_code,
     payment.currency,
@@ -245,18 +438,12 @@ view billing.payment_history as
     payment.livemode,
     payment.created
    FROM billing.payments payment
-     LEFT JOIN LATERAL ( SELECT subscriptions.user_id
-           FROM billing.subscriptions
-          WHERE subscriptions.customer_id = payment.customer_id AND subscriptions.user_id IS NOT NULL
-          ORDER BY subscriptions.as_of DESC NULLS LAST
-         LIMIT 1) subscriber ON true
-     LEFT JOIN LATERAL ( SELECT COALESCE(( SELECT customers.metadata_user_id
-                   FROM billing.customers
-                  WHERE customers.customer_id = payment.customer_id), ( SELECT checkouts.user_id
-                   FROM billing.checkouts
-                  WHERE checkouts.customer_id = payment.customer_id AND checkouts.user_id IS NOT NULL
-                  ORDER BY checkouts.as_of DESC
-                 LIMIT 1)) AS user_id) billed ON true
+     LEFT JOIN billing.customers payer ON payer.customer_id = payment.customer_id
+     LEFT JOIN LATERAL ( SELECT it.invoice_id
+           FROM billing.invoice_payments it
+          WHERE it.payment_intent_id = payment.payment_intent_id
+          ORDER BY it.as_of DESC, it.invoice_payment_id
+         LIMIT 1) paid ON true
      LEFT JOIN LATERAL ( SELECT
                 CASE
                     WHEN count(*) > 0 THEN COALESCE(sum(refunds.amount_minor) FILTER (WHERE refunds.status = 'succeeded'::text), 0::numeric)::bigint
@@ -268,50 +455,44 @@ view billing.payment_history as
            FROM billing.disputes
           WHERE disputes.charge_id = payment.payment_id
           ORDER BY disputes.as_of DESC
-         LIMIT 1) dispute ON true;
+         LIMIT 1) dispute ON true
+  WHERE NOT (EXISTS ( SELECT
+           FROM billing.payments better
+          WHERE better.payment_intent_id = payment.payment_intent_id AND better.payment_id <> payment.payment_id AND ((ROW(better.object = 'charge'::text, better.status = 'succeeded'::text, better.created, better.payment_id) > ROW(payment.object = 'charge'::text, payment.status = 'succeeded'::text, payment.created, payment.payment_id)))));
 
 view billing.plan_states with (security_invoker=true) as
- SELECT DISTINCT ON ((COALESCE('user '::text || user_id, 'customer '::text || customer_id))) user_id,
+ SELECT DISTINCT ON (user_id, (
+        CASE
+            WHEN user_id IS NULL THEN customer_id
+            ELSE NULL::text
+        END)) user_id,
     customer_id,
     subscription_id,
     plan_id,
-        CASE
-            WHEN entitled THEN tier
-            ELSE 'FREE'::text
-        END AS tier,
+    tier,
     status,
     entitled,
+    plan_unknown,
+    features,
+    quantity,
+    currency,
+    amount_minor,
+    billing_interval,
+    interval_count,
     current_period_end,
+    trial_end,
     cancel_at_period_end,
     cancel_at,
     grace_ends_at,
-    as_of
-   FROM ( SELECT named.subscription_id,
-            named.customer_id,
-            named.user_id,
-            named.plan_id,
-            named.tier,
-            named.status,
-            named.current_period_end,
-            named.cancel_at_period_end,
-            named.cancel_at,
-            named.grace_ends_at,
-            named.as_of,
-            billing.is_entitled(named.status, named.grace_ends_at, now()) AS entitled
-           FROM ( SELECT subscriptions.subscription_id,
-                    subscriptions.customer_id,
-                    subscriptions.user_id,
-                    subscriptions.plan_id,
-                    subscriptions.tier,
-                    billing.plan_status(subscriptions.status) AS status,
-                    subscriptions.current_period_end,
-                    subscriptions.cancel_at_period_end,
-                    subscriptions.cancel_at,
-                    subscriptions.grace_ends_at,
-                    subscriptions.as_of
-                   FROM billing.subscriptions
-                  WHERE subscriptions.status IS NOT NULL) named) judged
-  ORDER BY (COALESCE('user '::text || user_id, 'customer '::text || customer_id)), entitled DESC, (billing.tier_rank(tier)) DESC NULLS LAST, (array_position(ARRAY['expired'::text, 'cancelled'::text, 'suspended'::text, 'pending'::text, 'past_due'::text, 'trialing'::text, 'active'::text], status)) DESC, as_of DESC NULLS LAST, subscription_id;
+    collection_paused,
+    as_of,
+    precedence
+   FROM billing.subscription_states
+  ORDER BY user_id, (
+        CASE
+            WHEN user_id IS NULL THEN customer_id
+            ELSE NULL::text
+        END), entitled DESC, precedence DESC, subscription_id DESC;
 
 view billing.revenue_daily as
  SELECT day,
@@ -319,18 +500,22 @@ view billing.revenue_daily as
     currency,
     sum(gross_minor) AS gross_minor,
     sum(refunded_minor) AS refunded_minor,
-    sum(gross_minor) - sum(refunded_minor) AS net_minor,
+    sum(disputed_minor) AS disputed_minor,
+    sum(gross_minor) - sum(refunded_minor) - sum(disputed_minor) AS net_minor,
     sum(payments) AS payments,
-    sum(refunds) AS refunds
+    sum(refunds) AS refunds,
+    sum(disputes) AS disputes_lost
    FROM ( SELECT (payments.created AT TIME ZONE 'UTC'::text)::date AS day,
             payments.livemode,
             payments.currency,
             payments.amount_minor AS gross_minor,
             0 AS refunded_minor,
+            0 AS disputed_minor,
             1 AS payments,
-            0 AS refunds
+            0 AS refunds,
+            0 AS disputes
            FROM billing.payments
-          WHERE payments.object = 'charge'::text AND payments.status = 'succeeded'::text
+          WHERE payments.object = 'charge'::text AND payments.status = 'succeeded'::text AND payments.amount_minor > 0
         UNION ALL
          SELECT (refunds.created AT TIME ZONE 'UTC'::text)::date AS timezone,
             refunds.livemode,
@@ -338,10 +523,86 @@ view billing.revenue_daily as
             0,
             refunds.amount_minor,
             0,
-            1
+            0,
+            1,
+            0
            FROM billing.refunds
-          WHERE refunds.status = 'succeeded'::text) moves
+          WHERE refunds.status = 'succeeded'::text
+        UNION ALL
+         SELECT (disputes.as_of AT TIME ZONE 'UTC'::text)::date AS timezone,
+            disputes.livemode,
+            disputes.currency,
+            0,
+            0,
+            disputes.amount_minor,
+            0,
+            0,
+            1
+           FROM billing.disputes
+          WHERE disputes.status = 'lost'::text) moves
   GROUP BY day, livemode, currency;
+
+view billing.state_without_subscription with (security_invoker=true) as
+ SELECT NULL::text AS customer_id,
+    NULL::text AS subscription_id,
+    default_plan_id AS plan_id,
+    tiers[1] AS tier,
+    'none'::text AS status,
+    false AS entitled,
+    false AS plan_unknown,
+    default_features AS features,
+    NULL::integer AS quantity,
+    NULL::text AS currency,
+    NULL::bigint AS amount_minor,
+    NULL::text AS billing_interval,
+    NULL::integer AS interval_count,
+    NULL::timestamp with time zone AS current_period_end,
+    NULL::timestamp with time zone AS trial_end,
+    false AS cancel_at_period_end,
+    NULL::timestamp with time zone AS cancel_at,
+    NULL::timestamp with time zone AS grace_ends_at,
+    false AS collection_paused
+   FROM billing.catalogue;
+
+view billing.subscription_states with (security_invoker=true) as
+ SELECT held.user_id,
+    held.customer_id,
+    held.subscription_id,
+    held.plan_id,
+        CASE
+            WHEN held.entitled_until > now() THEN held.tier
+            ELSE catalogue.tiers[1]
+        END AS tier,
+        CASE held.status
+            WHEN 'incomplete'::text THEN 'pending'::text
+            WHEN 'unpaid'::text THEN 'suspended'::text
+            WHEN 'paused'::text THEN 'suspended'::text
+            WHEN 'canceled'::text THEN 'cancelled'::text
+            WHEN 'incomplete_expired'::text THEN 'expired'::text
+            ELSE held.status
+        END AS status,
+    COALESCE(held.entitled_until > now(), false) AS entitled,
+    COALESCE(held.plan_unknown, false) AS plan_unknown,
+        CASE
+            WHEN held.entitled_until > now() THEN COALESCE(held.features, '{}'::jsonb)
+            ELSE catalogue.default_features
+        END AS features,
+    held.quantity,
+    held.currency,
+    held.amount_minor,
+    held.billing_interval,
+    held.interval_count,
+    held.current_period_end,
+    held.trial_end,
+    COALESCE(held.cancel_at_period_end, false) AS cancel_at_period_end,
+    held.cancel_at,
+    held.grace_ends_at,
+    COALESCE(held.collection_paused, false) AS collection_paused,
+    held.as_of,
+    held.precedence
+   FROM billing.subscriptions held
+     CROSS JOIN billing.catalogue
+  WHERE held.status IS NOT NULL;
 
 view billing.subscriptions_by_plan as
  SELECT livemode,
@@ -350,66 +611,163 @@ view billing.subscriptions_by_plan as
     billing.plan_status(status) AS status,
     currency,
     billing_interval,
+    interval_count,
     count(*) AS subscriptions,
-    sum(amount_minor) AS amount_minor
+    sum(amount_minor) AS amount_minor,
+    sum(monthly_minor) AS monthly_minor
    FROM billing.subscriptions
   WHERE status IS NOT NULL
-  GROUP BY livemode, plan_id, tier, (billing.plan_status(status)), currency, billing_interval;
+  GROUP BY livemode, plan_id, tier, (billing.plan_status(status)), currency, billing_interval, interval_count;
 
 view my_plan with (security_invoker=true) as
- SELECT plan_id,
-    tier,
-    status,
-    entitled,
-    current_period_end,
-    cancel_at_period_end,
-    cancel_at,
-    grace_ends_at,
-    as_of,
-    user_id
-   FROM billing.plan_states;
+ SELECT me.user_id,
+    COALESCE(told.version, 0::bigint) AS version,
+        CASE
+            WHEN plan.status IS NULL THEN nobody.plan_id
+            ELSE plan.plan_id
+        END AS plan_id,
+    COALESCE(plan.tier, nobody.tier) AS tier,
+    COALESCE(plan.status, nobody.status) AS status,
+    COALESCE(plan.entitled, false) AS entitled,
+    COALESCE(plan.plan_unknown, false) AS plan_unknown,
+    COALESCE(plan.features, nobody.features) AS features,
+    plan.quantity,
+    plan.currency,
+    plan.amount_minor,
+    plan.billing_interval,
+    plan.interval_count,
+    plan.current_period_end,
+    plan.trial_end,
+    COALESCE(plan.cancel_at_period_end, false) AS cancel_at_period_end,
+    plan.cancel_at,
+    plan.grace_ends_at,
+    COALESCE(plan.collection_paused, false) AS collection_paused,
+    plan.as_of
+   FROM ( SELECT (( SELECT auth.uid() AS uid))::text AS user_id) me
+     CROSS JOIN billing.state_without_subscription nobody
+     LEFT JOIN billing.user_plans told ON told.user_id = me.user_id
+     LEFT JOIN LATERAL ( SELECT mine.user_id,
+            mine.customer_id,
+            mine.subscription_id,
+            mine.plan_id,
+            mine.tier,
+            mine.status,
+            mine.entitled,
+            mine.plan_unknown,
+            mine.features,
+            mine.quantity,
+            mine.currency,
+            mine.amount_minor,
+            mine.billing_interval,
+            mine.interval_count,
+            mine.current_period_end,
+            mine.trial_end,
+            mine.cancel_at_period_end,
+            mine.cancel_at,
+            mine.grace_ends_at,
+            mine.collection_paused,
+            mine.as_of,
+            mine.precedence
+           FROM billing.subscription_states mine
+          WHERE mine.user_id = me.user_id
+          ORDER BY mine.entitled DESC, mine.precedence DESC, mine.subscription_id DESC
+         LIMIT 1) plan ON true
+  WHERE me.user_id IS NOT NULL;
 
 view my_plan_events with (security_invoker=true) as
  SELECT id,
     sequence,
     event_type,
     user_id,
+    version,
+    occurred_at,
+    plan,
     payload,
     app_source,
     metadata,
     created_at
-   FROM billing.plan_events;
+   FROM billing.plan_events
+  WHERE user_id = ((( SELECT auth.uid() AS uid))::text);
 
 
 -- Policies
 
+policy every_row on billing.catalogue for select to billing_reader using true
+policy names_of_tiers on billing.catalogue for select to authenticated using true
+policy every_row on billing.checkouts for select to billing_reader using true
+policy every_row on billing.customers for select to billing_reader using true
+policy every_row on billing.disputes for select to billing_reader using true
+policy every_row on billing.events for select to billing_reader using true
+policy every_row on billing.invoice_payments for select to billing_reader using true
+policy every_row on billing.invoices for select to billing_reader using true
+policy every_row on billing.payments for select to billing_reader using true
+policy every_row on billing.plan_events for select to billing_reader using true
 policy own_plan_events on billing.plan_events for select to authenticated using (user_id = (( SELECT auth.uid() AS uid))::text)
-policy all_subscriptions on billing.subscriptions for select to billing_reader using true
-policy own_subscriptions on billing.subscriptions for select to authenticated using (user_id = (( SELECT auth.uid() AS uid))::text)
+policy every_row on billing.refunds for select to billing_reader using true
+policy every_row on billing.subscription_history for select to billing_reader using true
+policy every_row on billing.subscriptions for select to billing_reader using true
+policy own_subscriptions on billing.subscriptions for select to authenticated using ((user_id = (( SELECT auth.uid() AS uid))::text) OR billing.may_read_plan(user_id))
+policy every_row on billing.user_plans for select to billing_reader using true
+policy own_plan on billing.user_plans for select to authenticated using ((user_id = (( SELECT auth.uid() AS uid))::text) OR billing.may_read_plan(user_id))
 
 -- Rights on tables and views
 
+grant select on billing.catalogue to authenticated
+grant select on billing.catalogue to billing_reader
+grant select on billing.catalogue to service_role
+grant select on billing.checkouts to billing_reader
+grant select on billing.checkouts to service_role
 grant select on billing.conversion to billing_reader
 grant select on billing.conversion to service_role
+grant select on billing.customers to billing_reader
+grant select on billing.customers to service_role
+grant select on billing.disputes to billing_reader
+grant select on billing.disputes to service_role
+grant select on billing.events to billing_reader
+grant select on billing.events to service_role
+grant select on billing.invoice_payments to billing_reader
+grant select on billing.invoice_payments to service_role
+grant select on billing.invoices to billing_reader
+grant select on billing.invoices to service_role
+grant select on billing.mrr_movements to billing_reader
+grant select on billing.mrr_movements to service_role
+grant select on billing.paying_users to billing_reader
+grant select on billing.paying_users to service_role
 grant select on billing.payment_history to billing_reader
 grant select on billing.payment_history to service_role
+grant select on billing.payments to billing_reader
+grant select on billing.payments to service_role
+grant select on billing.plan_events to billing_reader
 grant select on billing.plan_events to service_role
 grant select on billing.plan_states to authenticated
 grant select on billing.plan_states to billing_reader
 grant select on billing.plan_states to service_role
+grant select on billing.refunds to billing_reader
+grant select on billing.refunds to service_role
 grant select on billing.revenue_daily to billing_reader
 grant select on billing.revenue_daily to service_role
+grant select on billing.state_without_subscription to authenticated
+grant select on billing.state_without_subscription to billing_reader
+grant select on billing.state_without_subscription to service_role
+grant select on billing.subscription_history to billing_reader
+grant select on billing.subscription_history to service_role
+grant select on billing.subscription_states to authenticated
+grant select on billing.subscription_states to billing_reader
+grant select on billing.subscription_states to service_role
+grant select on billing.subscriptions to billing_reader
+grant select on billing.subscriptions to service_role
 grant select on billing.subscriptions_by_plan to billing_reader
 grant select on billing.subscriptions_by_plan to service_role
+grant select on billing.user_plans to authenticated
+grant select on billing.user_plans to billing_reader
+grant select on billing.user_plans to service_role
 grant select on my_plan to authenticated
 grant select on my_plan_events to authenticated
 
 -- Rights on columns
 
-grant select (id, sequence, event_type, user_id, payload, app_source, metadata, created_at) on billing.plan_events to authenticated
-grant select (subscription_id, customer_id, as_of, status, current_period_end, cancel_at_period_end, cancel_at, plan_id, tier, user_id, grace_ends_at) on billing.subscriptions to authenticated
-grant select (subscription_id, customer_id, as_of, status, current_period_end, cancel_at_period_end, cancel_at, plan_id, tier, user_id, grace_ends_at) on billing.subscriptions to billing_reader
-grant select (subscription_id, customer_id, as_of, status, current_period_end, cancel_at_period_end, cancel_at, plan_id, tier, user_id, grace_ends_at) on billing.subscriptions to service_role
+grant select (id, sequence, event_type, user_id, version, occurred_at, plan, payload, app_source, metadata, created_at) on billing.plan_events to authenticated
+grant select (subscription_id, customer_id, as_of, status, quantity, currency, amount_minor, billing_interval, interval_count, current_period_end, cancel_at_period_end, cancel_at, trial_end, collection_paused, plan_id, tier, features, plan_unknown, user_id, grace_ends_at, entitled_until, precedence) on billing.subscriptions to authenticated
 
 -- Rights on the schema
 
@@ -420,397 +778,662 @@ grant usage on schema billing to stripe_writer
 
 -- Functions
 
-CREATE OR REPLACE FUNCTION billing.announce(event jsonb, of_customer text)
- RETURNS integer
+CREATE OR REPLACE FUNCTION billing.apply_checkout(event jsonb, incoming jsonb, customer billing.customers)
+ RETURNS billing.applied
  LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  answer billing.applied;
+  ruling constant text := billing.store_checkouts(jsonb_populate_record(null::billing.checkouts, incoming));
+  first_user text;
   subscription billing.subscriptions;
-  invoice billing.invoices;
-  announcement jsonb;
-  written integer := 0;
 begin
-  for subscription in select * from billing.subscriptions where customer_id = of_customer order by subscription_id loop
-    announcement := subscription.announced;
-    subscription.user_id := billing.user_of(subscription);
-    subscription.grace_ends_at := billing.grace_end_of(subscription);
-    if subscription.status is not null and subscription.user_id is not null then
-      announcement := billing.announcement_of(subscription);
-      if announcement is distinct from subscription.announced then
-        perform billing.write_plan_event(
-          event,
-          -- Another user's history is not this user's: for them it begins here.
-          billing.transition(case when subscription.announced ->> 'user_id' = subscription.user_id then subscription.announced end, announcement),
-          subscription, subscription.currency, subscription.amount_minor);
-        written := written + 1;
-      end if;
-    end if;
-    update billing.subscriptions as held
-    set user_id = subscription.user_id, grace_ends_at = subscription.grace_ends_at, announced = announcement
-    where held.subscription_id = subscription.subscription_id
-      and (held.user_id, held.grace_ends_at, held.announced) is distinct from (subscription.user_id, subscription.grace_ends_at, announcement);
-  end loop;
+  answer.verdict := split_part(ruling, '/', 1);
+  answer.reason := split_part(ruling, '/', 2);
+  answer.notified := 0;
+  if answer.verdict <> 'changed' or incoming ->> 'mode' <> 'subscription' then
+    return answer;
+  end if;
 
-  for invoice in
-    select * from billing.invoices
-    where customer_id = of_customer and problem is not null
-      and announced_problem is distinct from problem || '#' || attempt_count
-    order by as_of, invoice_id
-  loop
-    select * into subscription from billing.subscriptions where subscription_id = invoice.subscription_id;
-    continue when subscription.user_id is null or subscription.status is null;
-    perform billing.write_plan_event(
-      event,
-      case invoice.problem when 'payment_failed' then 'PAYMENT_FAILED' else 'PAYMENT_ACTION_REQUIRED' end,
-      subscription, invoice.currency, invoice.amount_due_minor);
-    update billing.invoices set announced_problem = problem || '#' || attempt_count where invoice_id = invoice.invoice_id;
-    written := written + 1;
-  end loop;
-  return written;
+  -- A completed Checkout names a subscription before Stripe has told us of it: a row that any event of that subscription overrides.
+  if incoming ->> 'status' = 'complete' and incoming ->> 'subscription_id' is not null and customer.customer_id is not null then
+    insert into billing.subscriptions (subscription_id, customer_id, livemode, status, currency, amount_minor)
+    values (
+      incoming ->> 'subscription_id', customer.customer_id, (incoming ->> 'livemode')::boolean, 'incomplete', incoming ->> 'currency',
+      (incoming ->> 'amount_minor')::bigint)
+    on conflict (subscription_id) do nothing;
+  end if;
+
+  select session.user_id into first_user from billing.checkouts as session
+  where session.customer_id = customer.customer_id and session.mode = 'subscription' and session.status = 'complete' and session.user_id is not null
+  order by session.as_of, session.session_id collate "C" limit 1;
+  if first_user is distinct from customer.session_user_id then
+    customer.session_user_id := first_user;
+    answer.notified := billing.relink(event, customer);
+  else
+    select * into subscription from billing.subscriptions where subscription_id = incoming ->> 'subscription_id';
+    if found then
+      answer.notified := billing.rederive(event, subscription, customer);
+    end if;
+  end if;
+  return answer;
 end
 $function$
 
 
-CREATE OR REPLACE FUNCTION billing.announcement_of(subscription billing.subscriptions)
- RETURNS jsonb
- LANGUAGE sql
- STABLE
+CREATE OR REPLACE FUNCTION billing.apply_customer(event jsonb, incoming jsonb, customer billing.customers)
+ RETURNS billing.applied
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select jsonb_build_object(
-    'user_id', subscription.user_id,
-    'status', billing.plan_status(subscription.status),
-    'plan_id', subscription.plan_id,
-    'tier', subscription.tier,
-    'currency', subscription.currency,
-    'amount', subscription.amount_minor,
-    'current_period_end', subscription.current_period_end,
-    'cancel_at_period_end', coalesce(subscription.cancel_at_period_end, false),
-    'cancel_at', subscription.cancel_at)
+declare
+  answer billing.applied;
+  ruling constant text := billing.store_customers(jsonb_populate_record(null::billing.customers, incoming));
+  before constant text := customer.metadata_user_id;
+begin
+  answer.verdict := split_part(ruling, '/', 1);
+  answer.reason := split_part(ruling, '/', 2);
+  answer.held_event_id := customer.source_event_id;
+  answer.held_as_of := customer.as_of;
+  answer.notified := 0;
+  customer.metadata_user_id := incoming ->> 'metadata_user_id';
+  if answer.verdict = 'changed' and customer.metadata_user_id is distinct from before then
+    answer.notified := billing.relink(event, customer);
+  end if;
+  return answer;
+end
 $function$
 
 
-CREATE OR REPLACE FUNCTION billing.apply_event(event jsonb, fact jsonb, fetched jsonb DEFAULT NULL::jsonb)
+CREATE OR REPLACE FUNCTION billing.apply_event(event jsonb, fact jsonb, fetched jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  customer constant text := fact ->> 'customer_id';
+  of_customer constant text := fact ->> 'customer_id';
   object_id constant text := coalesce(
-    fact ->> 'subscription_id', fact ->> 'session_id', fact ->> 'invoice_id', fact ->> 'payment_id',
-    fact ->> 'refund_id', fact ->> 'dispute_id', customer);
+    fact ->> 'subscription_id', fact ->> 'session_id', fact ->> 'invoice_id', fact ->> 'payment_id', fact ->> 'refund_id', fact ->> 'dispute_id',
+    fact ->> 'user_id', of_customer);
   is_replay constant boolean := event ->> 'origin' = 'replay';
   known billing.events;
-  result jsonb;
-  verdict text;
-  told integer := 0;
+  customer billing.customers;
+  answer billing.applied;
   outcome text;
-  reason text;
 begin
-  if event ->> 'type' = 'reconcile.compare' then
-    return billing.compare(fact);
-  end if;
-  perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(coalesce(customer, object_id, event ->> 'id'), 0));
-
   select * into known from billing.events where event_id = event ->> 'id';
   -- What was parked was never applied; a redrive tries again.
-  if known.outcome = 'parked' then
-    known := null;
-  end if;
-  if known.event_id is not null and not is_replay then
-    return pg_catalog.jsonb_build_object('outcome', 'duplicate', 'reason', 'known_event', 'plan_events', billing.plan_events_of(event));
+  if known.event_id is not null and known.outcome <> 'parked' and not is_replay then
+    return jsonb_build_object(
+      'outcome', 'duplicate', 'reason', 'known_event', 'held', jsonb_build_object('event_id', known.event_id, 'as_of', known.created),
+      'plan_events', billing.plan_events_of(event));
   end if;
 
   if event ->> 'parked' is not null then
     outcome := 'parked';
-    reason := event ->> 'parked';
+    answer.reason := event ->> 'parked';
   elsif event ->> 'ignored' is not null or fact is null or fact = 'null' then
     outcome := 'ignored';
-    reason := coalesce(event ->> 'ignored', 'no_plan_state');
+    answer.reason := coalesce(event ->> 'ignored', 'no_plan_state');
   else
-    result := billing.apply_fact(event, fact, fetched);
-    verdict := result ->> 'verdict';
-    if verdict = 'undecidable' then
-      return result - 'verdict' || '{"outcome": "undecidable", "plan_events": []}';
+    if of_customer is not null then
+      select * into customer from billing.customers where customer_id = of_customer;
     end if;
-    if customer is not null then
-      told := billing.announce(event, customer);
+    answer := billing.apply_fact(event, fact, fetched, customer);
+    if answer.verdict = 'undecidable' then
+      return jsonb_build_object(
+        'outcome', 'undecidable', 'reason', answer.reason, 'ticket', answer.ticket, 'as_of', answer.held_as_of, 'subscription_id', object_id,
+        'plan_events', '[]'::jsonb);
     end if;
     outcome := case
-      when told = 0 and verdict = 'same' and (fetched is null or is_replay) then 'duplicate'
-      when verdict = 'stale' then 'stale'
+      when answer.notified = 0 and answer.verdict = 'same' and (fetched is null or is_replay) then 'duplicate'
+      when answer.verdict = 'stale' then 'stale'
       when fetched is not null then 'refetched'
       else 'applied'
     end;
-    reason := case when outcome = 'duplicate' then 'same_state' end;
+    if outcome = 'duplicate' then
+      answer.reason := 'same_state';
+    end if;
   end if;
 
   insert into billing.events as ledger
-    (event_id, type, created, livemode, api_version, worker, origin, replay_name, customer_id, object_id, outcome, reason, arrived_at)
+    (event_id, type, created, livemode, api_version, worker, origin, replay_name, customer_id, object_id, outcome, reason, held_event_id, held_as_of, arrived_at)
   values (
-    event ->> 'id', event ->> 'type', pg_catalog.to_timestamp((event ->> 'created')::bigint), (event ->> 'livemode')::boolean,
-    event ->> 'api_version', event ->> 'worker', event ->> 'origin', event ->> 'replay_name', customer, object_id,
-    outcome, reason, (event ->> 'arrived_at')::timestamptz)
+    event ->> 'id', event ->> 'type', to_timestamp((event ->> 'created')::bigint), (event ->> 'livemode')::boolean,
+    event ->> 'api_version', event ->> 'worker', event ->> 'origin', event ->> 'replay_name', of_customer, object_id,
+    outcome, answer.reason, answer.held_event_id, answer.held_as_of, (event ->> 'arrived_at')::timestamptz)
   on conflict (event_id) do update set
-    outcome = excluded.outcome, reason = excluded.reason, replay_name = excluded.replay_name, committed_at = excluded.committed_at
+    outcome = excluded.outcome, reason = excluded.reason, held_event_id = excluded.held_event_id, held_as_of = excluded.held_as_of,
+    replay_name = excluded.replay_name, committed_at = excluded.committed_at
     where ledger.outcome = 'parked' or excluded.outcome in ('applied', 'refetched');
 
-  return pg_catalog.jsonb_build_object('outcome', outcome, 'reason', reason, 'plan_events', billing.plan_events_of(event));
+  return jsonb_build_object(
+    'outcome', outcome, 'reason', answer.reason,
+    'held', case when answer.held_as_of is not null then jsonb_build_object('event_id', answer.held_event_id, 'as_of', answer.held_as_of) end,
+    -- Most events notify nobody; what a replay finds known may have to be published again.
+    'plan_events', case when answer.notified > 0 or is_replay or known.event_id is not null then billing.plan_events_of(event) else '[]' end);
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.apply_events(batch jsonb, catalogue jsonb DEFAULT NULL::jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  item record;
+  known billing.catalogue;
+  answers jsonb[] := array_fill(null::jsonb, array[jsonb_array_length(batch)]);
+begin
+  if catalogue is not null then
+    select * into known from billing.catalogue;
+    if jsonb_populate_record(known, catalogue) is distinct from known then
+      known := jsonb_populate_record(known, catalogue);
+      update billing.catalogue set (default_plan_id, tiers, default_features) = row(known.default_plan_id, known.tiers, known.default_features);
+    end if;
+  end if;
+  perform billing.lock_customers(array(
+    select distinct element -> 'fact' ->> 'customer_id' from jsonb_array_elements(batch) as element where element -> 'fact' ->> 'customer_id' is not null));
+  for item in
+    select element -> 'event' as event, element -> 'fact' as fact, nullif(element -> 'fetched', 'null') as fetched, place
+    from jsonb_array_elements(batch) with ordinality as it(element, place)
+    order by element -> 'fact' ->> 'customer_id', (element -> 'event' ->> 'created')::bigint, element -> 'event' ->> 'id'
+  loop
+    answers[item.place] := billing.apply_event(item.event, item.fact, item.fetched);
+  end loop;
+  return to_jsonb(answers);
 end
 $function$
 -- executable by stripe_writer
 
-CREATE OR REPLACE FUNCTION billing.apply_fact(event jsonb, fact jsonb, fetched jsonb)
- RETURNS jsonb
+CREATE OR REPLACE FUNCTION billing.apply_fact(event jsonb, fact jsonb, fetched jsonb, customer billing.customers)
+ RETURNS billing.applied
  LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   kind constant text := fact ->> 'kind';
+  nobody billing.subscriptions;
   incoming jsonb;
-  verdict text;
+  ruling text;
+  answer billing.applied;
 begin
   if kind = 'subscription' then
-    return billing.apply_subscription(event, fact, fetched);
+    return billing.apply_subscription(event, fact, fetched, customer);
   end if;
-  incoming := (fact - 'kind') || jsonb_build_object(
+  if kind = 'due' then
+    answer := row('same', 'not_due', null, null, billing.settle_user(event, fact ->> 'user_id', nobody), null);
+    if answer.notified > 0 then
+      answer.verdict := 'changed';
+    end if;
+    return answer;
+  end if;
+  incoming := fact || jsonb_build_object(
     'livemode', event -> 'livemode',
     'as_of', to_timestamp((event ->> 'created')::bigint),
     'source_event_id', event -> 'id',
     'progress', billing.progress(kind, event ->> 'type', fact));
-  verdict := case kind
-    when 'customer' then billing.store_if_later('billing.customers', 'customer_id', incoming)
-    when 'checkout' then billing.store_if_later('billing.checkouts', 'session_id', incoming)
-    when 'invoice' then billing.store_if_later('billing.invoices', 'invoice_id', incoming)
-    when 'payment' then billing.store_if_later('billing.payments', 'payment_id', incoming)
-    when 'refund' then billing.store_if_later('billing.refunds', 'refund_id', incoming)
-    when 'dispute' then billing.store_if_later('billing.disputes', 'dispute_id', incoming)
-  end;
-  if verdict is null then
-    raise exception 'billing.apply_event does not know facts of kind %', coalesce(kind, 'null')
-      using errcode = '22023', hint = 'The handlers are newer than the migrations: run `npm run ops -- migrate`.';
-  end if;
-  if kind = 'checkout' and fact ->> 'status' = 'complete' and fact ->> 'subscription_id' is not null then
-    perform billing.expect_subscription(fact, (event ->> 'livemode')::boolean);
-  end if;
-  return jsonb_build_object('verdict', verdict);
+  case kind
+    when 'customer' then return billing.apply_customer(event, incoming, customer);
+    when 'checkout' then return billing.apply_checkout(event, incoming, customer);
+    when 'invoice' then return billing.apply_invoice(event, incoming, customer);
+    when 'payment' then ruling := billing.store_payments(jsonb_populate_record(null::billing.payments, incoming));
+    when 'invoice_payment' then ruling := billing.store_invoice_payments(jsonb_populate_record(null::billing.invoice_payments, incoming));
+    when 'refund' then ruling := billing.store_refunds(jsonb_populate_record(null::billing.refunds, incoming));
+    when 'dispute' then ruling := billing.store_disputes(jsonb_populate_record(null::billing.disputes, incoming));
+    else
+      -- Undefined function: later, until the migration is there.
+      raise exception 'billing.apply_events does not know facts of kind %', coalesce(kind, 'null')
+        using errcode = '42883', hint = 'The handlers are newer than the migrations: run `npm run ops -- migrate`.';
+  end case;
+  answer.verdict := split_part(ruling, '/', 1);
+  answer.reason := split_part(ruling, '/', 2);
+  answer.notified := 0;
+  return answer;
 end
 $function$
 
 
-CREATE OR REPLACE FUNCTION billing.apply_subscription(event jsonb, fact jsonb, fetched jsonb)
- RETURNS jsonb
+CREATE OR REPLACE FUNCTION billing.apply_invoice(event jsonb, incoming jsonb, customer billing.customers)
+ RETURNS billing.applied
  LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  answer billing.applied;
+  ruling constant text := billing.store_invoices(jsonb_populate_record(null::billing.invoices, incoming));
+  invoice billing.invoices;
+  subscription billing.subscriptions;
+begin
+  answer.verdict := split_part(ruling, '/', 1);
+  answer.reason := split_part(ruling, '/', 2);
+  answer.notified := 0;
+  if incoming ->> 'subscription_id' is null or answer.verdict = 'stale' then
+    return answer;
+  end if;
+  select * into subscription from billing.subscriptions where subscription_id = incoming ->> 'subscription_id';
+  if not found then
+    return answer;
+  end if;
+  if subscription.status = 'past_due' then
+    answer.notified := billing.rederive(event, subscription, customer);
+    select * into subscription from billing.subscriptions where subscription_id = incoming ->> 'subscription_id';
+  end if;
+  if incoming ->> 'problem' is not null then
+    select * into invoice from billing.invoices where invoice_id = incoming ->> 'invoice_id';
+    answer.notified := answer.notified + billing.settle_problem(event, invoice, subscription);
+  end if;
+  return answer;
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.apply_subscription(event jsonb, fact jsonb, fetched jsonb, customer billing.customers)
+ RETURNS billing.applied
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   id constant text := fact ->> 'subscription_id';
+  event_id constant text := event ->> 'id';
+  event_type constant text := event ->> 'type';
   created constant timestamptz := to_timestamp((event ->> 'created')::bigint);
-  -- A reconcile run has no snapshot: it always asks Stripe, in the second of the row it found.
+  -- The comparison with Stripe has no snapshot: it always asks, in the second of the row it found.
   asks_stripe constant boolean := fact -> 'snapshot' = 'null';
   -- Stripe's answer tells all that had happened by the event that asked; the comparison with Stripe asks in the row's own second.
   answer_as_of constant timestamptz := case when asks_stripe then (fetched ->> 'as_of')::timestamptz else greatest((fetched ->> 'as_of')::timestamptz, created) end;
   held billing.subscriptions;
   next billing.subscriptions;
-  verdict text;
+  ruling text;
+  answer billing.applied;
 begin
   select * into held from billing.subscriptions where subscription_id = id;
-  if fetched is not null then
-    verdict := billing.order_of_fetch(held, (fetched ->> 'ticket')::integer, answer_as_of, fetched -> 'snapshot' ->> 'status', event ->> 'origin' <> 'webhook');
-  elsif asks_stripe then
-    verdict := 'undecidable';
-  else
-    verdict := billing.order_of_event(held, event ->> 'id', event ->> 'type', created, fact -> 'snapshot' ->> 'status', event ->> 'origin' = 'replay');
-  end if;
-
-  -- Two events of one second that show the same (Stripe sends `paused` beside an `updated`): whichever came later, the row is right, unless
-  -- an answer is still under way that may show another one between them. A replay asks all the same: what is held may have been read wrongly.
-  if verdict = 'undecidable' and not asks_stripe and event ->> 'origin' <> 'replay' and held.ticket_issued = held.ticket_applied
-    and jsonb_populate_record(held, fact -> 'snapshot') is not distinct from held then
-    return jsonb_build_object('verdict', 'same');
-  end if;
-
-  if verdict = 'stale' then
-    return jsonb_build_object('verdict', 'stale');
-  end if;
-
-  if verdict = 'undecidable' then
-    insert into billing.subscriptions as row (subscription_id, customer_id, livemode, ticket_issued)
-    values (id, fact ->> 'customer_id', (event ->> 'livemode')::boolean, 1)
-    on conflict (subscription_id) do update set ticket_issued = row.ticket_issued + 1
-    returning * into next;
-    return jsonb_build_object(
-      'verdict', 'undecidable', 'ticket', next.ticket_issued, 'as_of', next.as_of, 'subscription_id', id, 'held', to_jsonb(held));
-  end if;
-
-  next := jsonb_populate_record(held, coalesce(fetched, fact) -> 'snapshot');
+  next := case when asks_stripe and fetched is null then held else jsonb_populate_record(held, coalesce(fetched, fact) -> 'snapshot') end;
   next.subscription_id := id;
   next.customer_id := fact ->> 'customer_id';
   next.livemode := (event ->> 'livemode')::boolean;
-  next.ticket_issued := coalesce(held.ticket_issued, 0);
-  if fetched is null then
-    next.as_of := created;
-    next.source_event_id := event ->> 'id';
-    next.source_type := event ->> 'type';
-    -- A later event overtakes every question under way; the row's own event, read anew, overtakes none.
-    next.ticket_applied := case when held.source_event_id = event ->> 'id' then held.ticket_applied else coalesce(held.ticket_issued, 0) end;
+  next.as_of := created;
+  if fetched is not null then
+    ruling := billing.order_of_fetch(held, (fetched ->> 'ticket')::integer, answer_as_of, next.status, event ->> 'origin' <> 'webhook');
+  elsif asks_stripe then
+    ruling := 'undecidable/question';
   else
-    next.as_of := coalesce(answer_as_of, next.started_at, held.as_of);
-    next.source_event_id := null;
-    next.source_type := 'fetch';
-    -- So does an end.
-    next.ticket_applied := case
-      when billing.is_terminal(next.status) and not billing.is_terminal(held.status) then held.ticket_issued
-      else greatest((fetched ->> 'ticket')::integer, held.ticket_applied)
-    end;
+    perform billing.remember_snapshot(event_id, event_type, next);
+    ruling := billing.order_of_event(held, event_id, event_type, created, next.status, event ->> 'origin' = 'replay');
+  end if;
+  answer.verdict := split_part(ruling, '/', 1);
+  answer.reason := split_part(ruling, '/', 2);
+  answer.held_event_id := held.source_event_id;
+  answer.held_as_of := held.as_of;
+  answer.notified := 0;
+
+  -- Two events of one second that show the same (Stripe sends `paused` beside an `updated`): whichever came later, the row is right, unless
+  -- an answer is still under way that may show another one between them. A replay asks all the same: what is held may have been read wrongly.
+  if answer.verdict = 'undecidable' and not asks_stripe and event ->> 'origin' <> 'replay' and held.ticket_issued = held.ticket_applied
+    and billing.derive(jsonb_populate_record(held, fact -> 'snapshot'), customer) is not distinct from held then
+    answer.verdict := 'same';
+    answer.reason := 'same_state';
   end if;
 
-  if held.subscription_id is null then
-    insert into billing.subscriptions select next.*;
-    return jsonb_build_object('verdict', 'changed');
+  if answer.verdict = 'undecidable' then
+    insert into billing.subscriptions as row (subscription_id, customer_id, livemode, ticket_issued)
+    values (id, next.customer_id, next.livemode, 1)
+    on conflict (subscription_id) do update set ticket_issued = row.ticket_issued + 1
+    returning ticket_issued into answer.ticket;
+    return answer;
   end if;
-  update billing.subscriptions set (
-    as_of, source_event_id, source_type, ticket_applied,
-    status, metadata_user_id, price_id, lookup_key, quantity, currency, amount_minor, billing_interval,
-    current_period_start, current_period_end, cancel_at_period_end, cancel_at, canceled_at, ended_at,
-    trial_start, trial_end, started_at, latest_invoice_id, plan_id, tier, grace_days
-  ) = (
-    next.as_of, next.source_event_id, next.source_type, next.ticket_applied,
-    next.status, next.metadata_user_id, next.price_id, next.lookup_key, next.quantity, next.currency, next.amount_minor, next.billing_interval,
-    next.current_period_start, next.current_period_end, next.cancel_at_period_end, next.cancel_at, next.canceled_at, next.ended_at,
-    next.trial_start, next.trial_end, next.started_at, next.latest_invoice_id, next.plan_id, next.tier, next.grace_days
-  ) where subscription_id = id;
-  -- What a ticket counts is no news.
-  next.ticket_applied := held.ticket_applied;
-  if fetched is not null then
-    next.source_event_id := held.source_event_id;
-    next.source_type := held.source_type;
+
+  if answer.verdict <> 'apply' then
+    next := held;
+  else
+    next.ticket_issued := coalesce(held.ticket_issued, 0);
+    if fetched is null then
+      next.source_event_id := event_id;
+      next.source_type := event_type;
+      -- A later event overtakes every question under way; the row's own event, read anew, overtakes none.
+      next.ticket_applied := case when held.source_event_id = event_id then held.ticket_applied else coalesce(held.ticket_issued, 0) end;
+    else
+      next.as_of := coalesce(answer_as_of, next.started_at, held.as_of);
+      next.source_event_id := null;
+      next.source_type := 'fetch';
+      -- So does an end.
+      next.ticket_applied := case
+        when billing.is_terminal(next.status) and not billing.is_terminal(held.status) then held.ticket_issued
+        else greatest((fetched ->> 'ticket')::integer, held.ticket_applied)
+      end;
+      if asks_stripe then
+        perform billing.remember_snapshot(event_id, 'fetch', next);
+      end if;
+    end if;
   end if;
-  return jsonb_build_object('verdict', case when next is distinct from held then 'changed' else 'same' end);
+  if event_type = 'customer.subscription.trial_will_end' then
+    next.trial_ending_at := greatest(next.trial_ending_at, (fact -> 'snapshot' ->> 'trial_end')::timestamptz);
+  end if;
+
+  next := billing.derive(next, customer);
+  if next is distinct from held then
+    perform billing.write_subscription(next);
+    answer.notified := billing.settle_subscription(event, held, next, customer);
+  end if;
+  if answer.verdict = 'apply' then
+    -- What a ticket counts and where a row stems from is no change that anybody sees.
+    next.ticket_applied := held.ticket_applied;
+    if fetched is not null then
+      next.source_event_id := held.source_event_id;
+      next.source_type := held.source_type;
+    end if;
+    answer.verdict := case when next is distinct from held then 'changed' else 'same' end;
+  end if;
+  return answer;
 end
 $function$
 
 
-CREATE OR REPLACE FUNCTION billing.compare(fact jsonb)
+CREATE OR REPLACE FUNCTION billing.compare(wanted jsonb)
  RETURNS jsonb
- LANGUAGE sql
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  event_ids constant text[] := array(select jsonb_array_elements_text(wanted -> 'event_ids'));
+  subscription_ids constant text[] := array(select jsonb_array_elements_text(wanted -> 'subscription_ids'));
+  customer_ids constant text[] := array(select jsonb_array_elements_text(wanted -> 'customer_ids'));
+  user_ids constant text[] := array(select jsonb_array_elements_text(wanted -> 'user_ids'));
+  missing jsonb;
+  held jsonb;
+begin
+  select coalesce(jsonb_agg(id), '[]') into missing from unnest(event_ids) as id
+  where not exists (select from billing.events where event_id = id);
+  select coalesce(jsonb_agg(to_jsonb(row)), '[]') into held from (
+    select * from billing.subscriptions where subscription_id = any (subscription_ids)
+    union select * from billing.subscriptions where customer_id = any (customer_ids)
+    union select * from billing.subscriptions where user_id = any (user_ids)) as row;
+  return jsonb_build_object('missing_event_ids', missing, 'held', held);
+end
+$function$
+-- executable by stripe_writer
+
+CREATE OR REPLACE FUNCTION billing.derive(subscription billing.subscriptions, customer billing.customers)
+ RETURNS billing.subscriptions
+ LANGUAGE plpgsql
  STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select jsonb_build_object(
-    'outcome', 'ignored',
-    'plan_events', '[]'::jsonb,
-    'missing_event_ids', coalesce((
-      select jsonb_agg(wanted.id) from jsonb_array_elements_text(fact -> 'event_ids') as wanted(id)
-      where not exists (select from billing.events where event_id = wanted.id)), '[]'),
-    'held', coalesce((
-      select jsonb_agg(to_jsonb(held)) from billing.subscriptions as held
-      where held.subscription_id in (select jsonb_array_elements_text(fact -> 'subscription_ids'))
-         or held.customer_id in (select jsonb_array_elements_text(coalesce(fact -> 'customer_ids', '[]')))
-         or held.user_id in (select jsonb_array_elements_text(coalesce(fact -> 'user_ids', '[]')))), '[]'))
+declare
+  known billing.subscription_history;
+begin
+  subscription.user_id := billing.user_of(subscription, customer);
+  if subscription.plan_unknown then
+    -- Nobody loses a plan because a price is missing from a file: the plan of the latest price that the catalogue knew. By Stripe's seconds and not
+    -- by arrival; of two in one second the higher.
+    select * into known from billing.subscription_history as told
+    where told.subscription_id = subscription.subscription_id and told.plan_id is not null and told.as_of <= subscription.as_of
+    order by told.as_of desc, told.tier_rank desc, told.plan_id desc limit 1;
+    subscription.plan_id := known.plan_id;
+    subscription.tier := known.tier;
+    subscription.tier_rank := known.tier_rank;
+    subscription.grace_days := known.grace_days;
+    subscription.features := known.features;
+  end if;
+  subscription.grace_ends_at := billing.grace_end_of(subscription);
+  subscription.entitled_until := case
+    when subscription.plan_id is null then '-infinity'
+    when subscription.status in ('active', 'trialing') then coalesce(subscription.cancel_at, 'infinity')
+    when subscription.status = 'past_due' then least(coalesce(subscription.grace_ends_at, 'infinity'), coalesce(subscription.cancel_at, 'infinity'))
+    else '-infinity'
+  end;
+  -- Bit 60: may be entitled, then the tier's rank, then the status. Of those that never are, the status, then the latest.
+  subscription.precedence := case
+    when subscription.plan_id is not null and subscription.status in ('active', 'trialing', 'past_due') then
+      (1::bigint << 60) + (coalesce(subscription.tier_rank, 0)::bigint << 8) + array_position(array['past_due', 'trialing', 'active'], subscription.status)
+    when subscription.status is not null then
+      (array_position(array['incomplete_expired', 'canceled', 'unpaid', 'paused', 'incomplete', 'past_due', 'trialing', 'active'], subscription.status)::bigint << 40)
+      + greatest(0, coalesce(extract(epoch from subscription.as_of), 0))::bigint
+  end;
+  return subscription;
+end
 $function$
 
 
-CREATE OR REPLACE FUNCTION billing.expect_subscription(fact jsonb, livemode boolean)
- RETURNS void
- LANGUAGE sql
+CREATE OR REPLACE FUNCTION billing.due_users(most integer)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  insert into billing.subscriptions (subscription_id, customer_id, livemode, status, currency, amount_minor)
-  values (fact ->> 'subscription_id', fact ->> 'customer_id', livemode, 'incomplete', fact ->> 'currency', (fact ->> 'amount_minor')::bigint)
-  on conflict (subscription_id) do nothing
+begin
+  return array(select user_id from billing.user_plans where changes_at <= now() order by changes_at limit most);
+end
 $function$
-
+-- executable by stripe_writer
 
 CREATE OR REPLACE FUNCTION billing.grace_end_of(subscription billing.subscriptions)
  RETURNS timestamp with time zone
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select case when subscription.status = 'past_due' then
-    greatest(
-      subscription.current_period_start,
-      (select created from billing.invoices where invoice_id = subscription.latest_invoice_id)
-    ) + make_interval(days => subscription.grace_days)
-  end
+declare
+  latest_invoice timestamptz;
+  oldest_unpaid timestamptz;
+begin
+  if subscription.status is distinct from 'past_due' then
+    return null;
+  end if;
+  select created into latest_invoice from billing.invoices where invoice_id = subscription.latest_invoice_id;
+  select created into oldest_unpaid from billing.invoices as unpaid
+  where unpaid.subscription_id = subscription.subscription_id and unpaid.status = 'open' order by unpaid.created limit 1;
+  return least(oldest_unpaid, greatest(subscription.current_period_start, latest_invoice)) + make_interval(days => subscription.grace_days);
+end
 $function$
 
 
-CREATE OR REPLACE FUNCTION billing.is_entitled(plan_status text, grace_ends_at timestamp with time zone, at timestamp with time zone)
+CREATE OR REPLACE FUNCTION billing.is_over(state jsonb)
  RETURNS boolean
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(
-    plan_status in ('active', 'trialing') or (plan_status = 'past_due' and (grace_ends_at is null or at < grace_ends_at)),
-    false)
+begin
+  return coalesce(state ->> 'status' in ('cancelled', 'expired', 'none'), false);
+end
 $function$
--- executable by authenticated, service_role, billing_reader
+
 
 CREATE OR REPLACE FUNCTION billing.is_terminal(status text)
  RETURNS boolean
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(status in ('canceled', 'incomplete_expired'), false)
+begin
+  return coalesce(status in ('canceled', 'incomplete_expired'), false);
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.lock_customers(ids text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  locked integer;
+begin
+  perform from billing.customers where customer_id = any (ids) order by customer_id for no key update;
+  get diagnostics locked = row_count;
+  if locked < cardinality(ids) then
+    insert into billing.customers (customer_id) select wanted from unnest(ids) as wanted order by wanted on conflict do nothing;
+    perform from billing.customers where customer_id = any (ids) order by customer_id for no key update;
+  end if;
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.make_store(target regclass, key text, derived text[] DEFAULT '{}'::text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $functionx$
+declare
+  columns text := (
+    select string_agg(quote_ident(attname), ', ' order by attnum)
+    from pg_attribute where attrelid = target and attnum > 0 and not attisdropped and attname <> all (derived));
+  incoming_columns text := regexp_replace(columns, '(^|, )', '\1incoming.', 'g');
+  kept_columns text := regexp_replace(columns, '(^|, )', '\1kept.', 'g');
+begin
+  execute format($function$
+create or replace function billing.store_%1$s(incoming billing.%1$s) returns text
+language plpgsql set search_path = pg_catalog, pg_temp as $store$
+declare
+  held billing.%1$s;
+begin
+  insert into billing.%1$s as kept (%2$s) values (%3$s)
+  on conflict (%4$I) do update set (%2$s) = row(%3$s)
+  where kept.as_of is null
+     or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)
+     or (incoming.source_event_id = kept.source_event_id and row(%3$s) is distinct from row(%5$s));
+  if found then
+    return 'changed/later';
+  end if;
+  select * into held from billing.%1$s where %4$I = incoming.%4$I;
+  return case
+    when held.source_event_id = incoming.source_event_id then 'same/own_event'
+    when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
+    when held.as_of = incoming.as_of then 'stale/further_along_held'
+    else 'stale/newer_event_held'
+  end;
+end
+$store$
+$function$, (select relname from pg_class where oid = target), columns, incoming_columns, key, kept_columns);
+end
+$functionx$
+
+
+CREATE OR REPLACE FUNCTION billing.make_write_subscription()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $functionx$
+declare
+  columns text := (
+    select string_agg(quote_ident(attname), ', ' order by attnum)
+    from pg_attribute where attrelid = 'billing.subscriptions'::regclass and attnum > 0 and not attisdropped);
+begin
+  execute format($function$
+create or replace function billing.write_subscription(next billing.subscriptions) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $write$
+begin
+  insert into billing.subscriptions (%1$s) values (%2$s)
+  on conflict (subscription_id) do update set (%1$s) = row(%2$s);
+end
+$write$
+$function$, columns, regexp_replace(columns, '(^|, )', '\1next.', 'g'));
+end
+$functionx$
+
+
+CREATE OR REPLACE FUNCTION billing.may_read_plan(owner text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return owner = (select auth.uid())::text;
+end
+$function$
+-- executable by authenticated, service_role, billing_reader
+
+CREATE OR REPLACE FUNCTION billing.next_version(held bigint)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return greatest(held + 1, (extract(epoch from clock_timestamp()) * 1000000)::bigint);
+end
 $function$
 
 
 CREATE OR REPLACE FUNCTION billing.order_of_event(held billing.subscriptions, event_id text, event_type text, created timestamp with time zone, status text, is_replay boolean)
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select case
-    when held.as_of is null then 'apply'
-    when held.source_event_id = event_id then 'apply'
+begin
+  return case
+    when held.as_of is null then 'apply/first_sight'
+    when held.source_event_id = event_id then 'apply/own_event'
     when billing.is_terminal(held.status) and not billing.is_terminal(status) then
-      case when is_replay and created >= held.as_of and held.source_type <> 'customer.subscription.deleted' then 'undecidable' else 'stale' end
-    when billing.is_terminal(status) and not billing.is_terminal(held.status) then 'apply'
-    when created > held.as_of then 'apply'
-    when created < held.as_of then 'stale'
-    when is_replay and held.source_type = 'fetch' then 'undecidable'
+      case when is_replay and created >= held.as_of and held.source_type <> 'customer.subscription.deleted' then 'undecidable/mistaken_end' else 'stale/ended' end
+    when billing.is_terminal(status) and not billing.is_terminal(held.status) then 'apply/ends'
+    when created > held.as_of then 'apply/later'
+    when created < held.as_of then 'stale/newer_event_held'
+    when is_replay and held.source_type = 'fetch' then 'undecidable/fetched_row'
     when billing.is_terminal(status) and event_type = 'customer.subscription.deleted' then
-      case when is_replay then 'undecidable' else 'stale' end
-    when billing.is_terminal(status) and held.source_type = 'customer.subscription.deleted' then 'apply'
-    when held.source_type = 'customer.subscription.created' then 'apply'
-    when event_type = 'customer.subscription.created' then 'stale'
-    else 'undecidable'
-  end
+      case when is_replay then 'undecidable/ended_in_same_second' else 'stale/ended_in_same_second' end
+    when billing.is_terminal(status) and held.source_type = 'customer.subscription.deleted' then 'apply/after_deletion'
+    when held.source_type = 'customer.subscription.created' then 'apply/after_created'
+    when event_type = 'customer.subscription.created' then 'stale/created_in_same_second'
+    else 'undecidable/same_second'
+  end;
+end
 $function$
 
 
-CREATE OR REPLACE FUNCTION billing.order_of_fetch(held billing.subscriptions, ticket integer, answer_as_of timestamp with time zone, status text, mends boolean)
+CREATE OR REPLACE FUNCTION billing.order_of_fetch(held billing.subscriptions, ticket integer, answer_as_of timestamp with time zone, status text, repairs boolean)
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select case
+begin
+  return case
     when billing.is_terminal(held.status) and not billing.is_terminal(status)
-      and not (mends and held.source_type <> 'customer.subscription.deleted') then 'stale'
-    when billing.is_terminal(status) and not billing.is_terminal(held.status) then 'apply'
-    when answer_as_of > held.as_of then 'apply'
-    when held.as_of is not distinct from answer_as_of and ticket > held.ticket_applied then 'apply'
-    else 'stale'
-  end
+      and not (repairs and held.source_type <> 'customer.subscription.deleted') then 'stale/ended'
+    when billing.is_terminal(status) and not billing.is_terminal(held.status) then 'apply/ends'
+    when held.as_of is null and ticket > coalesce(held.ticket_applied, 0) then 'apply/first_sight'
+    when answer_as_of > held.as_of then 'apply/later'
+    when held.as_of is not distinct from answer_as_of and ticket > held.ticket_applied then 'apply/same_second'
+    when held.as_of = answer_as_of then 'stale/overtaken_answer'
+    else 'stale/newer_event_held'
+  end;
+end
 $function$
 
 
 CREATE OR REPLACE FUNCTION billing.plan_events_of(event jsonb)
  RETURNS jsonb
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(jsonb_build_object(
-    'id', id, 'event_type', event_type, 'user_id', user_id, 'payload', payload, 'app_source', app_source, 'metadata', metadata) order by sequence), '[]')
-  from billing.plan_events
-  where source_event_id = event ->> 'id' and replay_name is not distinct from event ->> 'replay_name'
+declare
+  messages jsonb;
+begin
+  select coalesce(jsonb_agg(to_jsonb(it) - array['sequence', 'subscription_id', 'source_event_id', 'replay_name', 'created_at'] order by it.sequence), '[]') into messages
+  from billing.plan_events as it
+  where it.source_event_id = event ->> 'id' and it.replay_name is not distinct from event ->> 'replay_name';
+  return messages;
+end
 $function$
 
 
 CREATE OR REPLACE FUNCTION billing.plan_status(stripe_status text)
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select case stripe_status
+begin
+  return case stripe_status
     when 'incomplete' then 'pending'
     when 'trialing' then 'trialing'
     when 'active' then 'active'
@@ -819,16 +1442,19 @@ AS $function$
     when 'paused' then 'suspended'
     when 'canceled' then 'cancelled'
     when 'incomplete_expired' then 'expired'
-  end
+  end;
+end
 $function$
--- executable by authenticated, service_role, billing_reader
+-- executable by service_role, billing_reader
 
 CREATE OR REPLACE FUNCTION billing.progress(kind text, event_type text, fact jsonb)
  RETURNS bigint[]
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select case kind
+begin
+  return case kind
     when 'customer' then array[
       case event_type when 'customer.created' then 0 when 'customer.updated' then 1 else 2 end,
       -- Of two updates in one second, the one that says whose customer it is.
@@ -841,108 +1467,492 @@ AS $function$
       case fact ->> 'problem' when 'action_required' then 2 when 'payment_failed' then 1 else 0 end]
     when 'payment' then array[
       case fact ->> 'status' when 'succeeded' then 3 when 'canceled' then 2 when 'failed' then 2 when 'requires_payment_method' then 1 else 0 end,
-      (fact ->> 'amount_refunded_minor')::bigint]
+      (fact ->> 'amount_refunded_minor')::bigint,
+      -- Authorised first, captured later.
+      (fact ->> 'amount_minor')::bigint]
     when 'refund' then array[
       case fact ->> 'status' when 'pending' then 0 when 'requires_action' then 1 when 'succeeded' then 2 else 3 end]
     when 'dispute' then array[
       case event_type when 'charge.dispute.created' then 0 when 'charge.dispute.updated' then 1 else 2 end]
-  end::bigint[]
+    when 'invoice_payment' then array[0]
+  end::bigint[];
+end
 $function$
 
 
-CREATE OR REPLACE FUNCTION billing.store_if_later(target regclass, key text, incoming jsonb)
- RETURNS text
+CREATE OR REPLACE FUNCTION billing.rederive(event jsonb, held billing.subscriptions, customer billing.customers)
+ RETURNS integer
  LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  columns text := (select string_agg(quote_ident(name), ', ' order by name) from jsonb_object_keys(incoming) as name);
-  changed boolean;
-  held jsonb;
+  next constant billing.subscriptions := billing.derive(held, customer);
 begin
-  execute format(
-    'insert into %1$s as held (%2$s) select %2$s from jsonb_populate_record(null::%1$s, $1)
-     on conflict (%3$I) do update set (%2$s) = (select %4$s)
-     where (excluded.as_of, excluded.progress) > (held.as_of, held.progress)
-        or (excluded.source_event_id = held.source_event_id and row(%4$s) is distinct from row(%5$s))
-     returning true',
-    target, columns, key,
-    regexp_replace(columns, '(^|, )', '\1excluded.', 'g'),
-    regexp_replace(columns, '(^|, )', '\1held.', 'g'))
-  using incoming into changed;
-  if changed then
-    return 'changed';
+  if next is not distinct from held then
+    return 0;
   end if;
-  execute format('select to_jsonb(held) from %s as held where %I = $1', target, key) using incoming ->> key into held;
+  perform billing.write_subscription(next);
+  return billing.settle_subscription(event, held, next, customer);
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.relink(event jsonb, of_customer billing.customers)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  subscription billing.subscriptions;
+  notified integer := 0;
+begin
+  update billing.customers as payer set
+    session_user_id = of_customer.session_user_id,
+    user_id = coalesce(of_customer.metadata_user_id, of_customer.session_user_id, payer.user_id)
+  where payer.customer_id = of_customer.customer_id;
+  for subscription in select * from billing.subscriptions where customer_id = of_customer.customer_id order by subscription_id loop
+    notified := notified + billing.rederive(event, subscription, of_customer);
+  end loop;
+  return notified;
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.remember_snapshot(event_id text, event_type text, told billing.subscriptions)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into billing.subscription_history as kept (
+    subscription_id, as_of, source_event_id, source_type, customer_id, livemode, status, price_id, plan_id, tier, tier_rank, grace_days, features,
+    quantity, currency, monthly_minor, cancel_at, cancellation_reason)
+  values (
+    told.subscription_id, told.as_of, event_id, event_type, told.customer_id, told.livemode, told.status, told.price_id, told.plan_id, told.tier,
+    told.tier_rank, told.grace_days, told.features, told.quantity, told.currency, told.monthly_minor, told.cancel_at, told.cancellation_reason)
+  on conflict (subscription_id, as_of, source_event_id) do update set
+    status = excluded.status, price_id = excluded.price_id, plan_id = excluded.plan_id, tier = excluded.tier, tier_rank = excluded.tier_rank,
+    grace_days = excluded.grace_days, features = excluded.features, quantity = excluded.quantity, currency = excluded.currency,
+    monthly_minor = excluded.monthly_minor, cancel_at = excluded.cancel_at, cancellation_reason = excluded.cancellation_reason;
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.settle_problem(event jsonb, invoice billing.invoices, subject billing.subscriptions)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  notice constant text := invoice.problem || '#' || invoice.attempt_count;
+begin
+  if notice is null or notice is not distinct from invoice.notified_problem or subject.user_id is null or subject.status is null then
+    return 0;
+  end if;
+  update billing.invoices set notified_problem = notice where invoice_id = invoice.invoice_id;
+  if (event ->> 'quiet')::boolean then
+    return 0;
+  end if;
+  perform billing.write_plan_event(
+    event, case invoice.problem when 'payment_failed' then 'PAYMENT_FAILED' else 'PAYMENT_ACTION_REQUIRED' end, subject.user_id, subject,
+    jsonb_build_object('invoice_id', invoice.invoice_id, 'currency', invoice.currency, 'amount', invoice.amount_due_minor));
+  return 1;
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.settle_subscription(event jsonb, before billing.subscriptions, after billing.subscriptions, customer billing.customers)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  concerned text;
+  invoice billing.invoices;
+  notified integer := 0;
+begin
+  foreach concerned in array case
+    when before.user_id is null or before.user_id = after.user_id then array[after.user_id]
+    when after.user_id is null or before.user_id < after.user_id then array[before.user_id, after.user_id]
+    else array[after.user_id, before.user_id]
+  end loop
+    if concerned is not null then
+      notified := notified + billing.settle_user(event, concerned, after);
+    end if;
+  end loop;
+
+  if after.user_id is distinct from before.user_id and customer.metadata_user_id is null and customer.session_user_id is null then
+    update billing.customers as payer set user_id = (
+      select named.user_id from billing.subscriptions as named
+      where named.customer_id = payer.customer_id and named.user_id is not null order by named.started_at, named.subscription_id limit 1)
+    where payer.customer_id = after.customer_id;
+  end if;
+
+  if after.user_id is null then
+    return notified;
+  end if;
+  if before.user_id is null or before.status is null then
+    for invoice in
+      select * from billing.invoices as open where open.subscription_id = after.subscription_id and open.problem is not null order by open.as_of, open.invoice_id
+    loop
+      notified := notified + billing.settle_problem(event, invoice, after);
+    end loop;
+  end if;
+  if after.status = 'trialing' and after.trial_ending_at = after.trial_end and after.trial_ending_notified is distinct from after.trial_end then
+    update billing.subscriptions set trial_ending_notified = trial_end where subscription_id = after.subscription_id;
+    if not coalesce((event ->> 'quiet')::boolean, false) then
+      perform billing.write_plan_event(event, 'TRIAL_ENDING', after.user_id, after, '{}');
+      notified := notified + 1;
+    end if;
+  end if;
+  return notified;
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.settle_user(event jsonb, of_user text, subject billing.subscriptions)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  held billing.user_plans;
+  now_is record;
+begin
+  select * into held from billing.user_plans where user_id = of_user for update;
+  if not found then
+    insert into billing.user_plans (user_id) values (of_user) on conflict do nothing;
+    select * into held from billing.user_plans where user_id = of_user for update;
+  end if;
+  now_is := billing.state_of(of_user);
+  if (now_is.state, now_is.changes_at) is not distinct from (held.state, held.changes_at) then
+    return 0;
+  end if;
+  update billing.user_plans set state = now_is.state, changes_at = now_is.changes_at where user_id = of_user;
+  if now_is.state is not distinct from held.state
+    or (event ->> 'quiet')::boolean
+    or (held.version = 0 and billing.is_over(now_is.state) and (held.state is null or billing.is_over(held.state))) then
+    return 0;
+  end if;
+  perform billing.write_plan_event(event, billing.transition(held.state, now_is.state), of_user, subject, '{}');
+  return 1;
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.state_of(of_user text, OUT state jsonb, OUT changes_at timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  best text;
+  until timestamptz;
+begin
+  select subscription_id, entitled_until into best, until from billing.subscriptions
+  where user_id = of_user and precedence >= 1::bigint << 60 and entitled_until > now()
+  order by precedence desc, subscription_id desc limit 1;
+  if best is null then
+    select subscription_id into best from billing.subscriptions
+    where user_id = of_user and precedence is not null order by precedence desc, subscription_id desc limit 1;
+  end if;
+  if best is null then
+    select to_jsonb(nobody) into state from billing.state_without_subscription as nobody;
+  else
+    select to_jsonb(plan) - array['user_id', 'as_of', 'precedence'] into state from billing.subscription_states as plan where subscription_id = best;
+  end if;
+  changes_at := case when until < 'infinity' then until end;
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.store_checkouts(incoming billing.checkouts)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  held billing.checkouts;
+begin
+  insert into billing.checkouts as kept (session_id, mode, customer_id, subscription_id, user_id, status, currency, amount_minor, livemode, as_of, source_event_id, progress) values (incoming.session_id, incoming.mode, incoming.customer_id, incoming.subscription_id, incoming.user_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
+  on conflict (session_id) do update set (session_id, mode, customer_id, subscription_id, user_id, status, currency, amount_minor, livemode, as_of, source_event_id, progress) = row(incoming.session_id, incoming.mode, incoming.customer_id, incoming.subscription_id, incoming.user_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
+  where kept.as_of is null
+     or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)
+     or (incoming.source_event_id = kept.source_event_id and row(incoming.session_id, incoming.mode, incoming.customer_id, incoming.subscription_id, incoming.user_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) is distinct from row(kept.session_id, kept.mode, kept.customer_id, kept.subscription_id, kept.user_id, kept.status, kept.currency, kept.amount_minor, kept.livemode, kept.as_of, kept.source_event_id, kept.progress));
+  if found then
+    return 'changed/later';
+  end if;
+  select * into held from billing.checkouts where session_id = incoming.session_id;
   return case
-    when (held ->> 'as_of')::timestamptz = (incoming ->> 'as_of')::timestamptz and held -> 'progress' = incoming -> 'progress' then 'same'
-    else 'stale'
+    when held.source_event_id = incoming.source_event_id then 'same/own_event'
+    when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
+    when held.as_of = incoming.as_of then 'stale/further_along_held'
+    else 'stale/newer_event_held'
   end;
 end
 $function$
 
 
-CREATE OR REPLACE FUNCTION billing.tier_rank(tier text)
- RETURNS integer
- LANGUAGE sql
- IMMUTABLE
+CREATE OR REPLACE FUNCTION billing.store_customers(incoming billing.customers)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select array_position(array['FREE', 'PREMIUM', 'PREMIUM_PLUS'], tier)
+declare
+  held billing.customers;
+begin
+  insert into billing.customers as kept (customer_id, metadata_user_id, deleted, livemode, as_of, source_event_id, progress) values (incoming.customer_id, incoming.metadata_user_id, incoming.deleted, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
+  on conflict (customer_id) do update set (customer_id, metadata_user_id, deleted, livemode, as_of, source_event_id, progress) = row(incoming.customer_id, incoming.metadata_user_id, incoming.deleted, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
+  where kept.as_of is null
+     or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)
+     or (incoming.source_event_id = kept.source_event_id and row(incoming.customer_id, incoming.metadata_user_id, incoming.deleted, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) is distinct from row(kept.customer_id, kept.metadata_user_id, kept.deleted, kept.livemode, kept.as_of, kept.source_event_id, kept.progress));
+  if found then
+    return 'changed/later';
+  end if;
+  select * into held from billing.customers where customer_id = incoming.customer_id;
+  return case
+    when held.source_event_id = incoming.source_event_id then 'same/own_event'
+    when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
+    when held.as_of = incoming.as_of then 'stale/further_along_held'
+    else 'stale/newer_event_held'
+  end;
+end
 $function$
--- executable by authenticated, service_role, billing_reader
+
+
+CREATE OR REPLACE FUNCTION billing.store_disputes(incoming billing.disputes)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  held billing.disputes;
+begin
+  insert into billing.disputes as kept (dispute_id, charge_id, payment_intent_id, status, reason, currency, amount_minor, created, livemode, as_of, source_event_id, progress) values (incoming.dispute_id, incoming.charge_id, incoming.payment_intent_id, incoming.status, incoming.reason, incoming.currency, incoming.amount_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
+  on conflict (dispute_id) do update set (dispute_id, charge_id, payment_intent_id, status, reason, currency, amount_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.dispute_id, incoming.charge_id, incoming.payment_intent_id, incoming.status, incoming.reason, incoming.currency, incoming.amount_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
+  where kept.as_of is null
+     or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)
+     or (incoming.source_event_id = kept.source_event_id and row(incoming.dispute_id, incoming.charge_id, incoming.payment_intent_id, incoming.status, incoming.reason, incoming.currency, incoming.amount_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) is distinct from row(kept.dispute_id, kept.charge_id, kept.payment_intent_id, kept.status, kept.reason, kept.currency, kept.amount_minor, kept.created, kept.livemode, kept.as_of, kept.source_event_id, kept.progress));
+  if found then
+    return 'changed/later';
+  end if;
+  select * into held from billing.disputes where dispute_id = incoming.dispute_id;
+  return case
+    when held.source_event_id = incoming.source_event_id then 'same/own_event'
+    when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
+    when held.as_of = incoming.as_of then 'stale/further_along_held'
+    else 'stale/newer_event_held'
+  end;
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.store_invoice_payments(incoming billing.invoice_payments)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  held billing.invoice_payments;
+begin
+  insert into billing.invoice_payments as kept (invoice_payment_id, invoice_id, payment_intent_id, charge_id, livemode, as_of, source_event_id, progress) values (incoming.invoice_payment_id, incoming.invoice_id, incoming.payment_intent_id, incoming.charge_id, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
+  on conflict (invoice_payment_id) do update set (invoice_payment_id, invoice_id, payment_intent_id, charge_id, livemode, as_of, source_event_id, progress) = row(incoming.invoice_payment_id, incoming.invoice_id, incoming.payment_intent_id, incoming.charge_id, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
+  where kept.as_of is null
+     or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)
+     or (incoming.source_event_id = kept.source_event_id and row(incoming.invoice_payment_id, incoming.invoice_id, incoming.payment_intent_id, incoming.charge_id, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) is distinct from row(kept.invoice_payment_id, kept.invoice_id, kept.payment_intent_id, kept.charge_id, kept.livemode, kept.as_of, kept.source_event_id, kept.progress));
+  if found then
+    return 'changed/later';
+  end if;
+  select * into held from billing.invoice_payments where invoice_payment_id = incoming.invoice_payment_id;
+  return case
+    when held.source_event_id = incoming.source_event_id then 'same/own_event'
+    when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
+    when held.as_of = incoming.as_of then 'stale/further_along_held'
+    else 'stale/newer_event_held'
+  end;
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.store_invoices(incoming billing.invoices)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  held billing.invoices;
+begin
+  insert into billing.invoices as kept (invoice_id, customer_id, subscription_id, status, problem, attempt_count, currency, amount_due_minor, amount_paid_minor, created, livemode, as_of, source_event_id, progress) values (incoming.invoice_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.problem, incoming.attempt_count, incoming.currency, incoming.amount_due_minor, incoming.amount_paid_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
+  on conflict (invoice_id) do update set (invoice_id, customer_id, subscription_id, status, problem, attempt_count, currency, amount_due_minor, amount_paid_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.invoice_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.problem, incoming.attempt_count, incoming.currency, incoming.amount_due_minor, incoming.amount_paid_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
+  where kept.as_of is null
+     or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)
+     or (incoming.source_event_id = kept.source_event_id and row(incoming.invoice_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.problem, incoming.attempt_count, incoming.currency, incoming.amount_due_minor, incoming.amount_paid_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) is distinct from row(kept.invoice_id, kept.customer_id, kept.subscription_id, kept.status, kept.problem, kept.attempt_count, kept.currency, kept.amount_due_minor, kept.amount_paid_minor, kept.created, kept.livemode, kept.as_of, kept.source_event_id, kept.progress));
+  if found then
+    return 'changed/later';
+  end if;
+  select * into held from billing.invoices where invoice_id = incoming.invoice_id;
+  return case
+    when held.source_event_id = incoming.source_event_id then 'same/own_event'
+    when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
+    when held.as_of = incoming.as_of then 'stale/further_along_held'
+    else 'stale/newer_event_held'
+  end;
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.store_payments(incoming billing.payments)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  held billing.payments;
+begin
+  insert into billing.payments as kept (payment_id, object, customer_id, payment_intent_id, invoice_id, status, failure_code, currency, amount_minor, amount_refunded_minor, created, livemode, as_of, source_event_id, progress) values (incoming.payment_id, incoming.object, incoming.customer_id, incoming.payment_intent_id, incoming.invoice_id, incoming.status, incoming.failure_code, incoming.currency, incoming.amount_minor, incoming.amount_refunded_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
+  on conflict (payment_id) do update set (payment_id, object, customer_id, payment_intent_id, invoice_id, status, failure_code, currency, amount_minor, amount_refunded_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.payment_id, incoming.object, incoming.customer_id, incoming.payment_intent_id, incoming.invoice_id, incoming.status, incoming.failure_code, incoming.currency, incoming.amount_minor, incoming.amount_refunded_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
+  where kept.as_of is null
+     or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)
+     or (incoming.source_event_id = kept.source_event_id and row(incoming.payment_id, incoming.object, incoming.customer_id, incoming.payment_intent_id, incoming.invoice_id, incoming.status, incoming.failure_code, incoming.currency, incoming.amount_minor, incoming.amount_refunded_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) is distinct from row(kept.payment_id, kept.object, kept.customer_id, kept.payment_intent_id, kept.invoice_id, kept.status, kept.failure_code, kept.currency, kept.amount_minor, kept.amount_refunded_minor, kept.created, kept.livemode, kept.as_of, kept.source_event_id, kept.progress));
+  if found then
+    return 'changed/later';
+  end if;
+  select * into held from billing.payments where payment_id = incoming.payment_id;
+  return case
+    when held.source_event_id = incoming.source_event_id then 'same/own_event'
+    when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
+    when held.as_of = incoming.as_of then 'stale/further_along_held'
+    else 'stale/newer_event_held'
+  end;
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.store_refunds(incoming billing.refunds)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  held billing.refunds;
+begin
+  insert into billing.refunds as kept (refund_id, charge_id, payment_intent_id, status, currency, amount_minor, created, livemode, as_of, source_event_id, progress) values (incoming.refund_id, incoming.charge_id, incoming.payment_intent_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
+  on conflict (refund_id) do update set (refund_id, charge_id, payment_intent_id, status, currency, amount_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.refund_id, incoming.charge_id, incoming.payment_intent_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
+  where kept.as_of is null
+     or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)
+     or (incoming.source_event_id = kept.source_event_id and row(incoming.refund_id, incoming.charge_id, incoming.payment_intent_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) is distinct from row(kept.refund_id, kept.charge_id, kept.payment_intent_id, kept.status, kept.currency, kept.amount_minor, kept.created, kept.livemode, kept.as_of, kept.source_event_id, kept.progress));
+  if found then
+    return 'changed/later';
+  end if;
+  select * into held from billing.refunds where refund_id = incoming.refund_id;
+  return case
+    when held.source_event_id = incoming.source_event_id then 'same/own_event'
+    when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
+    when held.as_of = incoming.as_of then 'stale/further_along_held'
+    else 'stale/newer_event_held'
+  end;
+end
+$function$
+
+
+CREATE OR REPLACE PROCEDURE billing.take_ownership()
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $procedure$
+declare
+  object record;
+begin
+  for object in
+    select format('table billing.%I', relname) as name from pg_class
+    where relnamespace = 'billing'::regnamespace and relkind = 'r' and relowner <> 'billing_owner'::regrole
+    union all select format('view billing.%I', relname) from pg_class
+    where relnamespace = 'billing'::regnamespace and relkind = 'v' and relowner <> 'billing_owner'::regrole
+    union all select format('type billing.%I', relname) from pg_class
+    where relnamespace = 'billing'::regnamespace and relkind = 'c' and relowner <> 'billing_owner'::regrole
+    union all select format('routine %s', oid::regprocedure) from pg_proc
+    where pronamespace = 'billing'::regnamespace and proowner <> 'billing_owner'::regrole
+  loop
+    execute format('alter %s owner to billing_owner', object.name);
+    if object.name like 'routine %' then
+      execute format('revoke all on %s from public', object.name);
+    end if;
+  end loop;
+end
+$procedure$
+
 
 CREATE OR REPLACE FUNCTION billing.transition(before jsonb, after jsonb)
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select case
-    when after ->> 'status' in ('cancelled', 'expired') and coalesce(before ->> 'status', '') not in ('cancelled', 'expired')
-      then 'SUBSCRIPTION_CANCELLED'
-    when after ->> 'status' in ('active', 'trialing', 'past_due') and coalesce(before ->> 'status', 'pending') in ('pending', 'suspended')
-      then 'SUBSCRIPTION_ACTIVATED'
+begin
+  return case
+    when (after ->> 'entitled')::boolean and not coalesce((before ->> 'entitled')::boolean, false) then 'SUBSCRIPTION_ACTIVATED'
+    when billing.is_over(after) and not billing.is_over(before) then 'SUBSCRIPTION_CANCELLED'
     else 'SUBSCRIPTION_UPDATED'
-  end
+  end;
+end
 $function$
 
 
-CREATE OR REPLACE FUNCTION billing.user_of(subscription billing.subscriptions)
+CREATE OR REPLACE FUNCTION billing.user_of(subscription billing.subscriptions, customer billing.customers)
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(
-    (select user_id from billing.checkouts c where c.subscription_id = subscription.subscription_id and user_id is not null
-      order by as_of desc, session_id desc limit 1),
-    subscription.metadata_user_id,
-    (select metadata_user_id from billing.customers c where c.customer_id = subscription.customer_id),
-    (select user_id from billing.checkouts c where c.customer_id = subscription.customer_id and user_id is not null
-      order by as_of desc, session_id desc limit 1))
+declare
+  buyer text;
+begin
+  if subscription.metadata_user_id is not null then
+    return subscription.metadata_user_id;
+  end if;
+  if customer.metadata_user_id is not null then
+    return customer.metadata_user_id;
+  end if;
+  select user_id into buyer from billing.checkouts as session
+  where session.subscription_id = subscription.subscription_id and session.user_id is not null and session.mode = 'subscription'
+  order by session.as_of, session.session_id collate "C" limit 1;
+  return coalesce(buyer, customer.session_user_id);
+end
 $function$
 
 
-CREATE OR REPLACE FUNCTION billing.write_plan_event(event jsonb, event_type text, subscription billing.subscriptions, currency text, amount bigint)
+CREATE OR REPLACE FUNCTION billing.write_plan_event(event jsonb, event_type text, of_user text, subject billing.subscriptions, payload jsonb)
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  insert into billing.plan_events (event_type, user_id, payload, metadata, subscription_id, source_event_id, replay_name)
+declare
+  session text;
+  plan billing.user_plans;
+begin
+  select session_id into session from billing.checkouts as made
+  where made.subscription_id = subject.subscription_id order by made.as_of, made.session_id limit 1;
+  update billing.user_plans set version = billing.next_version(version) where user_id = of_user returning * into plan;
+  insert into billing.plan_events (event_type, user_id, version, occurred_at, plan, payload, metadata, subscription_id, source_event_id, replay_name)
   values (
-    write_plan_event.event_type,
-    subscription.user_id,
-    jsonb_strip_nulls(jsonb_build_object(
-      'session_id', (select session_id from billing.checkouts c where c.subscription_id = subscription.subscription_id
-                     order by as_of desc, session_id desc limit 1),
-      'subscription_id', subscription.subscription_id))
-    || jsonb_build_object(
-      'plan_id', subscription.plan_id,
-      'status', billing.plan_status(subscription.status),
-      'customer_id', subscription.customer_id,
-      'currency', currency,
-      'amount', amount,
-      'source', 'stripe'),
-    jsonb_build_object('version', 'v1', 'origin', event ->> 'origin'),
-    subscription.subscription_id,
-    event ->> 'id',
-    event ->> 'replay_name')
+    write_plan_event.event_type, of_user, plan.version, to_timestamp((event ->> 'created')::bigint), plan.state,
+    jsonb_strip_nulls(jsonb_build_object('session_id', session, 'subscription_id', subject.subscription_id, 'customer_id', subject.customer_id))
+      || write_plan_event.payload || '{"source": "stripe"}',
+    jsonb_build_object('version', 'v2', 'origin', event -> 'origin'),
+    subject.subscription_id, event ->> 'id', event ->> 'replay_name');
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.write_subscription(next billing.subscriptions)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into billing.subscriptions (subscription_id, customer_id, livemode, as_of, source_event_id, source_type, ticket_issued, ticket_applied, status, metadata_user_id, price_id, lookup_key, quantity, currency, amount_minor, monthly_minor, billing_interval, interval_count, current_period_start, current_period_end, cancel_at_period_end, cancel_at, canceled_at, cancellation_reason, ended_at, trial_start, trial_end, started_at, latest_invoice_id, collection_paused, plan_id, tier, tier_rank, grace_days, features, plan_unknown, user_id, grace_ends_at, entitled_until, precedence, trial_ending_at, trial_ending_notified) values (next.subscription_id, next.customer_id, next.livemode, next.as_of, next.source_event_id, next.source_type, next.ticket_issued, next.ticket_applied, next.status, next.metadata_user_id, next.price_id, next.lookup_key, next.quantity, next.currency, next.amount_minor, next.monthly_minor, next.billing_interval, next.interval_count, next.current_period_start, next.current_period_end, next.cancel_at_period_end, next.cancel_at, next.canceled_at, next.cancellation_reason, next.ended_at, next.trial_start, next.trial_end, next.started_at, next.latest_invoice_id, next.collection_paused, next.plan_id, next.tier, next.tier_rank, next.grace_days, next.features, next.plan_unknown, next.user_id, next.grace_ends_at, next.entitled_until, next.precedence, next.trial_ending_at, next.trial_ending_notified)
+  on conflict (subscription_id) do update set (subscription_id, customer_id, livemode, as_of, source_event_id, source_type, ticket_issued, ticket_applied, status, metadata_user_id, price_id, lookup_key, quantity, currency, amount_minor, monthly_minor, billing_interval, interval_count, current_period_start, current_period_end, cancel_at_period_end, cancel_at, canceled_at, cancellation_reason, ended_at, trial_start, trial_end, started_at, latest_invoice_id, collection_paused, plan_id, tier, tier_rank, grace_days, features, plan_unknown, user_id, grace_ends_at, entitled_until, precedence, trial_ending_at, trial_ending_notified) = row(next.subscription_id, next.customer_id, next.livemode, next.as_of, next.source_event_id, next.source_type, next.ticket_issued, next.ticket_applied, next.status, next.metadata_user_id, next.price_id, next.lookup_key, next.quantity, next.currency, next.amount_minor, next.monthly_minor, next.billing_interval, next.interval_count, next.current_period_start, next.current_period_end, next.cancel_at_period_end, next.cancel_at, next.canceled_at, next.cancellation_reason, next.ended_at, next.trial_start, next.trial_end, next.started_at, next.latest_invoice_id, next.collection_paused, next.plan_id, next.tier, next.tier_rank, next.grace_days, next.features, next.plan_unknown, next.user_id, next.grace_ends_at, next.entitled_until, next.precedence, next.trial_ending_at, next.trial_ending_notified);
+end
 $function$
 
 

@@ -7,21 +7,10 @@ import { DynamoDBPersistenceLayer } from '@aws-lambda-powertools/idempotency/dyn
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Context } from 'aws-lambda';
 import { PipelineError } from '../../core/errors.ts';
+import type { Idempotently, WorkKey } from '../../pipeline/ports.ts';
 
 /** Longer than Stripe retries a live event (3 days); resends after that are the database's to recognise. */
 const REMEMBER_SECONDS = 7 * 24 * 3600;
-
-/** What tells one piece of work from another: a replay of the same event is work of its own. */
-export interface WorkKey {
-  event_id: string;
-  replay_name: string | null;
-}
-
-/** Runs `work` unless the same key was done before; then answers what it answered, and `again` is true. */
-export type Idempotently = <Answer extends object>(
-  key: WorkKey,
-  work: () => Promise<Answer>,
-) => Promise<{ answer: Answer; again: boolean }>;
 
 /**
  * Idempotency by Powertools on DynamoDB: the first guard, which stops live duplicates before they reach the database.

@@ -5,10 +5,11 @@ const eventTypes = [
   'SUBSCRIPTION_ACTIVATED',
   'SUBSCRIPTION_UPDATED',
   'SUBSCRIPTION_CANCELLED',
+  'TRIAL_ENDING',
   'PAYMENT_FAILED',
   'PAYMENT_ACTION_REQUIRED',
 ];
-const fields = ['id', 'event_type', 'user_id', 'payload', 'app_source', 'metadata'];
+const fields = ['id', 'event_type', 'user_id', 'version', 'occurred_at', 'plan', 'payload', 'app_source', 'metadata'];
 
 /** Checks one plan event; answers what is wrong with it, nothing when it is right. */
 export type PlanEventCheck = (planEvent: unknown) => string[];
@@ -24,7 +25,12 @@ export function readPlanEventRegistry(document: unknown): { check: PlanEventChec
       problems: ['the document: wanted a JSON Schema, written as a YAML mapping; restore it from the repository'],
     };
   }
-  const ajv = new Ajv({ allErrors: true, allowUnionTypes: true, logger: false, formats: { uuid: /^[0-9a-f-]{36}$/ } });
+  const ajv = new Ajv({
+    allErrors: true,
+    allowUnionTypes: true,
+    logger: false,
+    formats: { uuid: /^[0-9a-f-]{36}$/, 'date-time': (text: string) => !Number.isNaN(Date.parse(text)) },
+  });
   if (!ajv.validateSchema(document)) {
     return {
       problems: (ajv.errors ?? []).map(
@@ -49,7 +55,7 @@ export function readPlanEventRegistry(document: unknown): { check: PlanEventChec
       .map((field) => `properties.${field}: the apps rely on it; describe it and list it under required`),
     ...eventTypes
       .filter((type) => !properties.event_type?.enum?.includes(type))
-      .map((type) => `properties.event_type.enum: lacks ${type}, which billing.apply_event writes; add it`),
+      .map((type) => `properties.event_type.enum: lacks ${type}, which billing.apply_events writes; add it`),
   ];
   if (problems.length > 0) return { problems };
   return {

@@ -10,12 +10,19 @@ import type { SubscriptionFact } from './facts/subscription.ts';
 /** Our own event: "ask Stripe for this subscription", queued by the reconcile function and by `ops sync`. Never on the bus. */
 export const reconcileType = 'reconcile.subscription';
 
+/** Our own event: "this user's plan may have changed by time alone", queued by the clock. Never on the bus. */
+export const dueType = 'clock.due';
+
+/** Whether we made this event ourselves. */
+export const isOwnType = (type: string): boolean => type === reconcileType || type === dueType;
+
 /**
  * What an event says; null when it carries nothing that plan state is made of.
  * @throws {UnreadableEvent} naming every field that we need and did not get, or the type that no rule should have let through.
  */
 export function readFact(event: StripeEvent, catalogue: Catalogue): Fact | null {
   if (event.type === reconcileType) return readReconcile(event.data.object);
+  if (event.type === dueType) return { kind: 'due', user_id: readObject(dueShape, event.data.object, 'due user').id };
   if (!isRouted(event.type)) {
     throw new UnreadableEvent(`type: got "${event.type}", which no worker handles (core/event-routes.ts)`);
   }
@@ -23,6 +30,8 @@ export function readFact(event: StripeEvent, catalogue: Catalogue): Fact | null 
 }
 
 const reconcileShape = z.looseObject({ id, customer: reference });
+
+const dueShape = z.looseObject({ id: z.string() });
 
 function readReconcile(object: unknown): SubscriptionFact {
   const { id: subscription_id, customer } = readObject(reconcileShape, object, 'a subscription to reconcile');

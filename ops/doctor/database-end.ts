@@ -1,5 +1,6 @@
 import { TLSSocket } from 'node:tls';
 import type pg from 'pg';
+import { handlersFunctions } from '../../adapters/postgres/plan-store.ts';
 import type { Ops } from '../cli/ops.ts';
 import { toUserError } from '../cli/user-error.ts';
 import { planMigrate } from '../migrate/migrate.ts';
@@ -69,7 +70,8 @@ async function checkSchema(ops: Ops, client: pg.PoolClient): Promise<Check> {
 
 /** What the handlers' role may do besides applying events; the catalogue of Postgres tells anyone. */
 async function checkRole(ops: Ops, client: pg.PoolClient): Promise<Check> {
-  const { rows } = await client.query<{ excess: string }>(`
+  const { rows } = await client.query<{ excess: string }>(
+    `
     select 'is a superuser' as excess from pg_roles where rolname = current_user and rolsuper
     union all select 'may bypass row-level security' from pg_roles where rolname = current_user and rolbypassrls
     union all select 'may create roles or databases' from pg_roles where rolname = current_user and (rolcreaterole or rolcreatedb)
@@ -78,9 +80,11 @@ async function checkRole(ops: Ops, client: pg.PoolClient): Promise<Check> {
       where relnamespace = 'billing'::regnamespace and relkind in ('r', 'v', 'm', 'p')
       and has_table_privilege(oid, 'select, insert, update, delete, truncate')
     union all select 'may execute ' || oid::regprocedure from pg_proc
-      where pronamespace = 'billing'::regnamespace and proname <> 'apply_event' and has_function_privilege(oid, 'execute')
-    union all select 'may not execute billing.apply_event' where not exists (
-      select from pg_proc where pronamespace = 'billing'::regnamespace and proname = 'apply_event' and has_function_privilege(oid, 'execute'))`);
+      where pronamespace = 'billing'::regnamespace and proname <> all ($1) and has_function_privilege(oid, 'execute')
+    union all select 'may not execute billing.' || wanted from unnest($1::text[]) as wanted where not exists (
+      select from pg_proc where pronamespace = 'billing'::regnamespace and proname = wanted and has_function_privilege(oid, 'execute'))`,
+    [handlersFunctions],
+  );
   const excess = rows.map((row) => row.excess);
   if (excess.length === 0) return ok('database.role', "The handlers' role may apply events, and nothing else.");
   return wrong(

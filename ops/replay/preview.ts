@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { type HeldSubscription, type PlanStore, planStore } from '../../adapters/postgres/plan-store.ts';
+import { planStore } from '../../adapters/postgres/plan-store.ts';
 import { PipelineError } from '../../core/errors.ts';
 import { workerOf } from '../../core/event-routes.ts';
 import type { Outcome } from '../../core/outcome.ts';
@@ -7,7 +7,8 @@ import type { Catalogue } from '../../core/plans/catalogue.ts';
 import type { PlanEvent } from '../../core/plans/plan-event.ts';
 import { readFact } from '../../core/stripe/read-fact.ts';
 import type { Worker } from '../../core/workers.ts';
-import { type EventProcessor, settle } from '../../pipeline/process-event.ts';
+import type { HeldSubscription, PlanStore } from '../../pipeline/ports.ts';
+import { type EventProcessor, processEvent } from '../../pipeline/process-event.ts';
 import type { AuditedEnvelope } from '../deployment/audited-events.ts';
 
 /** What a replay would do, found by doing it in transactions that are rolled back. */
@@ -158,7 +159,7 @@ async function tryEvent(
   // An event that the database refuses must not take the customer's others with it.
   await client.query('savepoint event');
   try {
-    const { outcome } = await settle(door, JSON.stringify({ ...envelope, 'replay-name': 'dry-run' }));
+    const { outcome } = await processEvent(door, JSON.stringify({ ...envelope, 'replay-name': 'dry-run' }));
     count(outcome);
   } catch (error) {
     await client.query('rollback to savepoint event');

@@ -1,13 +1,18 @@
 -- The order rule: which of two things that Stripe said is the later one. It lives here and nowhere else.
 -- Functions only, so safe while live.
+--
+-- Every function of this schema names its search path, `pg_temp` last: left out, Postgres looks there first for types, and whoever calls a
+-- `security definer` function could bring types of their own. They are written in plpgsql because Postgres up to 17 plans a function in SQL anew at every call.
 
 create function billing.is_terminal(status text) returns boolean
-language sql immutable as $$
-  select coalesce(status in ('canceled', 'incomplete_expired'), false)
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+  return coalesce(status in ('canceled', 'incomplete_expired'), false);
+end
 $$;
 comment on function billing.is_terminal is 'A status that Stripe never takes back.';
 
--- Subscriptions. Held row against an incoming event's snapshot: apply | stale | undecidable.
+-- Subscriptions. Held row against an incoming event's snapshot: a verdict (apply | stale | undecidable), a slash, and the branch that spoke.
 --
 -- 1. An end is final, and nothing brings the row back. Of two ends the later one tells more; within one second an update
 --    that already shows the end can only have come after the deletion itself.
@@ -23,51 +28,58 @@ comment on function billing.is_terminal is 'A status that Stripe never takes bac
 create function billing.order_of_event(
   held billing.subscriptions, event_id text, event_type text, created timestamptz, status text, is_replay boolean
 ) returns text
-language sql immutable as $$
-  select case
-    when held.as_of is null then 'apply'
-    when held.source_event_id = event_id then 'apply'
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+  return case
+    when held.as_of is null then 'apply/first_sight'
+    when held.source_event_id = event_id then 'apply/own_event'
     when billing.is_terminal(held.status) and not billing.is_terminal(status) then
-      case when is_replay and created >= held.as_of and held.source_type <> 'customer.subscription.deleted' then 'undecidable' else 'stale' end
-    when billing.is_terminal(status) and not billing.is_terminal(held.status) then 'apply'
-    when created > held.as_of then 'apply'
-    when created < held.as_of then 'stale'
-    when is_replay and held.source_type = 'fetch' then 'undecidable'
+      case when is_replay and created >= held.as_of and held.source_type <> 'customer.subscription.deleted' then 'undecidable/mistaken_end' else 'stale/ended' end
+    when billing.is_terminal(status) and not billing.is_terminal(held.status) then 'apply/ends'
+    when created > held.as_of then 'apply/later'
+    when created < held.as_of then 'stale/newer_event_held'
+    when is_replay and held.source_type = 'fetch' then 'undecidable/fetched_row'
     when billing.is_terminal(status) and event_type = 'customer.subscription.deleted' then
-      case when is_replay then 'undecidable' else 'stale' end
-    when billing.is_terminal(status) and held.source_type = 'customer.subscription.deleted' then 'apply'
-    when held.source_type = 'customer.subscription.created' then 'apply'
-    when event_type = 'customer.subscription.created' then 'stale'
-    else 'undecidable'
-  end
+      case when is_replay then 'undecidable/ended_in_same_second' else 'stale/ended_in_same_second' end
+    when billing.is_terminal(status) and held.source_type = 'customer.subscription.deleted' then 'apply/after_deletion'
+    when held.source_type = 'customer.subscription.created' then 'apply/after_created'
+    when event_type = 'customer.subscription.created' then 'stale/created_in_same_second'
+    else 'undecidable/same_second'
+  end;
+end
 $$;
 
--- Subscriptions. Held row against what Stripe answered to a fetch that began after `ticket` was handed out: apply | stale.
+-- Subscriptions. Held row against what Stripe answered to a fetch that began after `ticket` was handed out: likewise.
 --
 -- The answer counts for the second of the event that asked (`answer_as_of`; the comparison with Stripe asks in the row's own). A newer event
 -- or, within that second, a newer ticket has overtaken it.
--- An end is final here too: it closes the row whatever the row says meanwhile. Only a replay or the comparison with Stripe (`mends`)
+-- An end is final here too: it closes the row whatever the row says meanwhile. Only a replay or the comparison with Stripe (`repairs`)
 -- may open a row again, with an answer to a question asked after the row was closed: the end was a wrong reading then. What the
 -- deletion's own event closed stays closed, whatever a read of Stripe that lags behind says.
 create function billing.order_of_fetch(
-  held billing.subscriptions, ticket integer, answer_as_of timestamptz, status text, mends boolean
+  held billing.subscriptions, ticket integer, answer_as_of timestamptz, status text, repairs boolean
 ) returns text
-language sql immutable as $$
-  select case
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+  return case
     when billing.is_terminal(held.status) and not billing.is_terminal(status)
-      and not (mends and held.source_type <> 'customer.subscription.deleted') then 'stale'
-    when billing.is_terminal(status) and not billing.is_terminal(held.status) then 'apply'
-    when answer_as_of > held.as_of then 'apply'
-    when held.as_of is not distinct from answer_as_of and ticket > held.ticket_applied then 'apply'
-    else 'stale'
-  end
+      and not (repairs and held.source_type <> 'customer.subscription.deleted') then 'stale/ended'
+    when billing.is_terminal(status) and not billing.is_terminal(held.status) then 'apply/ends'
+    when held.as_of is null and ticket > coalesce(held.ticket_applied, 0) then 'apply/first_sight'
+    when answer_as_of > held.as_of then 'apply/later'
+    when held.as_of is not distinct from answer_as_of and ticket > held.ticket_applied then 'apply/same_second'
+    when held.as_of = answer_as_of then 'stale/overtaken_answer'
+    else 'stale/newer_event_held'
+  end;
+end
 $$;
 
 -- Everything else follows the later second; within one second, what is further along in its life wins.
 -- Arrays compare from left to right.
 create function billing.progress(kind text, event_type text, fact jsonb) returns bigint[]
-language sql immutable as $$
-  select case kind
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+  return case kind
     when 'customer' then array[
       case event_type when 'customer.created' then 0 when 'customer.updated' then 1 else 2 end,
       -- Of two updates in one second, the one that says whose customer it is.
@@ -80,40 +92,83 @@ language sql immutable as $$
       case fact ->> 'problem' when 'action_required' then 2 when 'payment_failed' then 1 else 0 end]
     when 'payment' then array[
       case fact ->> 'status' when 'succeeded' then 3 when 'canceled' then 2 when 'failed' then 2 when 'requires_payment_method' then 1 else 0 end,
-      (fact ->> 'amount_refunded_minor')::bigint]
+      (fact ->> 'amount_refunded_minor')::bigint,
+      -- Authorised first, captured later.
+      (fact ->> 'amount_minor')::bigint]
     when 'refund' then array[
       case fact ->> 'status' when 'pending' then 0 when 'requires_action' then 1 when 'succeeded' then 2 else 3 end]
     when 'dispute' then array[
       case event_type when 'charge.dispute.created' then 0 when 'charge.dispute.updated' then 1 else 2 end]
-  end::bigint[]
-$$;
-
--- Stores `incoming` in `target` if it is later than the row held under the same key, or is that row's own event read anew.
--- Answers changed | same | stale. Only the columns that `incoming` names are written.
-create function billing.store_if_later(target regclass, key text, incoming jsonb) returns text
-language plpgsql as $$
-declare
-  columns text := (select string_agg(quote_ident(name), ', ' order by name) from jsonb_object_keys(incoming) as name);
-  changed boolean;
-  held jsonb;
-begin
-  execute format(
-    'insert into %1$s as held (%2$s) select %2$s from jsonb_populate_record(null::%1$s, $1)
-     on conflict (%3$I) do update set (%2$s) = (select %4$s)
-     where (excluded.as_of, excluded.progress) > (held.as_of, held.progress)
-        or (excluded.source_event_id = held.source_event_id and row(%4$s) is distinct from row(%5$s))
-     returning true',
-    target, columns, key,
-    regexp_replace(columns, '(^|, )', '\1excluded.', 'g'),
-    regexp_replace(columns, '(^|, )', '\1held.', 'g'))
-  using incoming into changed;
-  if changed then
-    return 'changed';
-  end if;
-  execute format('select to_jsonb(held) from %s as held where %I = $1', target, key) using incoming ->> key into held;
-  return case
-    when (held ->> 'as_of')::timestamptz = (incoming ->> 'as_of')::timestamptz and held -> 'progress' = incoming -> 'progress' then 'same'
-    else 'stale'
-  end;
+    when 'invoice_payment' then array[0]
+  end::bigint[];
 end
 $$;
+
+-- Makes `billing.store_<table>(incoming jsonb)`, which stores a row if it is later than the one held under the same key, or is that row's own
+-- event read anew. Its answer is a verdict (changed | same | stale), a slash, and why.
+--
+-- The table's columns are the one list: a migration that adds one calls this again. `derived` are those that no event tells and that are kept.
+create function billing.make_store(target regclass, key text, derived text[] default '{}') returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $make$
+declare
+  columns text := (
+    select string_agg(quote_ident(attname), ', ' order by attnum)
+    from pg_attribute where attrelid = target and attnum > 0 and not attisdropped and attname <> all (derived));
+  incoming_columns text := regexp_replace(columns, '(^|, )', '\1incoming.', 'g');
+  kept_columns text := regexp_replace(columns, '(^|, )', '\1kept.', 'g');
+begin
+  execute format($function$
+create or replace function billing.store_%1$s(incoming billing.%1$s) returns text
+language plpgsql set search_path = pg_catalog, pg_temp as $store$
+declare
+  held billing.%1$s;
+begin
+  insert into billing.%1$s as kept (%2$s) values (%3$s)
+  on conflict (%4$I) do update set (%2$s) = row(%3$s)
+  where kept.as_of is null
+     or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)
+     or (incoming.source_event_id = kept.source_event_id and row(%3$s) is distinct from row(%5$s));
+  if found then
+    return 'changed/later';
+  end if;
+  select * into held from billing.%1$s where %4$I = incoming.%4$I;
+  return case
+    when held.source_event_id = incoming.source_event_id then 'same/own_event'
+    when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
+    when held.as_of = incoming.as_of then 'stale/further_along_held'
+    else 'stale/newer_event_held'
+  end;
+end
+$store$
+$function$, (select relname from pg_class where oid = target), columns, incoming_columns, key, kept_columns);
+end
+$make$;
+
+select billing.make_store('billing.customers', 'customer_id', array['session_user_id', 'user_id']);
+select billing.make_store('billing.checkouts', 'session_id');
+select billing.make_store('billing.invoices', 'invoice_id', array['notified_problem']);
+select billing.make_store('billing.payments', 'payment_id');
+select billing.make_store('billing.invoice_payments', 'invoice_payment_id');
+select billing.make_store('billing.refunds', 'refund_id');
+select billing.make_store('billing.disputes', 'dispute_id');
+
+-- Subscriptions have their own rule, and one writer: every column of the row, from the row. `make_store`'s counterpart.
+create function billing.make_write_subscription() returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $make$
+declare
+  columns text := (
+    select string_agg(quote_ident(attname), ', ' order by attnum)
+    from pg_attribute where attrelid = 'billing.subscriptions'::regclass and attnum > 0 and not attisdropped);
+begin
+  execute format($function$
+create or replace function billing.write_subscription(next billing.subscriptions) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $write$
+begin
+  insert into billing.subscriptions (%1$s) values (%2$s)
+  on conflict (subscription_id) do update set (%1$s) = row(%2$s);
+end
+$write$
+$function$, columns, regexp_replace(columns, '(^|, )', '\1next.', 'g'));
+end
+$make$;
+select billing.make_write_subscription();

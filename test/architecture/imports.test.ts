@@ -25,11 +25,14 @@ const rooms = {
   },
   pipeline: {
     may: ['core'],
-    mayTypesOf: ['adapters'],
     because:
-      'the application is handed its parts by lambdas/; of an adapter it knows the type, so that a test can hand it another',
+      'the application says what it needs (pipeline/ports.ts) and is handed it by lambdas/, so that a test can hand it another',
   },
-  adapters: { may: ['core'], because: 'an adapter speaks to one thing outside, and serves whoever wires it' },
+  adapters: {
+    may: ['core'],
+    mayTypesOf: ['pipeline'],
+    because: 'an adapter speaks to one thing outside, and serves a port of the application without running any of it',
+  },
   lambdas: {
     may: ['core', 'pipeline', 'adapters'],
     because: 'handlers plug real parts together; what deploys or plays them is not bundled into a function',
@@ -178,9 +181,9 @@ it('says which rule an import breaks, why the rule is there, and what to read', 
   );
   expect(() => hold([problem!])).toThrow(/Read docs\/architecture\.md/);
   expect(problemOf({ from: 'core/origin.ts', to: 'node:fs', typesOnly: false })).toMatch(/has only zod\/mini and ajv/);
-  expect(problemOf({ from: 'pipeline/reconcile.ts', to: 'adapters/stripe.ts', typesOnly: true })).toBeUndefined();
-  expect(problemOf({ from: 'pipeline/reconcile.ts', to: 'adapters/stripe.ts', typesOnly: false })).toMatch(
-    /types of adapters/,
+  expect(problemOf({ from: 'adapters/stripe.ts', to: 'pipeline/ports.ts', typesOnly: true })).toBeUndefined();
+  expect(problemOf({ from: 'adapters/stripe.ts', to: 'pipeline/ports.ts', typesOnly: false })).toMatch(
+    /types of pipeline/,
   );
 });
 

@@ -1,4 +1,4 @@
-import { settle } from '../../pipeline/process-event.ts';
+import { processEvent } from '../../pipeline/process-event.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { envelope, testProcessor } from '../support/event-processor.ts';
 import { subscriptionEvent } from '../support/stripe-samples.ts';
@@ -12,7 +12,7 @@ let db: TestDatabase;
 beforeAll(async () => {
   db = await freshDatabase();
   for (const [index, user] of [alice, bob].entries()) {
-    await settle(
+    await processEvent(
       testProcessor(db.writer),
       envelope(
         subscriptionEvent(`evt_${index}`, 'updated', 100, {
@@ -51,8 +51,22 @@ const tables = [
   'refunds',
   'disputes',
   'plan_events',
+  'catalogue',
+  'invoice_payments',
+  'subscription_history',
+  'user_plans',
 ];
-const views = ['plan_states', 'revenue_daily', 'subscriptions_by_plan', 'conversion', 'payment_history'];
+const views = [
+  'subscription_states',
+  'state_without_subscription',
+  'plan_states',
+  'revenue_daily',
+  'subscriptions_by_plan',
+  'conversion',
+  'paying_users',
+  'mrr_movements',
+  'payment_history',
+];
 
 it('lists every table and view of the schema, so that none is forgotten below', async () => {
   const { rows } = await db.admin.query(
@@ -80,8 +94,14 @@ it('shows a signed-in user exactly their own plan and its events', async () => {
   expect(await as('authenticated', 'select user_id from public.my_plan_events', bob)).toEqual([{ user_id: bob }]);
 });
 
-it('shows nothing to a signed-in user without a plan, nor to a token without a user', async () => {
-  expect(await as('authenticated', 'select * from public.my_plan', '33333333-3333-4333-8333-333333333333')).toEqual([]);
+it('shows the plan of those without a subscription to whoever has none, and nothing to a token without a user', async () => {
+  expect(
+    await as(
+      'authenticated',
+      'select tier, status, entitled, features from public.my_plan',
+      '33333333-3333-4333-8333-333333333333',
+    ),
+  ).toEqual([{ tier: 'FREE', status: 'none', entitled: false, features: { export: false, seats: 1 } }]);
   expect(await as('authenticated', 'select * from public.my_plan')).toEqual([]);
 });
 
@@ -90,6 +110,8 @@ it.each([
   `select * from billing.plan_states where user_id = '${bob}'`,
   `select subscription_id from billing.subscriptions where user_id = '${bob}'`,
   `select id from billing.plan_events where user_id = '${bob}'`,
+  `select user_id from billing.user_plans where user_id = '${bob}'`,
+  `select user_id from billing.subscription_states where user_id = '${bob}'`,
   `select plan_id from public.my_plan where (1 / (case when user_id = '${bob}' then 0 else 1 end)) is not null and user_id = '${bob}'`,
 ])('hides another user from a signed-in one: %s', async (sql) => {
   expect(await as('authenticated', sql, alice)).toEqual([]);
@@ -107,8 +129,10 @@ it.each([
   'delete from billing.subscriptions',
   `update public.my_plan set tier = 'PREMIUM_PLUS'`,
   `insert into public.my_plan_events (event_type) values ('x')`,
-  `select billing.apply_event('{}', null)`,
-  `select billing.user_of(s) from billing.subscriptions s`,
+  `select billing.apply_events('[]')`,
+  `select billing.due_users(1)`,
+  `select billing.state_of('${bob}')`,
+  'select * from billing.subscription_history',
   'set local row_security = off; select subscription_id from billing.subscriptions',
 ])('refuses a signed-in user: %s', async (sql) => {
   await expect(as('authenticated', sql, alice)).rejects.toThrow(
@@ -120,7 +144,9 @@ it.each([
   ...[...tables, ...views].map((name) => `select * from billing.${name}`),
   'select * from public.my_plan',
   'select * from public.my_plan_events',
-  `select billing.apply_event('{}', null)`,
+  `select billing.apply_events('[]')`,
+  `select public.plan_of('${bob}')`,
+  `select public.has_plan('PREMIUM')`,
 ])('refuses anon: %s', async (sql) => {
   await expect(as('anon', sql)).rejects.toThrow(/permission denied/);
 });
@@ -129,9 +155,12 @@ it.each([
   ...[...tables, ...views].flatMap((name) => [`select 1 from billing.${name}`, `delete from billing.${name}`]),
   'select * from public.my_plan',
   `insert into billing.customers values ('x')`,
-  `select billing.compare('{}')`,
-  `select billing.announce('{}', 'cus_1')`,
-  `select billing.store_if_later('billing.customers', 'customer_id', '{}')`,
+  `select billing.apply_event('{}', null, null)`,
+  `select billing.settle_user('{}', 'user_1', null)`,
+  `select billing.store_customers(null)`,
+  `select billing.make_store('billing.customers', 'customer_id')`,
+  'call billing.take_ownership()',
+  'set role billing_owner',
   'create table billing.mine (x int)',
   'create table public.mine (x int)',
   'create temp table mine (x int); drop schema billing cascade',
@@ -143,28 +172,95 @@ it.each([
   );
 });
 
-it('lets stripe_writer execute the apply function and no other function of ours', async () => {
+it('lets stripe_writer execute the three functions of the handlers and no other of ours', async () => {
   const { rows } = await db.admin.query(`
     select p.oid::regprocedure::text as name from pg_proc p where pronamespace = 'billing'::regnamespace and has_function_privilege('stripe_writer', p.oid, 'execute')`);
-  expect(rows).toEqual([{ name: 'billing.apply_event(jsonb,jsonb,jsonb)' }]);
+  expect(rows.map(({ name }) => name).sort()).toEqual([
+    'billing.apply_events(jsonb,jsonb)',
+    'billing.compare(jsonb)',
+    'billing.due_users(integer)',
+  ]);
   const { rows: columns } = await db.admin.query(`
     select c.relname from pg_class c where relnamespace in ('billing'::regnamespace, 'public'::regnamespace) and relkind in ('r', 'v')
       and has_any_column_privilege('stripe_writer', c.oid, 'select, insert, update')`);
   expect(columns).toEqual([]);
 });
 
-it('cannot be led astray by a schema that a caller puts first', async () => {
+it('names pg_temp last in the path of every function, so that no caller can bring types of their own', async () => {
   const { rows } = await db.admin.query(
-    `select proconfig, prosecdef from pg_proc where pronamespace = 'billing'::regnamespace and prosecdef`,
+    `select oid::regprocedure::text as name from pg_proc
+     where pronamespace in ('billing'::regnamespace, 'public'::regnamespace)
+       and proconfig is distinct from array['search_path=pg_catalog, pg_temp']
+       and proconfig is distinct from array['search_path=pg_catalog, pg_temp', 'TimeZone=UTC']`,
   );
-  expect(rows).toEqual([{ prosecdef: true, proconfig: ['search_path=""'] }]);
+  expect(rows).toEqual([]);
 });
 
-it('gives finance and support the views and, of the tables beneath them, no more than the columns of a plan', async () => {
-  for (const view of views) await as('billing_reader', `select * from billing.${view}`);
-  await expect(as('billing_reader', 'select metadata_user_id from billing.subscriptions')).rejects.toThrow(
-    /permission denied/,
+it('has everything owned by a role that cannot log in and owns nothing else', async () => {
+  const { rows } = await db.admin.query(
+    `select relname as name from pg_class where relnamespace = 'billing'::regnamespace and relkind in ('r', 'v', 'S') and relowner <> 'billing_owner'::regrole
+     union all select proname from pg_proc where pronamespace = 'billing'::regnamespace and proowner <> 'billing_owner'::regrole`,
   );
-  for (const table of tables.filter((name) => name !== 'subscriptions'))
-    await expect(as('billing_reader', `select * from billing.${table}`)).rejects.toThrow(/permission denied/);
+  expect(rows).toEqual([]);
+  const { rows: role } = await db.admin.query(
+    `select rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolbypassrls from pg_roles where rolname = 'billing_owner'`,
+  );
+  expect(role).toEqual([
+    { rolcanlogin: false, rolsuper: false, rolcreaterole: false, rolcreatedb: false, rolbypassrls: false },
+  ]);
+});
+
+it('lets nobody execute a function of the schema who is not named', async () => {
+  const { rows } = await db.admin.query(
+    `select oid::regprocedure::text as name from pg_proc
+     where pronamespace = 'billing'::regnamespace and has_function_privilege('anon', oid, 'execute')`,
+  );
+  expect(rows).toEqual([]);
+});
+
+it('gives finance, support and servers every row, and lets them change none', async () => {
+  for (const name of [...tables, ...views])
+    for (const role of ['billing_reader', 'service_role']) {
+      await as(role, `select * from billing.${name}`);
+      await expect(as(role, `delete from billing.${name}`)).rejects.toThrow(/permission denied|cannot delete/);
+    }
+  expect(await as('billing_reader', 'select count(*)::int as n from billing.subscriptions')).toEqual([{ n: 2 }]);
+  expect(await as('service_role', `select public.plan_of('${bob}') ->> 'tier' as tier`)).toEqual([{ tier: 'PREMIUM' }]);
+});
+
+it('answers the questions of an app: has_plan, has_feature, plan_of', async () => {
+  const ask = async (sql: string, user: string) =>
+    ((await as('authenticated', `select ${sql} as answer`, user)) as { answer: unknown }[])[0]!.answer;
+  const nobody = '33333333-3333-4333-8333-333333333333';
+  expect(await ask(`has_plan('PREMIUM')`, alice)).toBe(true);
+  expect(await ask(`has_plan('PREMIUM_PLUS')`, alice)).toBe(false);
+  expect(await ask(`has_plan('FREE')`, nobody)).toBe(true);
+  await expect(ask(`has_plan('GOLD')`, alice)).rejects.toThrow(/no tier 'GOLD'/);
+  expect(await ask(`has_feature('export')`, alice)).toBe(true);
+  expect(await ask(`has_feature('export')`, nobody)).toBe(false);
+  expect(await ask(`has_feature('seats')`, nobody)).toBe(true);
+  expect(await ask(`plan_of('${alice}') ->> 'tier'`, alice)).toBe('PREMIUM');
+  expect(await ask(`plan_of('${bob}') ->> 'tier'`, alice)).toBe('FREE');
+});
+
+it('lets the members of an organisation read its plan, once the deployer says who is one', async () => {
+  const client = await db.admin.connect();
+  try {
+    await client.query('begin');
+    await client.query(`
+      create table public.members (org text, user_id uuid);
+      insert into public.members values ('${bob}', '${alice}');
+      grant select on public.members to authenticated;
+      create or replace function billing.may_read_plan(owner text) returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+      begin
+        return owner = (select auth.uid())::text or exists (select from public.members as it where it.org = owner and it.user_id = (select auth.uid()));
+      end $$`);
+    await client.query(`select set_config('request.jwt.claims', $1, true)`, [JSON.stringify({ sub: alice })]);
+    await client.query('set local role authenticated');
+    const { rows } = await client.query(`select public.plan_of('${bob}') ->> 'tier' as tier`);
+    expect(rows).toEqual([{ tier: 'PREMIUM' }]);
+  } finally {
+    await client.query('rollback');
+    client.release();
+  }
 });

@@ -1,9 +1,10 @@
-import { settle } from '../../pipeline/process-event.ts';
+import { processEvent } from '../../pipeline/process-event.ts';
+import { catalogue } from '../support/catalogue.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { envelope, testProcessor } from '../support/event-processor.ts';
 import { subscriptionEvent } from '../support/stripe-samples.ts';
 
-/** The order rule (design §4), line by line, by hand. The generated proof is in test/properties. */
+/** The order rule (docs/correctness.md), line by line, by hand. The generated proof is in test/properties. */
 
 let db: TestDatabase;
 let next = 0;
@@ -25,14 +26,19 @@ const row = async () =>
 const planEvents = async () =>
   (
     await db.admin.query(
-      'select event_type, payload, metadata from billing.plan_events where subscription_id = $1 order by sequence',
+      'select event_type, plan, payload, metadata from billing.plan_events where subscription_id = $1 order by sequence',
       [sub],
     )
   ).rows;
 const event = (id: string, type: string, created: number, object: Parameters<typeof subscriptionEvent>[3] = {}) =>
-  subscriptionEvent(`evt_${sub}_${id}`, type, created, { id: sub, customer: cus, ...object });
+  subscriptionEvent(`evt_${sub}_${id}`, type, created, {
+    id: sub,
+    customer: cus,
+    metadata: { user_id: `user_${next}` },
+    ...object,
+  });
 const arrive = (stripeEvent: object, more: object = {}, parts = {}) =>
-  settle(testProcessor(db.writer, parts), envelope(stripeEvent, more));
+  processEvent(testProcessor(db.writer, parts), envelope(stripeEvent, more));
 const stripeSays = (object: Parameters<typeof subscriptionEvent>[3]) => ({
   stripe: { subscription: async () => (event('x', 'updated', 0, object) as { data: { object: object } }).data.object },
 });
@@ -56,8 +62,8 @@ it('keeps the subscription we hold when an older event arrives late', async () =
 it('calls the same live event again a duplicate, and publishes its plan events again', async () => {
   const processor = testProcessor(db.writer);
   const message = envelope(event('a', 'updated', 100));
-  expect((await settle(processor, message)).outcome).toBe('applied');
-  expect((await settle(processor, message)).outcome).toBe('duplicate');
+  expect((await processEvent(processor, message)).outcome).toBe('applied');
+  expect((await processEvent(processor, message)).outcome).toBe('duplicate');
   expect(processor.published.map(({ id }) => id)).toEqual([processor.published[0]!.id, processor.published[0]!.id]);
   expect(await planEvents()).toHaveLength(1);
 });
@@ -198,11 +204,13 @@ it('takes a replay of what it holds for a duplicate, and derives anew what a mis
   expect((await arrive(unknown, { 'replay-name': 'r1' })).outcome).toBe('duplicate');
   const mended = {
     catalogue: {
+      ...catalogue,
       plans: [
         {
           id: 'premium',
-          tier: 'PREMIUM' as const,
+          tier: 'PREMIUM',
           grace_days: 7,
+          features: {},
           prices: [{ id: 'price_new', currency: 'eur', amount_minor: 1900, interval: 'month' as const }],
         },
       ],
@@ -211,9 +219,9 @@ it('takes a replay of what it holds for a duplicate, and derives anew what a mis
   expect((await arrive(unknown, { 'replay-name': 'r2' }, mended)).outcome).toBe('applied');
   expect((await arrive(unknown, { 'replay-name': 'r3' }, mended)).outcome).toBe('duplicate');
   expect(await row()).toMatchObject({ plan_id: 'premium' });
-  expect((await planEvents()).map((told) => [told.event_type, told.payload.plan_id, told.metadata.origin])).toEqual([
-    ['SUBSCRIPTION_ACTIVATED', null, 'webhook'],
-    ['SUBSCRIPTION_UPDATED', 'premium', 'replay'],
+  expect((await planEvents()).map((told) => [told.event_type, told.plan.plan_id, told.metadata.origin])).toEqual([
+    ['SUBSCRIPTION_UPDATED', null, 'webhook'],
+    ['SUBSCRIPTION_ACTIVATED', 'premium', 'replay'],
   ]);
 });
 

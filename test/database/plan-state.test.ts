@@ -1,9 +1,9 @@
-import { settle } from '../../pipeline/process-event.ts';
+import { processEvent } from '../../pipeline/process-event.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { envelope, testProcessor } from '../support/event-processor.ts';
 import { checkout, customer, event, invoice, subscriptionEvent } from '../support/stripe-samples.ts';
 
-/** From facts to what the apps see: users, plan states, plan events (design §4). */
+/** From facts to what the apps see: users, plan states, plan events (docs/architecture.md). */
 
 let db: TestDatabase;
 let n = 0;
@@ -41,7 +41,7 @@ const bill = (id: string, type: string, created: number, more: object = {}) =>
     }),
   );
 const arrive = (stripeEvent: object, more: object = {}) =>
-  settle(testProcessor(db.writer), envelope(stripeEvent, more));
+  processEvent(testProcessor(db.writer), envelope(stripeEvent, more));
 const plan = async (userId: string | null = user()) =>
   (
     await db.admin.query(
@@ -52,11 +52,11 @@ const plan = async (userId: string | null = user()) =>
 const told = async () =>
   (
     await db.admin.query(
-      'select event_type, user_id, payload from billing.plan_events where subscription_id = $1 order by sequence',
+      'select event_type, user_id, plan, payload from billing.plan_events where subscription_id = $1 order by sequence',
       [ids.id],
     )
   ).rows;
-const toldTypes = async () => (await told()).map(({ event_type, payload }) => `${event_type} ${payload.status}`);
+const toldTypes = async () => (await told()).map(({ event_type, plan }) => `${event_type} ${plan.status}`);
 
 it('waits with plan events until a checkout says whose subscription it is, then tells the state of that moment once', async () => {
   await arrive(subscription('a', 'created', 100, { status: 'incomplete' }));
@@ -67,15 +67,8 @@ it('waits with plan events until a checkout says whose subscription it is, then 
   expect(await toldTypes()).toEqual(['SUBSCRIPTION_ACTIVATED active']);
   expect((await told())[0]).toMatchObject({
     user_id: user(),
-    payload: {
-      session_id: `cs_${n}`,
-      subscription_id: ids.id,
-      plan_id: 'premium',
-      customer_id: ids.customer,
-      currency: 'eur',
-      amount: 1900,
-      source: 'stripe',
-    },
+    plan: { plan_id: 'premium', tier: 'PREMIUM', entitled: true, currency: 'eur', amount_minor: 1900, quantity: 1 },
+    payload: { session_id: `cs_${n}`, subscription_id: ids.id, customer_id: ids.customer, source: 'stripe' },
   });
 });
 
@@ -114,10 +107,110 @@ it.each([
   expect(await plan()).toMatchObject({ user_id: user(), status: 'active' });
 });
 
-it('lets the session that made the subscription say whose it is, over metadata', async () => {
+it('lets what was set on purpose say whose it is, over the session that made it; both hear of it', async () => {
   await arrive(session(100));
-  await arrive(subscription('b', 'updated', 101, { metadata: { user_id: 'somebody_else' } }));
-  expect(await plan()).toMatchObject({ user_id: user() });
+  await arrive(subscription('b', 'updated', 101));
+  expect(await plan()).toMatchObject({ user_id: user(), entitled: true });
+  await arrive(subscription('c', 'updated', 102, { metadata: { user_id: `other_${n}` } }));
+  expect(await plan(`other_${n}`)).toMatchObject({ entitled: true });
+  const messages = (await told()).map(
+    ({ event_type, user_id, plan }) => `${user_id} ${event_type} ${plan.tier} ${plan.status}`,
+  );
+  expect(messages.slice(-2).sort()).toEqual([
+    `other_${n} SUBSCRIPTION_ACTIVATED PREMIUM active`,
+    `${user()} SUBSCRIPTION_CANCELLED FREE none`,
+  ]);
+});
+
+it.each([
+  ['an abandoned session', { subscription: null }, 'checkout.session.expired'],
+  ['a one-off purchase', { subscription: null, mode: 'payment' }, 'checkout.session.completed'],
+  ['a later session for another subscription', { subscription: 'sub_other' }, 'checkout.session.completed'],
+])('does not let %s of somebody else on the same customer take a subscription over', async (_what, more, type) => {
+  await arrive(session(100, { id: `cs_${n}_first`, subscription: null }));
+  await arrive(subscription('b', 'updated', 101));
+  await arrive(session(200, { ...more, id: `cs_${n}_b`, client_reference_id: `stranger_${n}` }, type));
+  expect(await plan()).toMatchObject({ user_id: user(), entitled: true });
+});
+
+it('takes the earliest session of a customer by Stripe’s second, not by arrival', async () => {
+  await arrive(subscription('b', 'updated', 101));
+  await arrive(session(200, { id: `cs_${n}_late`, subscription: null, client_reference_id: `late_${n}` }));
+  expect(await plan(`late_${n}`)).toMatchObject({ entitled: true });
+  await arrive(session(150, { id: `cs_${n}_early`, subscription: null }));
+  expect(await plan()).toMatchObject({ user_id: user(), entitled: true });
+});
+
+it('says nothing of a subscription that was over when it was first seen', async () => {
+  await arrive(subscription('d', 'deleted', 100, { status: 'canceled', metadata: { user_id: user() } }));
+  expect(await plan()).toMatchObject({ status: 'cancelled', entitled: false });
+  expect(await told()).toEqual([]);
+});
+
+it('keeps the plan that was held before an unknown price, whichever event came first', async () => {
+  const metadata = { user_id: user() };
+  await arrive(subscription('c', 'updated', 102, { price: 'price_new', metadata }));
+  expect(await plan()).toMatchObject({ plan_id: null, plan_unknown: true, entitled: false, tier: 'FREE' });
+  expect((await arrive(subscription('a', 'created', 100, { metadata }))).outcome).toBe('stale');
+  expect(await plan()).toMatchObject({ plan_id: 'premium', plan_unknown: true, entitled: true, tier: 'PREMIUM' });
+  await arrive(subscription('b', 'updated', 101, { price: 'price_premium_plus_monthly_eur', metadata }));
+  expect(await plan()).toMatchObject({ plan_id: 'premium_plus', plan_unknown: true, tier: 'PREMIUM_PLUS' });
+});
+
+it('notifies once that a trial ends, also when that news comes late', async () => {
+  const trial = { status: 'trialing', trial_end: 2_000_000_000, metadata: { user_id: user() } };
+  await arrive(subscription('b', 'updated', 200, trial));
+  await arrive(subscription('w', 'trial_will_end', 150, trial));
+  await arrive(subscription('c', 'updated', 300, { ...trial, quantity: 3 }));
+  expect(await toldTypes()).toEqual([
+    'SUBSCRIPTION_ACTIVATED trialing',
+    'TRIAL_ENDING trialing',
+    'SUBSCRIPTION_UPDATED trialing',
+  ]);
+});
+
+it('notifies once of what ends by time, when the clock says so', async () => {
+  const soon = Math.floor(Date.now() / 1000) + 2;
+  await arrive(subscription('b', 'updated', 100, { cancel_at: soon, metadata: { user_id: user() } }));
+  expect(await plan()).toMatchObject({ entitled: true });
+  const { rows } = await db.admin.query('select changes_at from billing.user_plans where user_id = $1', [user()]);
+  expect(rows).toEqual([{ changes_at: new Date(soon * 1000) }]);
+  await new Promise((resolve) => setTimeout(resolve, soon * 1000 + 100 - Date.now()));
+  expect(await plan()).toMatchObject({ entitled: false, tier: 'FREE' });
+  const { rows: due } = await db.writer.query('select billing.due_users(1000) as users');
+  expect(due[0].users).toContain(user());
+  const clock = (at: number) => event(`clock_${n}_${at}`, 'clock.due', at, { id: user(), object: 'due_user' });
+  expect((await arrive(clock(soon), { origin: 'clock' })).outcome).toBe('applied');
+  expect((await arrive(clock(soon + 60), { origin: 'clock' })).outcome).toBe('duplicate');
+  expect((await told()).map(({ event_type, plan }) => `${event_type} ${plan.entitled} ${plan.tier}`)).toEqual([
+    'SUBSCRIPTION_ACTIVATED true PREMIUM',
+  ]);
+  const { rows: messages } = await db.admin.query(
+    `select event_type, plan ->> 'entitled' as entitled, metadata ->> 'origin' as origin from billing.plan_events where user_id = $1 order by version`,
+    [user()],
+  );
+  expect(messages.at(-1)).toEqual({ event_type: 'SUBSCRIPTION_UPDATED', entitled: 'false', origin: 'clock' });
+  expect((await db.writer.query('select billing.due_users(1000) as users')).rows[0].users).not.toContain(user());
+});
+
+it('counts the grace from when payment failed first, not anew from each renewal', async () => {
+  const day = 86_400;
+  const now = Math.floor(Date.now() / 1000);
+  const pastDue = (id: string, at: number, latest: string) =>
+    subscription(id, 'updated', at, {
+      status: 'past_due',
+      latest_invoice: latest,
+      period_start: at,
+      metadata: { user_id: user() },
+    });
+  await arrive(bill('i1', 'invoice.payment_failed', now - 40 * day, { created: now - 40 * day }));
+  await arrive(pastDue('p1', now - 40 * day + 1, `in_${n}`));
+  await arrive(bill('i2', 'invoice.payment_failed', now - 3 * day, { id: `in_${n}_b`, created: now - 3 * day }));
+  await arrive(pastDue('p2', now - 3 * day + 1, `in_${n}_b`));
+  expect(await plan()).toMatchObject({ status: 'past_due', entitled: false });
+  // The old one is paid: the grace of the new one begins where that one failed.
+  await arrive(bill('i3', 'invoice.paid', now - day, { status: 'paid', created: now - 40 * day }));
+  expect(await plan()).toMatchObject({ status: 'past_due', entitled: true });
 });
 
 it('gives a user with several subscriptions the highest entitled tier, and touches no other row', async () => {
@@ -171,9 +264,15 @@ it('keeps a past_due subscription entitled for the grace days after the unpaid i
   expect(await plan()).toMatchObject({ status: 'past_due', entitled: false, tier: 'FREE' });
 });
 
-it('keeps the state of an unknown price, without a plan, and never as FREE', async () => {
+it('gives nothing for an unknown price of somebody who had no plan before, and says that it is unknown', async () => {
   await arrive(subscription('a', 'updated', 100, { price: 'price_new', metadata: { user_id: user() } }));
-  expect(await plan()).toMatchObject({ status: 'active', entitled: true, plan_id: null, tier: null });
+  expect(await plan()).toMatchObject({
+    status: 'active',
+    entitled: false,
+    plan_id: null,
+    tier: 'FREE',
+    plan_unknown: true,
+  });
 });
 
 it('tells of a failed payment once an attempt, and not of one that is already mended', async () => {
@@ -213,7 +312,7 @@ it('tells of a planned cancellation and of its reversal', async () => {
 it('applies an event twenty times at once only once', async () => {
   const processor = testProcessor(db.writer);
   const message = envelope(subscription('a', 'updated', 100, { metadata: { user_id: user() } }));
-  const outcomes = (await Promise.all(Array.from({ length: 20 }, () => settle(processor, message)))).map(
+  const outcomes = (await Promise.all(Array.from({ length: 20 }, () => processEvent(processor, message)))).map(
     ({ outcome }) => outcome,
   );
   expect(outcomes.filter((outcome) => outcome === 'applied')).toHaveLength(1);

@@ -1,8 +1,17 @@
 import fc from 'fast-check';
-import { settle } from '../../pipeline/process-event.ts';
+import { processEvent } from '../../pipeline/process-event.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { envelope, testProcessor } from '../support/event-processor.ts';
-import { charge, checkout, dispute, event, refund, subscriptionEvent } from '../support/stripe-samples.ts';
+import {
+  charge,
+  checkout,
+  dispute,
+  event,
+  invoicePayment,
+  paymentIntent,
+  refund,
+  subscriptionEvent,
+} from '../support/stripe-samples.ts';
 
 /** What finance and support read: by hand, and on generated data against sums made here. */
 
@@ -14,7 +23,7 @@ afterEach(() => db.close());
 
 const day = (index: number) => Date.UTC(2026, 9, 1 + index) / 1000;
 const arrive = (stripeEvent: object, worker: 'payments' | 'billing' = 'payments', livemode = false) =>
-  settle(testProcessor(db.writer, { worker, livemode }), envelope({ ...stripeEvent, livemode }));
+  processEvent(testProcessor(db.writer, { worker, livemode }), envelope({ ...stripeEvent, livemode }));
 const rows = async (sql: string) => (await db.admin.query(sql)).rows;
 const revenue = () =>
   rows(
@@ -249,10 +258,12 @@ it("shows support one user's payments, with refunds and disputes, and nobody els
       'evt_6',
       'charge.failed',
       day(3),
-      charge({ id: 'ch_2', status: 'failed', failure_code: 'card_declined', created: day(3) }),
+      charge({ id: 'ch_2', payment_intent: 'pi_2', status: 'failed', failure_code: 'card_declined', created: day(3) }),
     ),
   );
-  await arrive(event('evt_7', 'charge.succeeded', day(0), charge({ id: 'ch_3', customer: 'cus_2' })));
+  await arrive(
+    event('evt_7', 'charge.succeeded', day(0), charge({ id: 'ch_3', customer: 'cus_2', payment_intent: 'pi_3' })),
+  );
   expect(
     await rows(
       `select payment_id, status, failure_code, amount_minor::int, amount_refunded_minor::int, dispute_status from billing.payment_history where user_id = 'user_1' order by created`,
@@ -274,6 +285,42 @@ it("shows support one user's payments, with refunds and disputes, and nobody els
       amount_refunded_minor: 0,
       dispute_status: null,
     },
+  ]);
+});
+
+it('counts money that is captured later, once it is captured', async () => {
+  const held = { id: 'ch_9', payment_intent: 'pi_9', created: day(0), captured: false, amount_captured: 0 };
+  await arrive(event('evt_1', 'charge.succeeded', day(0), charge(held)));
+  expect(await rows('select gross_minor::int from billing.revenue_daily')).toEqual([]);
+  await arrive(event('evt_2', 'charge.captured', day(0), charge({ ...held, captured: true, amount_captured: 1900 })));
+  expect(await rows('select gross_minor::int, net_minor::int from billing.revenue_daily')).toEqual([
+    { gross_minor: 1900, net_minor: 1900 },
+  ]);
+});
+
+it('takes a lost dispute off the revenue of the day on which it was lost', async () => {
+  await arrive(event('evt_1', 'charge.succeeded', day(0), charge({ created: day(0) })));
+  await arrive(event('evt_2', 'charge.dispute.closed', day(4), dispute({ status: 'lost', amount: 1900 })));
+  expect(
+    await rows('select gross_minor::int, disputed_minor::int, net_minor::int from billing.revenue_daily order by day'),
+  ).toEqual([
+    { gross_minor: 1900, disputed_minor: 0, net_minor: 1900 },
+    { gross_minor: 0, disputed_minor: 1900, net_minor: -1900 },
+  ]);
+});
+
+it('shows one purchase as one line, with the invoice that it paid', async () => {
+  await arrive(
+    event('evt_1', 'payment_intent.payment_failed', day(0), {
+      ...paymentIntent({ status: 'requires_payment_method' }),
+    }),
+  );
+  await arrive(event('evt_2', 'charge.failed', day(0), charge({ id: 'ch_a', status: 'failed', created: day(0) })));
+  await arrive(event('evt_3', 'charge.succeeded', day(1), charge({ id: 'ch_b', created: day(1) })));
+  await arrive(event('evt_4', 'payment_intent.succeeded', day(1), paymentIntent()));
+  await arrive(event('evt_5', 'invoice_payment.paid', day(1), invoicePayment()), 'billing');
+  expect(await rows('select payment_id, status, invoice_id from billing.payment_history')).toEqual([
+    { payment_id: 'ch_b', status: 'succeeded', invoice_id: 'in_1' },
   ]);
 });
 

@@ -283,7 +283,7 @@ it('logs one line for each event, with what on-call searches by', async () => {
       busName: 'apps',
       source: 'test.stripe',
       detailType: 'SUBSCRIPTION_ACTIVATED',
-      detail: expect.objectContaining({ user_id: '11111111-1111-4111-8111-111111111111' }),
+      detail: expect.objectContaining({ user_id: 'user_of_sub_line' }),
     }),
   ]);
 });
@@ -392,7 +392,7 @@ it('parks with the reason in the attributes, for `ops redrive`', async () => {
     event_type: 'customer.subscription.updated',
     function: 'test-billing',
     detail:
-      'Not a subscription that we can read: customer: got nothing, wanted an id, or an object with one; items: got nothing, wanted an object',
+      'Not a subscription that we can read: items: got nothing, wanted an object; customer: got nothing, wanted an id of a customer (or, with Accounts v2, customer_account)',
   });
 });
 

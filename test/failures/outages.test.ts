@@ -12,11 +12,11 @@ import { PipelineError } from '../../core/errors.ts';
 import type { PostgresServer } from '../../local/backends/postgres-server.ts';
 import { startPostgres } from '../../local/backends/postgres-server.ts';
 import { processBatch } from '../../pipeline/process-batch.ts';
-import { recordParked, settle } from '../../pipeline/process-event.ts';
+import { processEvent, recordParked } from '../../pipeline/process-event.ts';
 import { envelope, testProcessor } from '../support/event-processor.ts';
 import { subscriptionEvent } from '../support/stripe-samples.ts';
 
-/** The database refusing, slow, failing over, deadlocking; the app bus and Stripe failing (design §10). A server of this file's own. */
+/** The database refusing, slow, failing over, deadlocking; the app bus and Stripe failing (docs/architecture.md). A server of this file's own. */
 
 let server: PostgresServer;
 let admin: pg.Pool;
@@ -50,49 +50,52 @@ const status = async () =>
 
 it('waits while the database is down, and settles on the same pool when it is back', async () => {
   await server.stop('immediate');
-  await expect(settle(testProcessor(writer), message())).rejects.toEqual(later('database_unreachable'));
+  await expect(processEvent(testProcessor(writer), message())).rejects.toEqual(later('database_unreachable'));
   await server.start();
-  expect((await settle(testProcessor(writer), message())).outcome).toBe('applied');
+  expect((await processEvent(testProcessor(writer), message())).outcome).toBe('applied');
 });
 
+/** What the apply function locks first: the customer's own row, made where it is not there. */
+const lockCustomer = `insert into billing.customers (customer_id) values ($1) on conflict (customer_id) do update set customer_id = excluded.customer_id`;
+
 it('waits when the server goes away in the middle of a call, and nothing is half done', async () => {
-  await settle(testProcessor(writer), message());
+  await processEvent(testProcessor(writer), message());
   // The customer's lock held by somebody else: our call hangs in it, then the server crashes.
   const holder = await admin.connect();
   holder.on('error', () => {});
   await holder.query('begin');
-  await holder.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`cus_${n}`]);
-  const pending = settle(testProcessor(writer), message('b', 101));
+  await holder.query(lockCustomer, [`cus_${n}`]);
+  const pending = processEvent(testProcessor(writer), message('b', 101));
   const failed = expect(pending).rejects.toEqual(later(/^database_/));
   await waitFor(
     async () =>
-      (await admin.query(`select count(*)::int as n from pg_stat_activity where wait_event = 'advisory'`)).rows[0].n ===
-      1,
+      (await admin.query(`select count(*)::int as n from pg_stat_activity where wait_event_type = 'Lock'`)).rows[0]
+        .n === 1,
   );
   await server.stop('immediate');
   await failed;
   holder.release(true);
   await server.start();
-  expect((await settle(testProcessor(writer), message('b', 101))).outcome).toBe('applied');
+  expect((await processEvent(testProcessor(writer), message('b', 101))).outcome).toBe('applied');
 });
 
 it('waits while the database only reads (a failover under way)', async () => {
   await admin.query('alter role stripe_writer set default_transaction_read_only = on');
   const readOnly = connectPool(server.url.replace('postgres@', 'stripe_writer@'), null, 1);
   try {
-    await expect(settle(testProcessor(readOnly), message())).rejects.toEqual(later('database_25006'));
+    await expect(processEvent(testProcessor(readOnly), message())).rejects.toEqual(later('database_25006'));
   } finally {
     await admin.query('alter role stripe_writer reset default_transaction_read_only');
     await readOnly.end();
   }
-  expect((await settle(testProcessor(writer), message())).outcome).toBe('applied');
+  expect((await processEvent(testProcessor(writer), message())).outcome).toBe('applied');
 });
 
 it('waits when the pooler has no connection left', async () => {
   await admin.query('alter role stripe_writer connection limit 0');
   const crowded = connectPool(server.url.replace('postgres@', 'stripe_writer@'), null, 1);
   try {
-    await expect(settle(testProcessor(crowded), message())).rejects.toEqual(later('database_53300'));
+    await expect(processEvent(testProcessor(crowded), message())).rejects.toEqual(later('database_53300'));
   } finally {
     await admin.query('alter role stripe_writer connection limit -1');
     await crowded.end();
@@ -105,8 +108,8 @@ it('gives up on a database that hangs before the function times out', async () =
   const holder = await admin.connect();
   try {
     await holder.query('begin');
-    await holder.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`cus_${n}`]);
-    await expect(settle(testProcessor(impatient), message())).rejects.toEqual(later('database_57014'));
+    await holder.query(lockCustomer, [`cus_${n}`]);
+    await expect(processEvent(testProcessor(impatient), message())).rejects.toEqual(later('database_57014'));
   } finally {
     await holder.query('rollback');
     holder.release();
@@ -122,7 +125,7 @@ it('waits when the network swallows everything', async () => {
   const { port } = hole.address() as AddressInfo;
   const lost = new pg.Pool({ host: '127.0.0.1', port, user: 'x', database: 'x', connectionTimeoutMillis: 300 });
   try {
-    await expect(settle(testProcessor(lost), message())).rejects.toEqual(later('database_unreachable'));
+    await expect(processEvent(testProcessor(lost), message())).rejects.toEqual(later('database_unreachable'));
   } finally {
     for (const socket of sockets) socket.destroy();
     hole.close();
@@ -131,32 +134,32 @@ it('waits when the network swallows everything', async () => {
 });
 
 it('waits after a deadlock, which Postgres breaks, and settles at the next attempt', async () => {
-  await settle(testProcessor(writer), message());
+  await processEvent(testProcessor(writer), message());
   // Somebody's manual update in the opposite order: a row first, then the customer's lock.
   const other = await admin.connect();
   await other.query('begin');
   await other.query(`set local deadlock_timeout = '10s'`);
   await other.query('update billing.subscriptions set quantity = 1 where subscription_id = $1', [`sub_${n}`]);
-  const first = settle(testProcessor(writer), message('b', 101));
+  const first = processEvent(testProcessor(writer), message('b', 101));
   const failed = expect(first).rejects.toEqual(later('database_40P01'));
   await waitFor(
     async () =>
       (await admin.query(`select count(*)::int as n from pg_stat_activity where wait_event_type = 'Lock'`)).rows[0]
         .n === 1,
   );
-  const held = other.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`cus_${n}`]);
+  const held = other.query(lockCustomer, [`cus_${n}`]);
   await failed;
   await held;
   await other.query('rollback');
   other.release();
-  expect((await settle(testProcessor(writer), message('b', 101))).outcome).toBe('applied');
+  expect((await processEvent(testProcessor(writer), message('b', 101))).outcome).toBe('applied');
 });
 
 it('never tries again what the database will always refuse, and notes it as parked', async () => {
   await admin.query(`create function billing.refuse() returns trigger language plpgsql as $$ begin raise exception 'no' using errcode = '23514'; end $$;
     create trigger refuse before insert on billing.subscriptions for each row when (new.subscription_id = 'sub_${n}') execute function billing.refuse()`);
   try {
-    await expect(settle(testProcessor(writer), message())).rejects.toMatchObject({
+    await expect(processEvent(testProcessor(writer), message())).rejects.toMatchObject({
       retry: 'never',
       code: 'database_23514',
       message: expect.not.stringMatching('sub_'),
@@ -170,7 +173,7 @@ it('parks under its own reason what the ledger itself refuses, and says that it 
   await admin.query(`create function billing.refuse() returns trigger language plpgsql as $$ begin raise exception 'no' using errcode = '22P05'; end $$;
     create trigger refuse before insert on billing.events for each row when (new.event_id = 'evt_${n}_a') execute function billing.refuse()`);
   try {
-    const error = await settle(testProcessor(writer), message()).catch((thrown) => thrown);
+    const error = await processEvent(testProcessor(writer), message()).catch((thrown) => thrown);
     expect(await recordParked(testProcessor(writer), message(), error)).toMatchObject({
       retry: 'never',
       code: 'database_22P05',
@@ -194,10 +197,10 @@ it('keeps the database right while the app bus is down, and publishes when it is
       throw new PipelineError('app_bus_unavailable', 'later', 'down');
     },
   });
-  await expect(settle(down, message())).rejects.toEqual(later('app_bus_unavailable'));
+  await expect(processEvent(down, message())).rejects.toEqual(later('app_bus_unavailable'));
   expect(await status()).toBe('active');
   const up = testProcessor(writer);
-  expect((await settle(up, message())).outcome).toBe('duplicate');
+  expect((await processEvent(up, message())).outcome).toBe('duplicate');
   expect(up.published).toMatchObject([{ event_type: 'SUBSCRIPTION_ACTIVATED' }]);
 });
 
@@ -209,12 +212,12 @@ it('lets a later event overtake one that waits for Stripe, which makes the quest
       },
     },
   };
-  await settle(testProcessor(writer), message('a', 100));
-  await expect(settle(testProcessor(writer, throttled), message('b', 100, 'past_due'))).rejects.toEqual(
+  await processEvent(testProcessor(writer), message('a', 100));
+  await expect(processEvent(testProcessor(writer, throttled), message('b', 100, 'past_due'))).rejects.toEqual(
     later('stripe_429'),
   );
-  expect((await settle(testProcessor(writer, throttled), message('c', 101))).outcome).toBe('applied');
-  expect((await settle(testProcessor(writer, throttled), message('b', 100, 'past_due'))).outcome).toBe('stale');
+  expect((await processEvent(testProcessor(writer, throttled), message('c', 101))).outcome).toBe('applied');
+  expect((await processEvent(testProcessor(writer, throttled), message('b', 100, 'past_due'))).outcome).toBe('stale');
 });
 
 it('settles good records beside poison ones in one batch', async () => {
@@ -237,7 +240,8 @@ it('settles good records beside poison ones in one batch', async () => {
   const processor = testProcessor(writer);
   const { batchItemFailures } = await processBatch(
     records,
-    ({ body }) => settle(processor, body),
+    processor,
+    ({ body }, applyOne) => processEvent(processor, body, applyOne),
     { defer: async () => {}, park: async ({ messageId }, { code }) => void parked.push(`${messageId} ${code}`) },
     { settled: () => {}, parked: () => {}, deferred: () => {} },
   );
@@ -253,22 +257,24 @@ it('settles good records beside poison ones in one batch', async () => {
 });
 
 it('redrives a parked event after the fix: the ledger does not call it a duplicate', async () => {
-  await planStore(writer).apply(
+  await planStore(writer).apply([
     {
-      id: `evt_${n}_a`,
-      type: 'customer.subscription.updated',
-      created: 100,
-      livemode: false,
-      api_version: null,
-      arrived_at: '2026-11-20T10:00:00Z',
-      replay_name: null,
-      origin: 'webhook',
-      worker: 'billing',
-      parked: 'handler_bug',
+      event: {
+        id: `evt_${n}_a`,
+        type: 'customer.subscription.updated',
+        created: 100,
+        livemode: false,
+        api_version: null,
+        arrived_at: '2026-11-20T10:00:00Z',
+        replay_name: null,
+        origin: 'webhook',
+        worker: 'billing',
+        parked: 'handler_bug',
+      },
+      fact: null,
     },
-    null,
-  );
-  expect((await settle(testProcessor(writer), message())).outcome).toBe('applied');
+  ]);
+  expect((await processEvent(testProcessor(writer), message())).outcome).toBe('applied');
   expect((await admin.query('select outcome from billing.events where event_id = $1', [`evt_${n}_a`])).rows).toEqual([
     { outcome: 'applied' },
   ]);

@@ -9,7 +9,7 @@ import type { Context } from 'aws-lambda';
 import pg from 'pg';
 import { dynamoDbIdempotency } from '../../adapters/aws/idempotency.ts';
 import { planStore } from '../../adapters/postgres/plan-store.ts';
-import { settle } from '../../pipeline/process-event.ts';
+import { processEvent } from '../../pipeline/process-event.ts';
 import { testProcessor } from '../support/event-processor.ts';
 
 const { step, message, databaseUrl, dynamoUrl, appBusUrl } = JSON.parse(process.argv[2]!);
@@ -66,6 +66,6 @@ const processor = testProcessor(pool, {
     if (step === 'after publishing') die();
   },
 });
-const { outcome } = await settle(processor, message);
+const { outcome } = await processEvent(processor, message);
 await pool.end();
 console.log(outcome);

@@ -25,6 +25,7 @@ export const signUp: fc.Arbitrary<SignUp> = fc.record({
   person: fc.nat({ max: 1 }),
   price: priceNumber,
   newCustomer: fc.boolean(),
+  sharesCustomer: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.constant(true)),
   hints,
   trial: fc.oneof({ weight: 2, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
   outcome: fc.constantFrom('paid', 'paid', 'declined', 'needs action', 'debit under way'),
@@ -101,6 +102,7 @@ const customerAct: fc.Arbitrary<Act> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: does('name the user'), nth }) },
   fc.record({ do: does('delete customer'), nth }),
   fc.record({ do: does('abandon checkout'), person: fc.nat({ max: 1 }), price: priceNumber }),
+  fc.record({ do: does('stranger at the checkout'), nth, what: fc.constantFrom('abandons', 'buys once') }),
 );
 
 const act: fc.Arbitrary<Act> = fc.oneof(

@@ -16,6 +16,8 @@ export interface DeliveryPlan {
   ahead: number;
   /** Deliveries under way at once. */
   width: number;
+  /** How many messages the queue hands over together. */
+  batch: number;
   /** Which of the steps that could come next does. */
   choices: number[];
   /** The comparison with Stripe asks about a subscription: which one, and before which delivery. */
@@ -32,6 +34,7 @@ export const inOrder: DeliveryPlan = {
   again: [],
   ahead: 0,
   width: 1,
+  batch: 1,
   choices: [0],
   asks: [],
   faults: [],
@@ -46,6 +49,7 @@ export const deliveryPlan: fc.Arbitrary<DeliveryPlan> = fc.record({
   }),
   ahead: fc.constantFrom(0, 1, 3, 1000),
   width: fc.integer({ min: 1, max: 6 }),
+  batch: fc.constantFrom(1, 1, 2, 4, 10),
   choices: fc.array(fc.nat({ max: 11 }), { minLength: 1, maxLength: 40, size: 'max' }),
   asks: fc.array(fc.record({ which: fc.nat({ max: 3 }), before: fc.nat({ max: 60 }) }), { maxLength: 3, size: 'max' }),
   faults: fc.array(fc.constantFrom<Fault>('none', 'fetch fails', 'dies before publishing', 'dies after publishing'), {

@@ -1,4 +1,4 @@
-import { type PlanTier, tierRank } from './price-list.ts';
+import { type PlanTier, type PriceTag, tierRank } from './price-list.ts';
 import type { StripeAccount, StripeHappening } from './stripe-account.ts';
 import type { CheckoutSession, Invoice, Kind, OfKind, Subscription, SubscriptionStatus } from './stripe-objects.ts';
 
@@ -24,6 +24,7 @@ export interface SubscriptionState {
   price_id: string;
   plan_id: string | null;
   tier: PlanTier | null;
+  plan_unknown: boolean;
   quantity: number;
   currency: string;
   amount_minor: number;
@@ -36,12 +37,10 @@ export interface SubscriptionState {
   grace_ends_at: number | null;
 }
 
-/** How the subscription ends, seen from Stripe's side; also as it was after `moment` events. */
-export function subscriptionState(
-  account: StripeAccount,
-  id: string,
-  it = account.get('subscription', id),
-): SubscriptionState {
+/** How the subscription ends, seen from Stripe's side. */
+export function subscriptionState(account: StripeAccount, id: string): SubscriptionState {
+  const it = account.get('subscription', id);
+  const plan = planHeld(account.snapshotsOf(it), it);
   return {
     subscription_id: it.id,
     customer_id: it.customer,
@@ -49,8 +48,9 @@ export function subscriptionState(
     stripe_status: it.status,
     status: planStatusOf[it.status],
     price_id: it.price.id,
-    plan_id: it.price.plan?.id ?? null,
-    tier: it.price.plan?.tier ?? null,
+    plan_id: plan?.id ?? null,
+    tier: plan?.tier ?? null,
+    plan_unknown: it.price.plan === null,
     quantity: it.quantity,
     currency: it.price.currency,
     amount_minor: it.price.amount * it.quantity,
@@ -60,7 +60,11 @@ export function subscriptionState(
     ended_at: it.endedAt,
     trial_end: it.trialEnd,
     latest_invoice_id: it.latestInvoice,
-    grace_ends_at: graceEnd(account, it),
+    grace_ends_at: graceEnd(
+      plan,
+      it,
+      reported(account, 'invoice', invoiceEvents).map(({ object }) => object),
+    ),
   };
 }
 
@@ -68,37 +72,75 @@ export const subscriptionStates = (account: StripeAccount): SubscriptionState[] 
   account.all('subscription').map(({ id }) => subscriptionState(account, id));
 
 /**
- * Whose subscription it is, if anyone told Stripe: on the subscription, on its customer, or on a Checkout session of that
- * customer which Stripe reported about.
+ * The plan of a subscription whose snapshots are these; at a price that nobody knows, the one of the latest price that somebody did: by seconds,
+ * and of two in one second the higher, since nothing tells which came later.
  */
-export function userOf(account: StripeAccount, it: Subscription): string | null {
-  const sessions = account
-    .all('checkout.session')
-    .filter(({ id, customer }) => customer === it.customer && wasTold(account, id));
+export function planHeld(snapshots: readonly StripeHappening[], it: Subscription): PriceTag['plan'] {
+  if (it.price.plan !== null) return it.price.plan;
+  const known = snapshots.flatMap(({ created, object }) => {
+    const { plan } = (object as Subscription).price;
+    return plan === null ? [] : [{ created, plan }];
+  });
+  const latest = Math.max(...known.map(({ created }) => created));
+  return known
+    .filter(({ created }) => created === latest)
+    .reduce<PriceTag['plan']>(
+      (best, { plan }) => (best && tierRank[best.tier] >= tierRank[plan.tier] ? best : plan),
+      null,
+    );
+}
+
+/** Whose subscription it is, from what Stripe last told of its customer and of that customer's Checkout sessions. */
+export const userOf = (account: StripeAccount, it: Subscription): string | null =>
+  userFrom(
+    it,
+    account.get('customer', it.customer).userId,
+    reported(account, 'checkout.session', checkoutEvents).map(({ object, last }) => ({ object, last })),
+  );
+
+/**
+ * What was set on purpose comes first: the subscription's own metadata, the customer's. Then the session that made it; then the customer's earliest
+ * completed session for any subscription.
+ */
+export function userFrom(
+  it: Subscription,
+  ofCustomer: string | null,
+  sessions: readonly { object: CheckoutSession; last: Pick<StripeHappening, 'created' | 'type'> }[],
+): string | null {
+  const named = sessions
+    .map(({ object, last }) => ({
+      object,
+      at: last.created,
+      ended: checkoutState(object, last).status,
+      user: object.clientReferenceId ?? object.userId,
+    }))
+    .filter(({ object, user }) => object.mode === 'subscription' && object.customer === it.customer && user !== null)
+    .sort((one, other) => one.at - other.at || (one.object.id < other.object.id ? -1 : 1));
   return (
     it.userId ??
-    account.get('customer', it.customer).userId ??
-    sessions.map(({ clientReferenceId, userId }) => clientReferenceId ?? userId).find((user) => user !== null) ??
+    ofCustomer ??
+    named.find(({ object }) => object.subscription === it.id)?.user ??
+    named.find(({ ended }) => ended === 'complete')?.user ??
     null
   );
 }
 
-const wasTold = (account: StripeAccount, id: string) => account.happenings.some(({ object }) => object.id === id);
-
-/** `grace_days` after the unpaid period or invoice began, whichever is later; null unless past due on a known plan. */
-function graceEnd(account: StripeAccount, it: Subscription): number | null {
-  if (it.status !== 'past_due' || it.price.plan === null) return null;
-  const invoice = reported(account, 'invoice', invoiceEvents).find(
-    ({ object }) => object.id === it.latestInvoice,
-  )?.object;
-  return Math.max(it.periodStart, invoice?.created ?? 0) + it.price.plan.graceDays * 86_400;
+/**
+ * `grace_days` after payment failed first: when the oldest invoice that is still open was made, else when the unpaid period or invoice began; null unless
+ * past due on a known plan.
+ */
+export function graceEnd(plan: PriceTag['plan'], it: Subscription, invoices: readonly Invoice[]): number | null {
+  if (it.status !== 'past_due' || plan === null) return null;
+  const latest = invoices.find(({ id }) => id === it.latestInvoice);
+  const open = invoices.filter(({ subscription, status }) => subscription === it.id && status === 'open');
+  const since = Math.min(Math.max(it.periodStart, latest?.created ?? 0), ...open.map(({ created }) => created));
+  return since + plan.graceDays * 86_400;
 }
 
 /** What a user must be found to have, and which subscriptions may stand for it. */
 export interface UserState {
   entitled: boolean;
-  /** null: entitled, but by a price that the catalogue lacks. */
-  tier: PlanTier | null;
+  tier: PlanTier;
   subscriptions: string[];
 }
 
@@ -115,20 +157,34 @@ function bestOf(subscriptions: SubscriptionState[], at: number): UserState {
   const candidates = entitled.length > 0 ? entitled.filter((it) => rank(it) === best) : subscriptions;
   return {
     entitled: entitled.length > 0,
-    tier: entitled.length > 0 ? candidates[0]!.tier : 'FREE',
+    tier: entitled.length > 0 ? candidates[0]!.tier! : 'FREE',
     subscriptions: candidates.map(({ subscription_id }) => subscription_id),
   };
 }
 
-/** An unknown price never takes a plan away, so its past_due has no end to the grace. */
-export const isEntitled = ({ stripe_status, grace_ends_at }: SubscriptionState, at: number): boolean =>
-  stripe_status === 'active' ||
-  stripe_status === 'trialing' ||
-  (stripe_status === 'past_due' && (grace_ends_at === null || at < grace_ends_at));
+/** A plan, own or held before, and a status that allows its use, until the grace or the subscription is over. */
+export const isEntitled = (
+  {
+    plan_id,
+    stripe_status,
+    grace_ends_at,
+    cancel_at_period_end,
+    current_period_end,
+  }: Pick<
+    SubscriptionState,
+    'plan_id' | 'stripe_status' | 'grace_ends_at' | 'cancel_at_period_end' | 'current_period_end'
+  >,
+  at: number,
+): boolean =>
+  plan_id !== null &&
+  (!cancel_at_period_end || at < current_period_end) &&
+  (stripe_status === 'active' ||
+    stripe_status === 'trialing' ||
+    (stripe_status === 'past_due' && at < (grace_ends_at ?? 0)));
 
 // ---- money
 
-const invoiceEvents = [
+export const invoiceEvents = [
   'invoice.paid',
   'invoice.payment_succeeded',
   'invoice.payment_failed',
@@ -165,7 +221,17 @@ export interface MoneyState {
   disputes: Record<string, { status: string; currency: string; amount_minor: number; charge_id: string }>;
   checkouts: Record<string, { status: string; subscription_id: string | null; customer_id: string | null }>;
   /** `2060-01-01 eur` → what came in and what went out that day. */
-  days: Record<string, { gross_minor: number; refunded_minor: number; payments: number; refunds: number }>;
+  days: Record<
+    string,
+    {
+      gross_minor: number;
+      refunded_minor: number;
+      disputed_minor: number;
+      payments: number;
+      refunds: number;
+      disputes_lost: number;
+    }
+  >;
 }
 
 /** How all money ends, seen from Stripe's side. */
@@ -174,12 +240,20 @@ export function moneyState(account: StripeAccount): MoneyState {
   const intents = reported(account, 'payment_intent', intentEvents).map(({ object }) => object);
   const invoices = reported(account, 'invoice', invoiceEvents).map(({ object }) => object);
   const refunds = reported(account, 'refund', refundEvents).map(({ object }) => object);
-  const disputes = reported(account, 'dispute', disputeEvents).map(({ object }) => object);
+  const reportedDisputes = reported(account, 'dispute', disputeEvents);
+  const disputes = reportedDisputes.map(({ object }) => object);
 
   const days: MoneyState['days'] = {};
   const dayOf = (second: number, currency: string) => {
     const name = `${new Date(second * 1000).toISOString().slice(0, 10)} ${currency}`;
-    days[name] ??= { gross_minor: 0, refunded_minor: 0, payments: 0, refunds: 0 };
+    days[name] ??= {
+      gross_minor: 0,
+      refunded_minor: 0,
+      disputed_minor: 0,
+      payments: 0,
+      refunds: 0,
+      disputes_lost: 0,
+    };
     return days[name];
   };
   for (const { created, currency, amount } of charges.filter(({ status }) => status === 'succeeded')) {
@@ -191,6 +265,11 @@ export function moneyState(account: StripeAccount): MoneyState {
     const day = dayOf(created, currency);
     day.refunded_minor += amount;
     day.refunds += 1;
+  }
+  for (const { object, last } of reportedDisputes.filter(({ object }) => object.status === 'lost')) {
+    const day = dayOf(last.created, object.currency);
+    day.disputed_minor += object.amount;
+    day.disputes_lost += 1;
   }
 
   return {
@@ -228,14 +307,14 @@ export function moneyState(account: StripeAccount): MoneyState {
   };
 }
 
-const checkoutEvents = [
+export const checkoutEvents = [
   'checkout.session.completed',
   'checkout.session.expired',
   'checkout.session.async_payment_succeeded',
   'checkout.session.async_payment_failed',
 ];
 
-function checkoutState(session: CheckoutSession, last: StripeHappening) {
+function checkoutState(session: CheckoutSession, last: Pick<StripeHappening, 'type'>) {
   const status =
     last.type === 'checkout.session.async_payment_failed'
       ? 'failed'
@@ -249,34 +328,6 @@ function checkoutState(session: CheckoutSession, last: StripeHappening) {
 
 const byId = <Item extends { id: string }, Row>(items: Item[], row: (item: Item) => Row): Record<string, Row> =>
   Object.fromEntries(items.map((item) => [item.id, row(item)]));
-
-// ---- plan events
-
-/** What an app may be told of a subscription at some moment. */
-export interface Announcement {
-  status: string;
-  plan_id: string | null;
-  currency: string;
-  amount: number;
-}
-
-export const announcementOf = ({ status, plan_id, currency, amount_minor }: SubscriptionState): Announcement => ({
-  status,
-  plan_id,
-  currency,
-  amount: amount_minor,
-});
-
-/** Everything that was ever true of the subscription: each told state must be one of these. */
-export const everTrue = (account: StripeAccount, id: string): Announcement[] =>
-  (account.versions(id) as Subscription[]).map((version) => announcementOf(subscriptionState(account, id, version)));
-
-/** Told by a checkout before Stripe told of the subscription: a plan is on its way, which one is not known yet. */
-export const everExpected = (account: StripeAccount, id: string): Announcement[] =>
-  account
-    .all('checkout.session')
-    .filter(({ subscription }) => subscription === id)
-    .map(({ currency, amount }) => ({ status: 'pending', plan_id: null, currency, amount }));
 
 /**
  * Events of one second that cannot be put in order by what they say: snapshots that are not the `created` one, and that differ. (Stripe

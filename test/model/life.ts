@@ -49,6 +49,8 @@ export type Act =
       outcome: 'paid' | 'declined, then paid' | 'abandoned';
     }
   | { do: 'abandon checkout'; person: number; price: number }
+  /** Somebody else at the Checkout of a customer who is there already. */
+  | { do: 'stranger at the checkout'; nth: number; what: 'abandons' | 'buys once' }
   | { do: 'touch customer'; nth: number }
   | { do: 'name the user'; nth: number }
   | { do: 'delete customer'; nth: number };
@@ -63,6 +65,8 @@ export interface SignUp {
   person: number;
   price: number;
   newCustomer: boolean;
+  /** A customer that several people share: the one of person 0, where there is one. */
+  sharesCustomer: boolean;
   hints: UserHints;
   trial: boolean;
   outcome: PaymentOutcome | 'debit under way';

@@ -146,6 +146,9 @@ class Life {
       case 'abandon checkout':
         this.#signUps.abandonCheckout(act.person, act.price);
         break;
+      case 'stranger at the checkout':
+        this.#withCustomer(act.nth, (it) => this.#signUps.stranger(it, act.what));
+        break;
       case 'touch customer':
         this.#withCustomer(act.nth, (it) => {
           this.#account.change(it, { balance: it.balance + 100 }, 'customer.updated');

@@ -17,6 +17,7 @@ const signUp: SignUp = {
   person: 0,
   price: 0,
   newCustomer: true,
+  sharesCustomer: false,
   hints: { clientReference: true, sessionMetadata: false, subscriptionMetadata: false, customerMetadata: false },
   trial: false,
   outcome: 'paid',
@@ -65,6 +66,7 @@ describe('the model of Stripe', () => {
         price_id: 'price_premium_monthly_eur',
         plan_id: 'premium',
         tier: 'PREMIUM',
+        plan_unknown: false,
         quantity: 1,
         currency: 'eur',
         amount_minor: 1900,
@@ -177,8 +179,22 @@ describe('the model of Stripe', () => {
       { afterSeconds: 0, act: { do: 'buy once', person: 0, amount: 700, price: 2, outcome: 'paid' } },
     );
     expect(moneyState(account).days).toEqual({
-      '2060-01-01 eur': { gross_minor: 1900, refunded_minor: 950, payments: 1, refunds: 1 },
-      '2060-01-01 usd': { gross_minor: 700, refunded_minor: 0, payments: 1, refunds: 0 },
+      '2060-01-01 eur': {
+        gross_minor: 1900,
+        refunded_minor: 950,
+        disputed_minor: 0,
+        payments: 1,
+        refunds: 1,
+        disputes_lost: 0,
+      },
+      '2060-01-01 usd': {
+        gross_minor: 700,
+        refunded_minor: 0,
+        disputed_minor: 0,
+        payments: 1,
+        refunds: 0,
+        disputes_lost: 0,
+      },
     });
     expect(Object.values(moneyState(account).refunds).map(({ status }) => status)).toEqual(['failed', 'succeeded']);
   });

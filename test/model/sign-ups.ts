@@ -39,7 +39,8 @@ export class SignUps {
     const account = this.#account;
     const person = this.#person(act.person);
     const price = priceIn(allPrices, act.price);
-    const customer = this.#customer(person, act.newCustomer, act.hints.customerMetadata);
+    const shared = act.sharesCustomer ? this.#livingCustomer(this.#person(0)) : undefined;
+    const customer = shared ?? this.#customer(person, act.newCustomer, act.hints.customerMetadata);
     this.#attachCard(customer);
     account.wait(act.pace[0]);
 
@@ -209,8 +210,35 @@ export class SignUps {
     this.#account.change(session, { status: 'expired' }, 'checkout.session.expired');
   }
 
+  #livingCustomer({ customers }: Person): Customer | undefined {
+    return customers.map((id) => this.#account.get('customer', id)).find(({ deleted }) => !deleted);
+  }
+
+  /** A session of somebody else on this customer, which must take nothing from whoever is there. */
+  stranger({ id }: Customer, what: 'abandons' | 'buys once'): void {
+    const { currency, amount } = knownPrices[0]!;
+    const session = this.#account.create<CheckoutSession>({
+      kind: 'checkout.session',
+      id: this.#account.newId('cs_test'),
+      created: this.#account.now,
+      customer: id,
+      mode: what === 'abandons' ? 'subscription' : 'payment',
+      subscription: null,
+      paymentIntent: null,
+      invoice: null,
+      clientReferenceId: `stranger_${this.#account.namespace}x1`,
+      userId: null,
+      currency,
+      amount,
+      status: 'open',
+      paymentStatus: 'unpaid',
+    });
+    if (what === 'abandons') this.#account.change(session, { status: 'expired' }, 'checkout.session.expired');
+    else this.#account.change(session, { status: 'complete', paymentStatus: 'paid' }, 'checkout.session.completed');
+  }
+
   #customer(person: Person, fresh: boolean, named: boolean): Customer {
-    const known = person.customers.map((id) => this.#account.get('customer', id)).find(({ deleted }) => !deleted);
+    const known = this.#livingCustomer(person);
     if (known && !fresh) return known;
     const customer = this.#account.create<Customer>(
       {

@@ -1,125 +1,273 @@
-import { type Announcement, planStatusOf } from './expectations.ts';
+import {
+  checkoutEvents,
+  graceEnd,
+  invoiceEvents,
+  isEntitled,
+  planHeld,
+  planStatusOf,
+  userFrom,
+} from './expectations.ts';
+import { tierRank } from './price-list.ts';
 import type { StripeAccount, StripeHappening } from './stripe-account.ts';
 import type { CheckoutSession, Customer, Invoice, Subscription } from './stripe-objects.ts';
 
 /** One plan event that must be written when a history arrives in order. */
 export interface Telling {
   because: string;
-  subscription: string;
   user: string;
   type: string;
-  says: Announcement;
+  says: View;
+  /** For PAYMENT_*: what is due. */
+  due: number | null;
 }
+
+/** A user's whole plan, as an app sees it; a change of any of it is news. */
+export interface View {
+  subscription: string | null;
+  status: string;
+  plan_id: string | null;
+  tier: string;
+  entitled: boolean;
+  plan_unknown: boolean;
+  quantity: number | null;
+  currency: string | null;
+  amount: number | null;
+  interval: string | null;
+  periodEnd: number | null;
+  trialEnd: number | null;
+  endsAtPeriodEnd: boolean;
+  graceEnd: number | null;
+  collectionPaused: boolean;
+}
+
+const nothing: View = {
+  subscription: null,
+  status: 'none',
+  plan_id: null,
+  tier: 'FREE',
+  entitled: false,
+  plan_unknown: false,
+  quantity: null,
+  currency: null,
+  amount: null,
+  interval: null,
+  periodEnd: null,
+  trialEnd: null,
+  endsAtPeriodEnd: false,
+  graceEnd: null,
+  collectionPaused: false,
+};
 
 /** What has reached us by some moment, when everything arrives in order. */
 interface Known {
   customers: Map<string, Customer>;
-  subscriptions: Map<string, Subscription>;
-  sessions: Map<string, CheckoutSession>;
+  subscriptions: Map<string, { last: Subscription; snapshots: StripeHappening[] }>;
+  sessions: Map<string, { object: CheckoutSession; last: StripeHappening }>;
+  invoices: Map<string, Invoice>;
   /** Invoices whose last news is that the customer must do something. */
   troubles: Map<string, { invoice: Invoice; type: string }>;
+  /** Trial ends that Stripe announced, by subscription. */
+  trialsEnding: Map<string, number>;
 }
 
 const badNews: Record<string, string> = {
   'invoice.payment_failed': 'PAYMENT_FAILED',
   'invoice.payment_action_required': 'PAYMENT_ACTION_REQUIRED',
 };
-const goodNews = ['invoice.paid', 'invoice.payment_succeeded', 'invoice.voided', 'invoice.marked_uncollectible'];
+const over = ['cancelled', 'expired', 'none'];
 
 /**
  * Exactly what the apps must be told, step by step, when every event arrives once and in order.
  *
- * A subscription is told of once its user is known; a change that an app can see is told once; a Checkout that completes before
- * its subscription is heard of is told as `pending`.
+ * A user is told of their whole plan whenever an app could see that it changed, whoever's event it was; whoever loses a subscription is told, too. What
+ * was over when it was first seen is no news. A Checkout that completes before its subscription is heard of is told as `pending`.
  */
-export function tellings(account: StripeAccount): Telling[] {
-  const known: Known = { customers: new Map(), subscriptions: new Map(), sessions: new Map(), troubles: new Map() };
-  const toldLast = new Map<string, View>();
+export function tellings(account: StripeAccount, at: number): Telling[] {
+  const known: Known = {
+    customers: new Map(),
+    subscriptions: new Map(),
+    sessions: new Map(),
+    invoices: new Map(),
+    troubles: new Map(),
+    trialsEnding: new Map(),
+  };
+  const lastSeen = new Map<string, View>();
+  const everTold = new Set<string>();
   const troubleTold = new Map<string, string>();
+  const trialTold = new Map<string, number>();
   const told: Telling[] = [];
   for (const happening of account.happenings) {
     learn(known, happening);
-    for (const view of views(known)) {
-      const before = toldLast.get(view.subscription);
-      if (JSON.stringify(before) === JSON.stringify(view)) continue;
-      toldLast.set(view.subscription, view);
-      const { subscription, user, status, plan_id, currency, amount } = view;
-      const type = callIt(before?.status, status);
-      told.push({ because: happening.id, subscription, user, type, says: { status, plan_id, currency, amount } });
+    const views = viewsOf(known, at);
+    for (const user of new Set([...lastSeen.keys(), ...views.map(({ user }) => user)])) {
+      const says = bestOf(views.filter((view) => view.user === user));
+      const before = lastSeen.get(user);
+      if (JSON.stringify(before) === JSON.stringify(says)) continue;
+      lastSeen.set(user, says);
+      if (!everTold.has(user) && over.includes(says.status) && (before === undefined || over.includes(before.status)))
+        continue;
+      everTold.add(user);
+      told.push({ because: happening.id, user, type: callIt(before, says), says, due: null });
     }
     for (const { invoice, type } of known.troubles.values()) {
-      const view = views(known).find(({ subscription }) => subscription === invoice.subscription);
+      const about = views.find(({ view }) => view.subscription === invoice.subscription);
       const key = `${type} ${invoice.attempts}`;
-      if (!view || troubleTold.get(invoice.id) === key) continue;
+      if (!about || troubleTold.get(invoice.id) === key) continue;
       troubleTold.set(invoice.id, key);
-      const { subscription, user, status, plan_id } = view;
-      const says = { status, plan_id, currency: invoice.currency, amount: invoice.amount };
-      told.push({ because: happening.id, subscription, user, type, says });
+      everTold.add(about.user);
+      told.push({
+        because: happening.id,
+        user: about.user,
+        type,
+        says: lastSeen.get(about.user)!,
+        due: invoice.amount,
+      });
+    }
+    for (const [id, trialEnd] of known.trialsEnding) {
+      const about = views.find(({ view }) => view.subscription === id);
+      if (about?.view.status !== 'trialing' || about.view.trialEnd !== trialEnd || trialTold.get(id) === trialEnd)
+        continue;
+      trialTold.set(id, trialEnd);
+      everTold.add(about.user);
+      told.push({
+        because: happening.id,
+        user: about.user,
+        type: 'TRIAL_ENDING',
+        says: lastSeen.get(about.user)!,
+        due: null,
+      });
     }
   }
   return told;
 }
 
-function learn(known: Known, { object, type }: StripeHappening): void {
+function learn(known: Known, happening: StripeHappening): void {
+  const { object, type } = happening;
   if (object.kind === 'customer') known.customers.set(object.id, object);
-  if (object.kind === 'subscription') known.subscriptions.set(object.id, object);
-  if (object.kind === 'checkout.session') known.sessions.set(object.id, object);
-  if (object.kind === 'invoice' && badNews[type])
-    known.troubles.set(object.id, { invoice: object, type: badNews[type] });
-  if (object.kind === 'invoice' && goodNews.includes(type)) known.troubles.delete(object.id);
+  if (object.kind === 'subscription') {
+    const snapshots = known.subscriptions.get(object.id)?.snapshots ?? [];
+    known.subscriptions.set(object.id, { last: object, snapshots: [...snapshots, happening] });
+    if (type === 'customer.subscription.trial_will_end') known.trialsEnding.set(object.id, object.trialEnd!);
+  }
+  if (object.kind === 'checkout.session' && checkoutEvents.includes(type))
+    known.sessions.set(object.id, { object, last: happening });
+  if (object.kind === 'invoice' && invoiceEvents.includes(type)) {
+    known.invoices.set(object.id, object);
+    if (badNews[type]) known.troubles.set(object.id, { invoice: object, type: badNews[type] });
+    else known.troubles.delete(object.id);
+  }
 }
 
-/** All that an app can see of a subscription; a change of any of it is news. */
-interface View extends Announcement {
-  subscription: string;
+/** One subscription, with what decides whether it stands for its user's plan. */
+interface Candidate {
   user: string;
-  tier: string | null;
-  periodEnd: number | null;
-  endsAtPeriodEnd: boolean;
+  view: View;
+  stripeStatus: string;
+  second: number;
 }
 
-function views(known: Known): View[] {
-  const named = [...known.subscriptions.values()].map((it): Omit<View, 'user'> & { user: string | null } => ({
-    subscription: it.id,
-    user: it.userId ?? userOfCustomer(known, it.customer),
-    status: planStatusOf[it.status],
-    plan_id: it.price.plan?.id ?? null,
-    tier: it.price.plan?.tier ?? null,
-    currency: it.price.currency,
-    amount: it.price.amount * it.quantity,
-    periodEnd: it.periodEnd,
-    endsAtPeriodEnd: it.cancelAtPeriodEnd,
-  }));
-  const expected = [...known.sessions.values()]
-    .filter((it) => it.status === 'complete' && it.paymentStatus !== 'unpaid')
-    .filter((it) => it.subscription !== null && !known.subscriptions.has(it.subscription))
-    .map((it) => ({
-      subscription: it.subscription!,
-      user: userOfCustomer(known, it.customer),
-      status: 'pending',
-      plan_id: null,
-      tier: null,
-      currency: it.currency,
-      amount: it.amount,
-      periodEnd: null,
-      endsAtPeriodEnd: false,
+function viewsOf(known: Known, at: number): Candidate[] {
+  const sessions = [...known.sessions.values()];
+  const invoices = [...known.invoices.values()];
+  const ofCustomer = (id: string | null) => (id === null ? null : (known.customers.get(id)?.userId ?? null));
+  const named = [...known.subscriptions.values()].map(({ last: it, snapshots }) => {
+    const plan = planHeld(snapshots, it);
+    const ends = graceEnd(plan, it, invoices);
+    const entitled = isEntitled(
+      {
+        plan_id: plan?.id ?? null,
+        stripe_status: it.status,
+        grace_ends_at: ends,
+        cancel_at_period_end: it.cancelAtPeriodEnd,
+        current_period_end: it.periodEnd,
+      },
+      at,
+    );
+    return {
+      user: userFrom(it, ofCustomer(it.customer), sessions),
+      stripeStatus: it.status,
+      second: snapshots.at(-1)!.created,
+      view: {
+        subscription: it.id,
+        status: planStatusOf[it.status],
+        plan_id: plan?.id ?? null,
+        tier: entitled ? plan!.tier : 'FREE',
+        entitled,
+        plan_unknown: it.price.plan === null,
+        quantity: it.quantity,
+        currency: it.price.currency,
+        amount: it.price.amount * it.quantity,
+        interval: it.price.interval,
+        periodEnd: it.periodEnd,
+        trialEnd: it.trialEnd,
+        endsAtPeriodEnd: it.cancelAtPeriodEnd,
+        graceEnd: ends,
+        collectionPaused: it.collectionPaused,
+      },
+      rank: plan && ['active', 'trialing', 'past_due'].includes(it.status) ? tierRank[plan.tier] : null,
+    };
+  });
+  const expected = sessions
+    .filter(
+      ({ object, last }) =>
+        object.status === 'complete' &&
+        object.paymentStatus !== 'unpaid' &&
+        !last.type.endsWith('async_payment_failed'),
+    )
+    .filter(
+      ({ object }) =>
+        object.mode === 'subscription' && object.subscription !== null && !known.subscriptions.has(object.subscription),
+    )
+    .map(({ object }) => ({
+      user: userFrom(
+        { id: object.subscription!, customer: object.customer!, userId: null } as Subscription,
+        ofCustomer(object.customer),
+        sessions,
+      ),
+      stripeStatus: 'incomplete',
+      second: 0,
+      view: {
+        ...nothing,
+        subscription: object.subscription,
+        status: 'pending',
+        currency: object.currency,
+        amount: object.amount,
+      },
+      rank: null,
     }));
-  return [...named, ...expected].filter((view): view is View => view.user !== null);
+  return [...named, ...expected].filter((it): it is (typeof named)[number] & { user: string } => it.user !== null);
 }
 
-const userOfCustomer = (known: Known, id: string | null): string | null =>
-  (id === null ? null : known.customers.get(id)?.userId) ??
-  [...known.sessions.values()]
-    .filter(({ customer }) => customer === id)
-    .map(({ clientReferenceId, userId }) => clientReferenceId ?? userId)
-    .find((user) => user !== null) ??
-  null;
+const standings = [
+  'incomplete_expired',
+  'canceled',
+  'unpaid',
+  'paused',
+  'incomplete',
+  'past_due',
+  'trialing',
+  'active',
+];
 
-function callIt(before: string | undefined, after: string): string {
-  const over = (status: string | undefined) => status === 'cancelled' || status === 'expired';
-  if (over(after) && !over(before)) return 'SUBSCRIPTION_CANCELLED';
-  const wasNotUsable = before === undefined || before === 'pending' || before === 'suspended';
-  if (wasNotUsable && (after === 'active' || after === 'trialing' || after === 'past_due'))
-    return 'SUBSCRIPTION_ACTIVATED';
+/** The entitled one of the highest tier; without one, what comes closest to it; of those that never will be, the latest. */
+function bestOf(candidates: (Candidate & { rank?: number | null })[]): View {
+  const key = ({ view, rank, stripeStatus, second }: Candidate & { rank?: number | null }): (number | string)[] => [
+    view.entitled ? 1 : 0,
+    rank == null ? -1 : rank,
+    standings.indexOf(stripeStatus),
+    rank == null ? second : 0,
+    view.subscription!,
+  ];
+  const [best] = candidates.toSorted((one, other) => {
+    const [a, b] = [key(one), key(other)];
+    const at = a.findIndex((value, index) => value !== b[index]);
+    return at < 0 ? 0 : a[at]! > b[at]! ? -1 : 1;
+  });
+  return best?.view ?? nothing;
+}
+
+function callIt(before: View | undefined, after: View): string {
+  if (after.entitled && !before?.entitled) return 'SUBSCRIPTION_ACTIVATED';
+  if (over.includes(after.status) && !over.includes(before?.status ?? '')) return 'SUBSCRIPTION_CANCELLED';
   return 'SUBSCRIPTION_UPDATED';
 }

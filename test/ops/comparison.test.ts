@@ -1,5 +1,5 @@
 import { planStore } from '../../adapters/postgres/plan-store.ts';
-import { settle } from '../../pipeline/process-event.ts';
+import { processEvent } from '../../pipeline/process-event.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { envelope, testProcessor } from '../support/event-processor.ts';
 import { subscriptionEvent } from '../support/stripe-samples.ts';
@@ -11,7 +11,7 @@ beforeEach(async () => {
   pipeline = await startPipeline();
   database = await freshDatabase();
   pipeline.aws.secret = JSON.stringify({ DATABASE_URL: database.writerUrl, STRIPE_SECRET_KEY: pipeline.stripe.key });
-  await settle(
+  await processEvent(
     { ...testProcessor(database.writer), source },
     envelope(subscriptionEvent('evt_1', 'updated', started), { source }),
   );
@@ -42,7 +42,7 @@ async function work(): Promise<number> {
     stripe: { subscription: async (id: string) => pipeline.stripe.subscriptions.get(id) },
   };
   const messages = await pipeline.take('BillingQueueUrl');
-  for (const { body } of messages) await settle(door, body);
+  for (const { body } of messages) await processEvent(door, body);
   return messages.length;
 }
 
@@ -172,7 +172,7 @@ describe('reconcile', () => {
     expect(json.plan).toMatchObject({
       events_compared: 1,
       missed_events: ['evt_missed'],
-      drifted: [{ subscription_id: 'sub_1', fields: ['price_id', 'plan_id', 'tier', 'grace_days'] }],
+      drifted: [{ subscription_id: 'sub_1', fields: ['price_id', 'plan_id', 'tier', 'tier_rank', 'grace_days', 'features'] }],
     });
     expect(json.found).toEqual(['We lack 1 of the events that Stripe lists.', '1 of our rows differ from Stripe.']);
     expect(await pipeline.depth('BillingQueueUrl')).toBe(0);

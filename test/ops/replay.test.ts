@@ -88,11 +88,11 @@ describe('the plan', () => {
   it('says that nothing would change where the rows are right already', async () => {
     await audited();
     const { planStore } = await import('../../adapters/postgres/plan-store.ts');
-    const { settle } = await import('../../pipeline/process-event.ts');
+    const { processEvent } = await import('../../pipeline/process-event.ts');
     const { testProcessor } = await import('../support/event-processor.ts');
     const door = { ...testProcessor(database.writer), source, store: planStore(database.writer) };
-    await settle(door, envelope(subscriptionEvent('evt_created', 'created', started), { source }));
-    await settle(door, envelope(subscriptionEvent('evt_active', 'updated', started + 60), { source }));
+    await processEvent(door, envelope(subscriptionEvent('evt_created', 'created', started), { source }));
+    await processEvent(door, envelope(subscriptionEvent('evt_active', 'updated', started + 60), { source }));
     const { out } = await replay('--rules', 'billing');
     expect(out).toContain('No plan state would change.');
     expect(out).toContain('The apps would receive nothing.');
@@ -101,9 +101,9 @@ describe('the plan', () => {
 
   it('shows what a replay would repair: the plan that a bug left unknown', async () => {
     await audited();
-    const { settle } = await import('../../pipeline/process-event.ts');
+    const { processEvent } = await import('../../pipeline/process-event.ts');
     const { testProcessor } = await import('../support/event-processor.ts');
-    await settle(
+    await processEvent(
       { ...testProcessor(database.writer), source },
       envelope(subscriptionEvent('evt_active', 'updated', started + 60), { source }),
     );

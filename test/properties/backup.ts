@@ -1,5 +1,6 @@
 import type { StripeAccount } from '../model/stripe-account.ts';
 import type { Database } from './database.ts';
+import { usersOf } from './held.ts';
 
 const tables = {
   subscriptions: 'customer_id',
@@ -11,6 +12,8 @@ const tables = {
   disputes: 'dispute_id',
   events: 'event_id',
   plan_events: 'source_event_id',
+  user_plans: 'user_id',
+  subscription_history: 'source_event_id',
 } as const;
 
 type Backup = Record<string, unknown>;
@@ -44,5 +47,5 @@ function idsOf(account: StripeAccount): string[] {
     ['customer', 'checkout.session', 'invoice', 'charge', 'payment_intent', 'refund', 'dispute'] as const
   ).flatMap((kind) => account.all(kind).map(({ id }) => id));
   const asks = account.all('subscription').flatMap(({ id }) => [0, 1, 2].map((ask) => `reconcile_${id}_${ask}`));
-  return [...objects, ...account.happenings.map(({ id }) => id), ...asks];
+  return [...objects, ...usersOf(account), ...account.happenings.map(({ id }) => id), ...asks];
 }

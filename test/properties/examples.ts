@@ -20,6 +20,7 @@ const signUp: SignUp = {
   person: 0,
   price: 0,
   newCustomer: false,
+  sharesCustomer: false,
   hints: { clientReference: false, sessionMetadata: false, subscriptionMetadata: false, customerMetadata: false },
   trial: false,
   outcome: 'paid',

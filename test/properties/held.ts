@@ -15,6 +15,8 @@ export interface Held {
   plan_states: Row[];
   /** In the order in which they were written. */
   plan_events: Row[];
+  user_plans: Row[];
+  subscription_history: Row[];
 }
 
 const query = `
@@ -27,7 +29,9 @@ const query = `
     'refunds', (select coalesce(json_agg(it order by refund_id), '[]') from billing.refunds it where refund_id = any($2)),
     'disputes', (select coalesce(json_agg(it order by dispute_id), '[]') from billing.disputes it where dispute_id = any($2)),
     'plan_states', (select coalesce(json_agg(it order by user_id, customer_id), '[]') from billing.plan_states it where customer_id = any($1)),
-    'plan_events', (select coalesce(json_agg(it order by sequence), '[]') from billing.plan_events it where source_event_id = any($3))
+    'plan_events', (select coalesce(json_agg(it order by sequence), '[]') from billing.plan_events it where source_event_id = any($3)),
+    'user_plans', (select coalesce(json_agg(it order by user_id), '[]') from billing.user_plans it where user_id = any($4)),
+    'subscription_history', (select coalesce(json_agg(it order by subscription_id, as_of, source_event_id), '[]') from billing.subscription_history it where source_event_id = any($3))
   ) as held`;
 
 export async function heldOf(database: Database, account: StripeAccount): Promise<Held> {
@@ -37,6 +41,17 @@ export async function heldOf(database: Database, account: StripeAccount): Promis
   );
   const asks = account.all('subscription').flatMap(({ id }) => [0, 1, 2].map((ask) => `reconcile_${id}_${ask}`));
   const events = [...account.happenings.map(({ id }) => id), ...asks];
-  const { rows } = await database.admin.query(query, [customers, objects, events]);
+  const { rows } = await database.admin.query(query, [customers, objects, events, usersOf(account)]);
   return rows[0].held;
 }
+
+/** Everybody whom the account's objects name. */
+export const usersOf = (account: StripeAccount): string[] => [
+  ...new Set(
+    [
+      ...account.all('subscription').map(({ userId }) => userId),
+      ...account.all('customer').map(({ userId }) => userId),
+      ...account.all('checkout.session').flatMap(({ clientReferenceId, userId }) => [clientReferenceId, userId]),
+    ].filter((user) => user !== null),
+  ),
+];

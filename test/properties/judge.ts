@@ -1,16 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import {
-  type Announcement,
-  announcementOf,
-  everExpected,
-  everTrue,
-  moneyState,
-  type SubscriptionState,
-  subscriptionStates,
-  userStates,
-} from '../model/expectations.ts';
+import type { PlanEvent } from '../../core/plans/plan-event.ts';
+import { moneyState, planStatusOf, subscriptionStates, userStates } from '../model/expectations.ts';
 import type { StripeAccount } from '../model/stripe-account.ts';
-import type { Held, Row } from './held.ts';
+import type { Subscription } from '../model/stripe-objects.ts';
+import { type Held, type Row, usersOf } from './held.ts';
+import { listen } from './listener.ts';
 import type { Seen } from './trial.ts';
 
 /**
@@ -103,75 +97,109 @@ function* unexpected(what: string, rows: Row[], key: string, known: string[]): G
 
 // ---- plan events
 
+type Plan = Record<string, unknown> & { status: string; entitled: boolean; subscription_id: string | null };
+
 const isAboutPlan = ({ event_type }: Row) => (event_type as string).startsWith('SUBSCRIPTION_');
+const planOf = ({ plan }: Row) => plan as Plan;
 
 function* planEventFaults(account: StripeAccount, held: Held): Generator<string> {
-  for (const state of subscriptionStates(account)) {
-    const told = held.plan_events.filter((row) => row.subscription_id === state.subscription_id);
-    yield* toldFaults(account, state, told.filter(isAboutPlan));
-    yield* troubleFaults(account, state, told);
+  const users = Map.groupBy(held.plan_events, ({ user_id }) => user_id as string);
+  for (const user of new Set([...usersOf(account), ...users.keys()])) {
+    yield* userFaultsOf(account, held, user, users.get(user) ?? []);
   }
-  const once = held.plan_events
+  for (const { subscription_id } of subscriptionStates(account)) {
+    yield* troubleFaults(
+      account,
+      subscription_id,
+      held.plan_events.filter((row) => row.subscription_id === subscription_id),
+    );
+  }
+  const causes = held.plan_events
     .filter(isAboutPlan)
-    .map((row) => `${row.source_event_id} ${row.replay_name} ${row.subscription_id}`);
-  for (const key of once.filter((it, index) => once.indexOf(it) !== index)) yield `told twice because of ${key}`;
+    .map((row) => `${row.source_event_id} ${row.replay_name} ${row.user_id}`);
+  for (const key of causes.filter((it, index) => causes.indexOf(it) !== index)) yield `told twice because of ${key}`;
 }
 
-function* toldFaults(account: StripeAccount, state: SubscriptionState, told: Row[]): Generator<string> {
-  const name = `plan events of ${state.subscription_id}`;
-  if (state.user_id === null) {
-    if (told.length > 0) yield `${name}: ${told.length} told, and nobody knows to whom`;
-    return;
+/** What a listener who keeps the highest version ends with is what the table holds; and every step there was called by its name. */
+function* userFaultsOf(account: StripeAccount, held: Held, user: string, messages: Row[]): Generator<string> {
+  const name = `plan events of ${user}`;
+  const table = held.plan_states.find(({ user_id }) => user_id === user);
+  const heard = listen(messages as unknown as PlanEvent[]).get(user);
+  if (heard) {
+    yield* differ(`${name}: the last`, heard, (table as object | undefined) ?? { ...heard, ...withoutSubscription });
+  } else if (table && !over.includes(table.status as string)) {
+    yield `${name}: none, and the table says ${table.status}`;
   }
-  const last = told.at(-1);
-  yield* differ(`${name}: the last`, announcementOf(state), last && (last.payload as object));
-  const truths = everTrue(account, state.subscription_id);
-  let before: Row | undefined;
-  for (const row of told) {
-    const payload = row.payload as Row;
-    const says = {
-      status: payload.status,
-      plan_id: payload.plan_id,
-      currency: payload.currency,
-      amount: payload.amount,
-    };
-    if (row.user_id !== state.user_id) yield `${name}: told to ${row.user_id}, wanted ${state.user_id}`;
-    // What a checkout promised is news only until Stripe's own word is known.
-    const possible = before === undefined ? [...truths, ...everExpected(account, state.subscription_id)] : truths;
-    if (!possible.some((truth) => isDeepStrictEqual(truth, says)))
-      yield `${name}: ${JSON.stringify(says)} was not true`;
-    const type = transitionOf(before?.payload as Announcement | undefined, says as Announcement);
-    if (row.event_type !== type) {
-      yield `${name}: ${row.event_type} after ${JSON.stringify(before?.payload ?? null)}, wanted ${type} for ${JSON.stringify(says)}`;
+  let before: Plan | undefined;
+  let version = 0;
+  for (const row of messages) {
+    const plan = planOf(row);
+    if ((row.version as number) <= version) yield `${name}: version ${row.version} after ${version}`;
+    version = row.version as number;
+    if (isAboutPlan(row)) {
+      if (before && isDeepStrictEqual(before, plan))
+        yield `${name}: told again what was known: ${JSON.stringify(plan)}`;
+      const type = transitionOf(before, plan);
+      if (row.event_type !== type)
+        yield `${name}: ${row.event_type} after ${JSON.stringify(before ?? null)}, wanted ${type} for ${JSON.stringify(plan)}`;
     }
-    before = row;
+    if (!wasTrue(account, plan)) yield `${name}: ${JSON.stringify(plan)} was not true`;
+    before = plan;
   }
 }
 
-const over = ['cancelled', 'expired'];
-const usable = ['active', 'trialing', 'past_due'];
+/** Whatever is told of a subscription was so at some time, of a plan that some price of its life gave; or a Checkout promised it. */
+function wasTrue(account: StripeAccount, plan: Plan): boolean {
+  if (plan.subscription_id === null) return plan.status === 'none';
+  const versions = account.versions(plan.subscription_id) as Subscription[];
+  const plans = versions.map(({ price }) => price.plan?.id ?? null);
+  const says = { status: plan.status, currency: plan.currency, amount: plan.amount_minor };
+  const known = versions.some(
+    ({ status, price, quantity }) =>
+      isDeepStrictEqual(says, {
+        status: planStatusOf[status],
+        currency: price.currency,
+        amount: price.amount * quantity,
+      }) &&
+      (price.plan
+        ? plan.plan_id === price.plan.id
+        : plan.plan_unknown === true && (plan.plan_id === null || plans.includes(plan.plan_id as string))),
+  );
+  const promised = account
+    .all('checkout.session')
+    .filter(({ subscription }) => subscription === plan.subscription_id)
+    .some(
+      ({ currency, amount }) =>
+        isDeepStrictEqual(says, { status: 'pending', currency, amount }) && plan.plan_id === null,
+    );
+  return known || promised;
+}
+
+const over = ['cancelled', 'expired', 'none'];
+const withoutSubscription = { subscription_id: null, status: 'none', entitled: false, tier: 'FREE', plan_id: null };
 
 /** What a step from one told state to the next is called. */
-export function transitionOf(before: Announcement | undefined, after: Announcement): string {
+export function transitionOf(before: Plan | undefined, after: Plan): string {
+  if (after.entitled && !before?.entitled) return 'SUBSCRIPTION_ACTIVATED';
   if (over.includes(after.status) && !over.includes(before?.status ?? '')) return 'SUBSCRIPTION_CANCELLED';
-  if (usable.includes(after.status) && ['pending', 'suspended'].includes(before?.status ?? 'pending'))
-    return 'SUBSCRIPTION_ACTIVATED';
   return 'SUBSCRIPTION_UPDATED';
 }
 
 /** One PAYMENT_FAILED for each failed attempt at most, and one PAYMENT_ACTION_REQUIRED for each confirmation asked for. */
-function* troubleFaults(account: StripeAccount, state: SubscriptionState, told: Row[]): Generator<string> {
+function* troubleFaults(account: StripeAccount, id: string, told: Row[]): Generator<string> {
   for (const [type, stripeType] of [
     ['PAYMENT_FAILED', 'invoice.payment_failed'],
     ['PAYMENT_ACTION_REQUIRED', 'invoice.payment_action_required'],
+    ['TRIAL_ENDING', 'customer.subscription.trial_will_end'],
   ] as const) {
     const happened = account.happenings.filter(
-      (it) =>
-        it.type === stripeType && it.object.kind === 'invoice' && it.object.subscription === state.subscription_id,
+      ({ type, object }) =>
+        type === stripeType &&
+        ((object.kind === 'invoice' && object.subscription === id) ||
+          (object.kind === 'subscription' && object.id === id)),
     );
     const rows = told.filter(({ event_type }) => event_type === type);
-    if (rows.length > happened.length)
-      yield `${type} of ${state.subscription_id}: ${rows.length} told, ${happened.length} happened`;
+    if (rows.length > happened.length) yield `${type} of ${id}: ${rows.length} told, ${happened.length} happened`;
   }
 }
 
@@ -181,7 +209,9 @@ function* publishFaults(held: Held, { published }: Seen): Generator<string> {
   for (const message of published) {
     const row = written.get(message.id);
     if (!row) yield `published ${message.id}, which is not written`;
-    else if (!isDeepStrictEqual(message.payload, row.payload) || message.event_type !== row.event_type) {
+    else if (
+      Object.entries(message).some(([key, value]) => !isDeepStrictEqual(comparable(value), comparable(row[key])))
+    ) {
       yield `published ${message.id} with other words than written`;
     }
   }
@@ -189,3 +219,7 @@ function* publishFaults(held: Held, { published }: Seen): Generator<string> {
   for (const id of written.keys())
     if (!ids.has(id as string)) yield `never published: ${JSON.stringify(written.get(id))}`;
 }
+
+/** Times as moments, whatever their notation. */
+const comparable = (value: unknown) =>
+  typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value) ? Date.parse(value) : value;

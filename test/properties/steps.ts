@@ -56,6 +56,12 @@ export class Steps {
     }
   }
 
+  /** So many more are moving than the deliveries that were begun: the members of a batch. */
+  moreMoving(more: number): void {
+    this.#moving += more;
+    if (this.#moving === 0) this.#quiet();
+  }
+
   #choose(among: number): number {
     const choice = this.#choices[this.#turn % this.#choices.length]!;
     this.#turn += 1;

@@ -1,10 +1,12 @@
-import { type PlanStore, planStore } from '../../adapters/postgres/plan-store.ts';
+import { planStore } from '../../adapters/postgres/plan-store.ts';
 import { PipelineError } from '../../core/errors.ts';
 import { workerOf } from '../../core/event-routes.ts';
 import type { Outcome } from '../../core/outcome.ts';
-import type { Catalogue } from '../../core/plans/catalogue.ts';
+import { type Catalogue, catalogueForDatabase } from '../../core/plans/catalogue.ts';
 import type { PlanEvent } from '../../core/plans/plan-event.ts';
-import { type EventProcessor, settle } from '../../pipeline/process-event.ts';
+import { type Apply, Gathering } from '../../pipeline/apply-together.ts';
+import type { PlanStore } from '../../pipeline/ports.ts';
+import { type EventProcessor, processEvent } from '../../pipeline/process-event.ts';
 import { type ApiShape, eventJson, objectJson } from '../model/api-shapes.ts';
 import { type DeliveryPlan, deliveryOrder, type Fault, momentAfter } from '../model/deliveries.ts';
 import type { StripeAccount } from '../model/stripe-account.ts';
@@ -61,6 +63,10 @@ export async function deliver(
   const seen: Seen = { outcomes: {}, fetches: [], published: [] };
   const steps = new Steps(plan.choices, plan.width);
   const gate = options.racing ? () => Promise.resolve() : () => steps.gate();
+  // The members of a batch move side by side until they meet in one call, and again after it.
+  const moving = (more: number) => {
+    if (!options.racing) steps.moreMoving(more);
+  };
   const faults = [...plan.faults];
   let lastDelivered = -1;
   const decided: number[] = [];
@@ -74,7 +80,12 @@ export async function deliver(
     return Math.max(at, account.snapshotsOf({ id })[0]!.position + 1);
   };
 
-  const store = gated(planStore(database.writer), gate, options.misread);
+  const store = gated(
+    planStore(database.writer, catalogueForDatabase(catalogue)),
+    gate,
+    (events) => moving(events - 1),
+    options.misread,
+  );
   const processorFor = (
     worker: EventProcessor['worker'],
     fault: Fault,
@@ -109,27 +120,41 @@ export async function deliver(
   const queue = itemsOf(plan, account, options.replayName !== undefined);
   await (options.racing ? race : (items: Item[], one: (item: Item) => Promise<void>) => steps.run(items, one))(
     queue,
-    async (item) => {
-      const message = messageOf(item, account, moment, options);
-      if (message === undefined) return;
-      const position = 'position' in item ? item.position : null;
-      if (position !== null) lastDelivered = Math.max(lastDelivered, position);
-      const fault = faults.shift() ?? 'none';
-      const begunAt = moment();
-      try {
-        await gate();
-        const { outcome } = await settle(
-          processorFor(message.worker, fault, position, begunAt),
-          JSON.stringify(message.envelope),
-        );
-        if (position !== null && outcome !== 'duplicate') decided.push(position);
-        seen.outcomes[outcome] = (seen.outcomes[outcome] ?? 0) + 1;
-        await options.afterEach?.(position);
-      } catch (error) {
-        // Back to the queue, as SQS would: what healed in between is none of the event's business.
-        if (error instanceof Died || (error instanceof PipelineError && error.retry === 'later')) queue.push(item);
-        else throw error;
-      }
+    async (first) => {
+      const batch = batchOf(first, queue, plan.batch, (item) => messageOf(item, account, moment, options));
+      if (batch.length === 0) return;
+      for (const { item } of batch) if ('position' in item) lastDelivered = Math.max(lastDelivered, item.position);
+      const shared = processorFor(batch[0]!.message.worker, faults.shift() ?? 'none', null, moment());
+      await gate();
+      const gathering = new Gathering(shared, batch.length);
+      let came = 0;
+      let left = batch.length;
+      moving(batch.length - 1);
+      await Promise.all(
+        batch.map(async ({ item, message }) => {
+          const position = 'position' in item ? item.position : null;
+          const fault = faults.shift() ?? 'none';
+          const processor = { ...processorFor(message.worker, fault, position, moment()), publish: shared.publish };
+          const applyOne: Apply = (application) => {
+            came += 1;
+            if (came < batch.length) moving(-1);
+            return gathering.apply(application);
+          };
+          try {
+            const { outcome } = await processEvent(processor, JSON.stringify(message.envelope), applyOne);
+            if (position !== null && outcome !== 'duplicate') decided.push(position);
+            seen.outcomes[outcome] = (seen.outcomes[outcome] ?? 0) + 1;
+            await options.afterEach?.(position);
+          } catch (error) {
+            // Back to the queue, as SQS would: what healed in between is none of the event's business.
+            if (error instanceof Died || (error instanceof PipelineError && error.retry === 'later')) queue.push(item);
+            else throw error;
+          } finally {
+            left -= 1;
+            if (left > 0) moving(-1);
+          }
+        }),
+      );
     },
   );
   const twice = decided.find((position, index) => decided.indexOf(position) !== index);
@@ -153,6 +178,26 @@ export async function deliver(
     const failed = ended.find((lane) => lane.status === 'rejected');
     if (failed) throw failed.reason;
   }
+}
+
+/** What SQS hands over together: neighbours in one worker's queue. */
+function batchOf(
+  first: Item,
+  queue: Item[],
+  most: number,
+  messageOf: (item: Item) => Message | undefined,
+): { item: Item; message: Message }[] {
+  const batch: { item: Item; message: Message }[] = [];
+  for (let item: Item | undefined = first; item !== undefined; item = queue.shift()) {
+    const message = messageOf(item);
+    if (message && batch.length > 0 && message.worker !== batch[0]!.message.worker) {
+      queue.unshift(item);
+      break;
+    }
+    if (message) batch.push({ item, message });
+    if (batch.length >= most) break;
+  }
+  return batch;
 }
 
 /** The function's process ended here; the queue will deliver the message again. */
@@ -223,18 +268,28 @@ const envelope = (type: string, created: number, detail: object) => ({
 function gated(
   store: PlanStore,
   gate: () => Promise<void>,
+  answered: (events: number) => void,
   misread: (fact: object) => object = (fact) => fact,
 ): PlanStore {
   return {
-    async apply(delivery, fact) {
+    async apply(applications) {
       await gate();
-      return store.apply(delivery, fact && (misread(fact) as typeof fact));
+      const answers = await store.apply(
+        applications.map(({ event, fact, fetched }) => ({
+          event,
+          fact: fact && (misread(fact) as typeof fact),
+          ...(fetched && {
+            fetched: {
+              ...fetched,
+              snapshot: (misread({ ...fact, snapshot: fetched.snapshot }) as typeof fetched).snapshot,
+            },
+          }),
+        })),
+      );
+      answered(applications.length);
+      return answers;
     },
-    async applyFetched(delivery, fact, fetched) {
-      await gate();
-      const { snapshot } = misread({ ...fact, snapshot: fetched.snapshot }) as typeof fact;
-      return store.applyFetched(delivery, fact, { ...fetched, snapshot: snapshot! });
-    },
+    dueUsers: (most) => store.dueUsers(most),
     compare: (wanted) => store.compare(wanted),
   };
 }

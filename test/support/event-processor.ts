@@ -1,8 +1,8 @@
 import type pg from 'pg';
-import type { Idempotently } from '../../adapters/aws/idempotency.ts';
 import { planStore } from '../../adapters/postgres/plan-store.ts';
-import type { StripeReader } from '../../adapters/stripe.ts';
+import { catalogueForDatabase } from '../../core/plans/catalogue.ts';
 import type { PlanEvent } from '../../core/plans/plan-event.ts';
+import type { Idempotently, StripeReader } from '../../pipeline/ports.ts';
 import type { EventProcessor } from '../../pipeline/process-event.ts';
 import { catalogue } from './catalogue.ts';
 
@@ -26,7 +26,7 @@ export function testProcessor(
     livemode: false,
     source,
     catalogue,
-    store: planStore(database),
+    store: planStore(database, catalogueForDatabase(catalogue)),
     stripe: nobody,
     idempotently,
     publish: async (planEvents) => {

@@ -44,21 +44,36 @@ export function subscriptionEvent(
     metadata: object;
     periodEnd: number;
     cancel_at_period_end: boolean;
+    cancel_at: number;
+    trial_end: number;
+    latest_invoice: string;
+    period_start: number;
+    quantity: number;
   }> = {},
 ): object {
+  const made = subscriptionObject({
+    id: object.id ?? 'sub_1',
+    itemId: 'si_1',
+    customer: object.customer ?? 'cus_1',
+    status: (object.status ?? 'active') as Stripe.Subscription.Status,
+    price: { ...premiumMonthly, id: object.price ?? premiumMonthly.id, lookupKey: null },
+    created,
+    periodEnd: object.periodEnd ?? 1_800_000_000,
+    trialEnd: null,
+    latestInvoice: 'in_1',
+  });
+  const [item] = made.items.data;
+  const current_period_start = object.period_start ?? item!.current_period_start;
   return event(id, `customer.subscription.${type}`, at, {
-    ...subscriptionObject({
-      id: object.id ?? 'sub_1',
-      itemId: 'si_1',
-      customer: object.customer ?? 'cus_1',
-      status: (object.status ?? 'active') as Stripe.Subscription.Status,
-      price: { ...premiumMonthly, id: object.price ?? premiumMonthly.id, lookupKey: null },
-      created,
-      periodEnd: object.periodEnd ?? 1_800_000_000,
-      trialEnd: null,
-      latestInvoice: 'in_1',
-    }),
-    metadata: object.metadata ?? { user_id: '11111111-1111-4111-8111-111111111111' },
+    ...made,
+    items: { ...made.items, data: [{ ...item, quantity: object.quantity ?? 1, current_period_start }] },
+    cancel_at: object.cancel_at ?? null,
+    trial_end: object.trial_end ?? null,
+    latest_invoice: object.latest_invoice ?? 'in_1',
+    // A user of its own for each subscription: a user's plan is made of all of theirs.
+    metadata: object.metadata ?? {
+      user_id: object.id ? `user_of_${object.id}` : '11111111-1111-4111-8111-111111111111',
+    },
     cancel_at_period_end: object.cancel_at_period_end ?? false,
   });
 }
@@ -124,12 +139,22 @@ export const dispute = (more: object = {}) => ({
   ...more,
 });
 
+export const invoicePayment = (more: object = {}) => ({
+  id: 'inpay_1',
+  object: 'invoice_payment',
+  invoice: 'in_1',
+  payment: { type: 'payment_intent', payment_intent: 'pi_1' },
+  status: 'paid',
+  ...more,
+});
+
 /** An object as events of this type are about it. */
 export function sampleOf(type: string, id = '1'): object {
   if (type.startsWith('customer.subscription.'))
     return (subscriptionEvent('evt', 'updated', 1, { id: `sub_${id}` }) as { data: { object: object } }).data.object;
   if (type.startsWith('customer.')) return customer({ id: `cus_${id}` });
   if (type.startsWith('invoice.')) return invoice({ id: `in_${id}` });
+  if (type.startsWith('invoice_payment.')) return invoicePayment({ id: `inpay_${id}` });
   if (type.startsWith('payment_intent.')) return paymentIntent({ id: `pi_${id}` });
   if (type.startsWith('charge.dispute.')) return dispute({ id: `dp_${id}` });
   if (type.startsWith('charge.')) return charge({ id: `ch_${id}` });

@@ -17,6 +17,7 @@ function run(failures: Record<string, unknown>, queues = {}) {
   };
   const answer = processBatch(
     ['a', 'b', 'c'].map((id) => record(id)),
+    {} as never,
     async ({ messageId }) => {
       if (failures[messageId]) throw failures[messageId];
       return {} as never;

@@ -162,7 +162,7 @@ describe('what the database could not hold is refused by its name', () => {
     [
       'a product',
       item({ quantity: 2 ** 30, price: { ...price, unit_amount: 2 ** 30 } }),
-      'got 1073741824 × 1073741824, wanted',
+      'got 1152921504606847000 together, wanted',
     ],
     [
       'a currency',

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import type { Catalogue } from '../../plans/catalogue.ts';
 import {
   id,
   idOf,
@@ -10,6 +11,7 @@ import {
   readObject,
   text,
   userIdIn,
+  userIdProblems,
   word,
 } from './fields.ts';
 
@@ -44,15 +46,20 @@ export interface CheckoutFact {
  * @throws {UnreadableEvent} naming the field.
  * @see https://docs.stripe.com/api/checkout/sessions/object
  */
-export function readCheckout(object: unknown, eventType: string): CheckoutFact {
-  const session = readObject(checkoutShape, object, 'a Checkout session that we can read');
+export function readCheckout(object: unknown, eventType: string, catalogue: Catalogue): CheckoutFact {
+  const session = readObject(
+    checkoutShape,
+    object,
+    'a Checkout session that we can read',
+    userIdProblems(object, catalogue),
+  );
   return {
     kind: 'checkout',
     session_id: session.id,
     mode: session.mode,
     customer_id: idOf(session.customer),
     subscription_id: idOf(session.subscription),
-    user_id: session.client_reference_id || userIdIn(session.metadata),
+    user_id: session.client_reference_id || userIdIn(session.metadata, catalogue),
     status: statusOf(eventType, session.payment_status ?? null),
     currency: session.currency ?? null,
     amount_minor: session.amount_total ?? null,

@@ -3,6 +3,7 @@ import type { CheckoutFact } from './checkout.ts';
 import type { CustomerFact } from './customer.ts';
 import type { DisputeFact } from './dispute.ts';
 import type { InvoiceFact } from './invoice.ts';
+import type { InvoicePaymentFact } from './invoice-payment.ts';
 import type { PaymentFact } from './payment.ts';
 import type { RefundFact } from './refund.ts';
 import type { SubscriptionFact } from './subscription.ts';
@@ -15,7 +16,15 @@ export type Fact =
   | InvoiceFact
   | PaymentFact
   | RefundFact
-  | DisputeFact;
+  | DisputeFact
+  | InvoicePaymentFact
+  | DueFact;
+
+/** A user whose plan may have changed by time alone: a grace period ended, a date of cancellation came. */
+export interface DueFact {
+  kind: 'due';
+  user_id: string;
+}
 
 /**
  * Reads `data.object` of an event; null when it carries nothing that plan state is made of.

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { UnreadableEvent } from '../../errors.ts';
+import type { Catalogue } from '../../plans/catalogue.ts';
 import { problemsOf } from '../../problems.ts';
 
 /**
@@ -43,11 +44,8 @@ export const count = z.int().check(z.nonnegative(), z.lte(2_147_483_647));
 export const currency = z.string().check(z.regex(/^[a-z]{3,8}$/i, 'a currency such as "eur"'));
 export const optionalCurrency = z.optional(z.nullable(currency));
 
-/**
- * Only the key that we read is looked at: what others keep there is none of our business, their keys included.
- * @see https://docs.stripe.com/metadata values have at most 500 characters
- */
-export const metadata = z.optional(z.nullable(z.looseObject({ user_id: z.optional(z.nullable(text(500))) })));
+/** Of all that others keep there only the keys that the catalogue names are looked at ({@link userIdIn}); the rest is none of our business. */
+export const metadata = z.optional(z.nullable(z.looseObject({})));
 
 export const idOf = (value: z.infer<typeof optionalReference>): string | null =>
   (typeof value === 'string' ? value : value?.id) ?? null;
@@ -56,8 +54,27 @@ export const idOf = (value: z.infer<typeof optionalReference>): string | null =>
 export const iso = (value: number | null | undefined): string | null =>
   value === null || value === undefined ? null : new Date(value * 1000).toISOString();
 
-/** The app's own user id, where whoever created the object put it. Empty counts as absent. */
-export const userIdIn = (value: z.infer<typeof metadata>): string | null => value?.user_id || null;
+/** @see https://docs.stripe.com/metadata values have at most 500 characters */
+const userId = text(500);
+
+/** The app's own user id, where whoever created the object put it: under the first of the catalogue's `user_id_keys` that is set. Empty counts as absent. */
+export function userIdIn(metadata: Metadata, { user_id_keys }: UserIdKeys): string | null {
+  const key = user_id_keys.find((key) => metadata?.[key]);
+  return key === undefined ? null : (metadata![key] as string);
+}
+
+/** What stands under those keys and can be nobody's id; for {@link readObject}. */
+export function userIdProblems(object: unknown, { user_id_keys }: UserIdKeys): string[] {
+  const { metadata } = (object ?? {}) as { metadata?: Metadata };
+  return user_id_keys.flatMap((key) => {
+    const parsed = z.optional(z.nullable(userId)).safeParse(metadata?.[key]);
+    if (parsed.success) return [];
+    return problemsOf(parsed.error, metadata?.[key]).map((problem) => problem.replace(/^[^:]*/, `metadata.${key}`));
+  });
+}
+
+type Metadata = z.infer<typeof metadata>;
+type UserIdKeys = Pick<Catalogue, 'user_id_keys'>;
 
 /** As many as a person reads: a list of thousands of wrong items must not become a log line of a megabyte. */
 const PROBLEMS_NAMED = 10;
@@ -65,12 +82,18 @@ const PROBLEMS_NAMED = 10;
 /**
  * `object` as `shape` has it.
  * @param name what it should have been: "a subscription that we can read"
+ * @param alsoWrong problems that the shape cannot say, each as `field: got this, wanted that`
  * @throws {UnreadableEvent} naming every field that we need and did not get, up to ten.
  */
-export function readObject<Shape extends z.ZodMiniType>(shape: Shape, object: unknown, name: string): z.infer<Shape> {
+export function readObject<Shape extends z.ZodMiniType>(
+  shape: Shape,
+  object: unknown,
+  name: string,
+  alsoWrong: readonly string[] = [],
+): z.infer<Shape> {
   const parsed = shape.safeParse(object);
-  if (parsed.success) return parsed.data;
-  const problems = problemsOf(parsed.error, object);
+  if (parsed.success && alsoWrong.length === 0) return parsed.data;
+  const problems = [...(parsed.success ? [] : problemsOf(parsed.error, object)), ...alsoWrong];
   const more = problems.length > PROBLEMS_NAMED ? `; and ${problems.length - PROBLEMS_NAMED} more` : '';
   throw new UnreadableEvent(`Not ${name}: ${problems.slice(0, PROBLEMS_NAMED).join('; ')}${more}`);
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { UnreadableEvent } from '../../errors.ts';
-import { type Catalogue, planOfPrice, type Tier, tiers } from '../../plans/catalogue.ts';
+import { type Catalogue, type Features, type PlanOfPrice, planOfPrice, withAddOn } from '../../plans/catalogue.ts';
 import {
   count,
   currency,
@@ -14,9 +14,9 @@ import {
   optionalSeconds,
   optionalWord,
   readObject,
-  reference,
   seconds,
   userIdIn,
+  userIdProblems,
   word,
 } from './fields.ts';
 
@@ -26,16 +26,35 @@ const itemShape = z.looseObject({
     lookup_key: optionalWord,
     unit_amount: optionalAmount,
     currency: z.optional(currency),
-    recurring: z.optional(z.nullable(z.looseObject({ interval: word }))),
+    product: optionalReference,
+    recurring: z.optional(z.nullable(z.looseObject({ interval: word, interval_count: z.optional(z.nullable(count)) }))),
   }),
   quantity: z.optional(z.nullable(count)),
   current_period_start: optionalSeconds,
   current_period_end: optionalSeconds,
 });
 
+const couponShape = z.looseObject({
+  duration: z.optional(z.nullable(word)),
+  percent_off: z.optional(z.nullable(z.number())),
+  amount_off: optionalAmount,
+});
+/** Events name discounts by their ids; where Stripe expanded one, and before API 2025-09-30, its coupon stands there. */
+const discountShape = z.union([
+  z.string(),
+  z.looseObject({
+    coupon: z.optional(z.nullable(couponShape)),
+    source: z.optional(
+      z.nullable(z.looseObject({ coupon: z.optional(z.nullable(z.union([z.string(), couponShape]))) })),
+    ),
+  }),
+]);
+
 const subscriptionShape = z.looseObject({
   id,
-  customer: reference,
+  customer: optionalReference,
+  /** Whom the subscription belongs to where a platform bills accounts instead of customers (Accounts v2); `customer` is null then. */
+  customer_account: z.optional(z.nullable(id)),
   status: z.enum([
     'incomplete',
     'incomplete_expired',
@@ -48,7 +67,11 @@ const subscriptionShape = z.looseObject({
   ]),
   metadata,
   currency: optionalCurrency,
-  items: z.looseObject({ data: z.array(itemShape).check(z.minLength(1)) }),
+  items: z.looseObject({ data: z.array(itemShape) }),
+  discount: z.optional(z.nullable(discountShape)),
+  discounts: z.optional(z.nullable(z.array(discountShape))),
+  pause_collection: z.optional(z.nullable(z.looseObject({}))),
+  cancellation_details: z.optional(z.nullable(z.looseObject({ reason: optionalWord }))),
   current_period_start: optionalSeconds,
   current_period_end: optionalSeconds,
   cancel_at_period_end: z.optional(z.boolean()),
@@ -66,27 +89,38 @@ export interface SubscriptionSnapshot {
   /** Stripe's own word. */
   status: z.infer<typeof subscriptionShape>['status'];
   metadata_user_id: string | null;
-  price_id: string;
+  /** null for a subscription without items. */
+  price_id: string | null;
   lookup_key: string | null;
   quantity: number;
   currency: string | null;
-  /** Per billing interval: unit amount × quantity, in minor units; null where the price has no single amount (tiered). */
+  /** Per billing interval: unit amount × quantity of all items with the plan's interval, in minor units; null where no price has a single amount (tiered). */
   amount_minor: number | null;
+  /** All items by the month, discounts that we were shown taken off. */
+  monthly_minor: number | null;
   billing_interval: string | null;
+  interval_count: number | null;
   current_period_start: string | null;
-  current_period_end: string;
+  current_period_end: string | null;
   cancel_at_period_end: boolean;
   cancel_at: string | null;
   canceled_at: string | null;
+  /** Why it was cancelled, in Stripe's word: `cancellation_requested`, `payment_failed`, `payment_disputed`. */
+  cancellation_reason: string | null;
   ended_at: string | null;
   trial_start: string | null;
   trial_end: string | null;
   started_at: string | null;
   latest_invoice_id: string | null;
-  /** null when the catalogue lacks the price: unknown, not free. */
+  collection_paused: boolean;
+  /** null when the prices give no plan: the catalogue lacks them ({@link plan_unknown}), or ignores them. */
   plan_id: string | null;
-  tier: Tier | null;
+  tier: string | null;
+  tier_rank: number | null;
   grace_days: number | null;
+  features: Features | null;
+  /** No price that the catalogue knows: the plan held before stays. */
+  plan_unknown: boolean;
 }
 
 export interface SubscriptionFact {
@@ -110,61 +144,120 @@ export function readSubscription(
   object: unknown,
   catalogue: Catalogue,
 ): SubscriptionFact & { snapshot: SubscriptionSnapshot } {
-  const subscription = readObject(subscriptionShape, object, 'a subscription that we can read');
-  const { item, plan } = planItem(subscription.items.data, catalogue);
-  const periodEnd = item.current_period_end ?? subscription.current_period_end;
-  if (periodEnd === null || periodEnd === undefined) {
+  const subscription = readObject(subscriptionShape, object, 'a subscription that we can read', [
+    ...ownerProblems(object),
+    ...userIdProblems(object, catalogue),
+  ]);
+  const items = subscription.items.data.map((item) => ({ item, means: planOf(item, catalogue) }));
+  const best = items.reduce<(typeof items)[number] | undefined>(
+    (best, other) => (best === undefined || rank(other.means) > rank(best.means) ? other : best),
+    undefined,
+  );
+  const item = best?.item;
+  const periodEnd = item?.current_period_end ?? subscription.current_period_end ?? null;
+  if (item && periodEnd === null) {
     throw new UnreadableEvent(
       'Not a subscription that we can read: items.data[0].current_period_end: got nothing, wanted Unix seconds (there, or before API 2025-03-31 as current_period_end)',
     );
   }
-  const quantity = item.quantity ?? 1;
-  const unitAmount = item.price.unit_amount ?? null;
+  const plan = best?.means?.kind === 'plan' ? best.means : null;
+  const discounts = [...(subscription.discounts ?? []), ...(subscription.discount ? [subscription.discount] : [])];
   return {
     kind: 'subscription',
     subscription_id: subscription.id,
-    customer_id: idOf(subscription.customer)!,
+    customer_id: (idOf(subscription.customer) ?? subscription.customer_account)!,
     snapshot: {
       status: subscription.status,
-      metadata_user_id: userIdIn(subscription.metadata),
-      price_id: item.price.id,
-      lookup_key: item.price.lookup_key ?? null,
-      quantity,
-      currency: item.price.currency ?? subscription.currency ?? null,
-      amount_minor: unitAmount === null ? null : product(unitAmount, quantity),
-      billing_interval: item.price.recurring?.interval ?? null,
-      current_period_start: iso(item.current_period_start ?? subscription.current_period_start),
-      current_period_end: iso(periodEnd)!,
+      metadata_user_id: userIdIn(subscription.metadata, catalogue),
+      price_id: item?.price.id ?? null,
+      lookup_key: item?.price.lookup_key ?? null,
+      quantity: item?.quantity ?? 1,
+      currency: item?.price.currency ?? subscription.currency ?? null,
+      amount_minor: item ? amountOf(subscription.items.data.filter((other) => sameInterval(other, item))) : null,
+      monthly_minor: monthly(subscription.items.data, discounts),
+      billing_interval: item?.price.recurring?.interval ?? null,
+      interval_count: item ? (item.price.recurring?.interval_count ?? 1) : null,
+      current_period_start: iso(item?.current_period_start ?? subscription.current_period_start),
+      current_period_end: iso(periodEnd),
       cancel_at_period_end: subscription.cancel_at_period_end ?? false,
       cancel_at: iso(subscription.cancel_at),
       canceled_at: iso(subscription.canceled_at),
+      cancellation_reason: subscription.cancellation_details?.reason ?? null,
       ended_at: iso(subscription.ended_at),
       trial_start: iso(subscription.trial_start),
       trial_end: iso(subscription.trial_end),
       started_at: iso(subscription.created),
       latest_invoice_id: idOf(subscription.latest_invoice),
+      collection_paused: Boolean(subscription.pause_collection),
       plan_id: plan?.plan_id ?? null,
       tier: plan?.tier ?? null,
+      tier_rank: plan?.tier_rank ?? null,
       grace_days: plan?.grace_days ?? null,
+      features: plan && featuresOf(plan.features, items),
+      plan_unknown: plan === null && items.some(({ means }) => means === undefined),
     },
   };
 }
 
-function product(unitAmount: number, quantity: number): number {
-  const total = unitAmount * quantity;
+function ownerProblems(object: unknown): string[] {
+  const { customer, customer_account } = (object ?? {}) as { customer?: unknown; customer_account?: unknown };
+  return customer || customer_account
+    ? []
+    : ['customer: got nothing, wanted an id of a customer (or, with Accounts v2, customer_account)'];
+}
+
+type Item = z.infer<typeof itemShape>;
+
+const planOf = ({ price }: Item, catalogue: Catalogue): PlanOfPrice | undefined =>
+  planOfPrice(catalogue, { id: price.id, lookup_key: price.lookup_key ?? null, product: idOf(price.product) });
+
+/** Of several items the one of the highest tier stands for the subscription; then what the catalogue lacks, then what gives no plan. */
+const rank = (means: PlanOfPrice | undefined): number =>
+  means === undefined ? -1 : means.kind === 'plan' ? means.tier_rank : -2;
+
+const featuresOf = (ofPlan: Features, items: { item: Item; means: PlanOfPrice | undefined }[]): Features =>
+  items.reduce(
+    (sum, { item, means }) => (means?.kind === 'add_on' ? withAddOn(sum, means.features, item.quantity ?? 1) : sum),
+    ofPlan,
+  );
+
+const intervalOf = ({ price }: Item) => `${price.recurring?.interval} ${price.recurring?.interval_count ?? 1}`;
+const sameInterval = (one: Item, other: Item): boolean => intervalOf(one) === intervalOf(other);
+
+/** What these items cost together; null when none has a single amount. */
+function amountOf(items: Item[]): number | null {
+  const amounts = items.flatMap(({ price, quantity }) =>
+    price.unit_amount == null ? [] : price.unit_amount * (quantity ?? 1),
+  );
+  return amounts.length === 0 ? null : bounded(amounts.reduce((sum, amount) => sum + amount, 0));
+}
+
+/** How many months an interval has, as finance counts. */
+const months: Record<string, number> = { day: 12 / 365, week: 12 / 52, month: 1, year: 12 };
+
+function monthly(items: Item[], discounts: z.infer<typeof discountShape>[]): number | null {
+  const recurring = items.filter(({ price }) => price.unit_amount != null && months[price.recurring?.interval ?? '']);
+  if (recurring.length === 0) return null;
+  const perMonth = (amount: number, { price: { recurring } }: Item) =>
+    amount / (months[recurring!.interval]! * (recurring!.interval_count || 1));
+  const full = recurring.reduce((sum, item) => sum + perMonth(item.price.unit_amount! * (item.quantity ?? 1), item), 0);
+  const reduced = discounts.flatMap(couponOf).reduce((left, { percent_off, amount_off }) => {
+    const afterPercent = left * (1 - (percent_off ?? 0) / 100);
+    return afterPercent - (amount_off ? perMonth(amount_off, recurring[0]!) : 0);
+  }, full);
+  return bounded(Math.max(0, Math.round(reduced)));
+}
+
+/** Coupons that recur; one for the first invoice alone changes nothing of what is paid by the month. */
+function couponOf(discount: z.infer<typeof discountShape>) {
+  if (typeof discount === 'string') return [];
+  const coupon = discount.coupon ?? discount.source?.coupon;
+  return coupon && typeof coupon !== 'string' && coupon.duration !== 'once' ? [coupon] : [];
+}
+
+function bounded(total: number): number {
   if (Number.isSafeInteger(total)) return total;
   throw new UnreadableEvent(
-    `Not a subscription that we can read: items.data: price.unit_amount × quantity: got ${unitAmount} × ${quantity}, wanted at most ${Number.MAX_SAFE_INTEGER}`,
+    `Not a subscription that we can read: items.data: price.unit_amount × quantity: got ${total} together, wanted at most ${Number.MAX_SAFE_INTEGER}`,
   );
 }
-
-function planItem(items: z.infer<typeof itemShape>[], catalogue: Catalogue) {
-  return items
-    .map((item) => ({
-      item,
-      plan: planOfPrice(catalogue, { id: item.price.id, lookup_key: item.price.lookup_key ?? null }),
-    }))
-    .reduce((best, other) => (rank(other.plan?.tier) > rank(best.plan?.tier) ? other : best));
-}
-
-const rank = (tier: Tier | undefined): number => (tier === undefined ? -1 : tiers.indexOf(tier));
