@@ -172,7 +172,9 @@ describe('reconcile', () => {
     expect(json.plan).toMatchObject({
       events_compared: 1,
       missed_events: ['evt_missed'],
-      drifted: [{ subscription_id: 'sub_1', fields: ['price_id', 'plan_id', 'tier', 'tier_rank', 'grace_days', 'features'] }],
+      drifted: [
+        { subscription_id: 'sub_1', fields: ['price_id', 'plan_id', 'tier', 'tier_rank', 'grace_days', 'features'] },
+      ],
     });
     expect(json.found).toEqual(['We lack 1 of the events that Stripe lists.', '1 of our rows differ from Stripe.']);
     expect(await pipeline.depth('BillingQueueUrl')).toBe(0);
