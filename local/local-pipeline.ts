@@ -6,7 +6,10 @@ import { type LocalDatabase, openDatabase } from './backends/database.ts';
 import { type AwsParts, createResources, type QueueDepth, startAwsParts } from './backends/sqs-s3-dynamodb.ts';
 import { type Blueprint, readBlueprint } from './cloudformation/blueprint.ts';
 import { type Synthesised, synthesise } from './cloudformation/synthesise.ts';
+import { LiveAlarms } from './cloudwatch/live-alarms.ts';
 import { MetricStore } from './cloudwatch/metrics.ts';
+import { measureQueues } from './cloudwatch/queue-depths.ts';
+import { dashboardOf, type StackDashboard } from './cloudwatch/stack-dashboard.ts';
 import { DeliveryRecorder } from './delivery-recorder.ts';
 import { EventTally, type OutcomeCounts, type ReplayTally } from './event-tally.ts';
 import { ApiDestination } from './eventbridge/api-destination.ts';
@@ -52,7 +55,6 @@ interface Foundation {
 /** The whole pipeline on this machine, built from the synthesised template. */
 export class LocalPipeline {
   readonly blueprint: Blueprint;
-  readonly synthesised: Synthesised;
   readonly database: LocalDatabase;
   readonly metrics = new MetricStore();
   readonly feed: LiveFeed;
@@ -73,6 +75,8 @@ export class LocalPipeline {
   readonly #complain: (text: string) => void;
   readonly #forward: Forward | undefined;
   readonly schedules: Schedules;
+  readonly dashboard: StackDashboard;
+  readonly #alarms: LiveAlarms;
   #functions: LocalFunctions | undefined;
 
   static async start(options: PipelineOptions): Promise<LocalPipeline> {
@@ -94,6 +98,7 @@ export class LocalPipeline {
     const pipeline = new LocalPipeline(options, { folder, synthesised, parts, database }, feed, complain);
     await shutdown.starts(createResources(pipeline.blueprint, parts));
     await shutdown.starts(pipeline.#startFunctions(options));
+    measureQueues(parts, pipeline.metrics, shutdown);
     return pipeline;
   }
 
@@ -105,7 +110,8 @@ export class LocalPipeline {
   ) {
     this.folder = folder;
     this.feed = feed;
-    this.synthesised = synthesised;
+    this.dashboard = dashboardOf(synthesised.template, synthesised.stackName);
+    this.#alarms = new LiveAlarms(this.dashboard.alarms, this.metrics);
     this.blueprint = readBlueprint(synthesised, parts.queuesEndpoint);
     this.database = database;
     this.#parts = parts;
@@ -299,6 +305,11 @@ export class LocalPipeline {
     return this.#functions!.consumerNames;
   }
 
+  /** Grows whenever a plan event is published or its delivery gets on. */
+  get planEventChanges(): number {
+    return this.#planEvents.changes;
+  }
+
   get idle(): boolean {
     return this.#tally.idle;
   }
@@ -346,6 +357,7 @@ export class LocalPipeline {
       database: { running: this.database.running, ours: this.database.ours },
       functions: this.#functions?.states ?? {},
       schedules: this.schedules.states,
+      alarms: this.#alarms.ringing(),
     });
   }
 

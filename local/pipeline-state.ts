@@ -1,5 +1,6 @@
 import type { PlanState } from './backends/plan-states.ts';
 import type { QueueDepth } from './backends/sqs-s3-dynamodb.ts';
+import type { RingingAlarm } from './cloudwatch/live-alarms.ts';
 import type { OutcomeCounts, ReplayTally } from './event-tally.ts';
 import type { PublishedPlanEvent } from './eventbridge/published-plan-events.ts';
 import type { ScheduleState } from './eventbridge/schedules.ts';
@@ -36,4 +37,6 @@ export interface PipelineState {
   database: { running: boolean; ours: boolean };
   functions: Record<string, FunctionState>;
   schedules: ScheduleState[];
+  /** The stack's alarms whose condition holds for what the last minute measured. */
+  alarms: RingingAlarm[];
 }

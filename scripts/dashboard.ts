@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { alarmStates } from '../local/cloudwatch/alarm-states.ts';
 import { dashboardPage } from '../local/cloudwatch/dashboard-page.ts';
 import { MetricHistory, type Series } from '../local/cloudwatch/metric-history.ts';
-import { type StackDashboard, synthesiseDashboard } from '../local/cloudwatch/stack-dashboard.ts';
+import { type StackDashboard, statesByArn, synthesiseDashboard } from '../local/cloudwatch/stack-dashboard.ts';
 import { startBrowser } from '../test/support/browser.ts';
 import { measureLocalRun, metricsFrom } from './dashboard/local-run.ts';
 import { sampleMetrics } from './dashboard/sample.ts';
@@ -32,12 +32,12 @@ if (options.help) {
   console.log(usage);
 } else {
   const stack = await synthesiseDashboard();
-  const book = new MetricHistory(await measured(stack));
+  const history = new MetricHistory(await measured(stack));
   const page = dashboardPage(stack.widgets, {
     name: stack.name,
-    source: sourceOf(book),
-    book,
-    alarms: statesByArn(stack, book),
+    source: sourceOf(history),
+    history,
+    alarms: statesByArn(stack.alarms, alarmStates(stack.alarms, history, history.span)),
   });
   mkdirSync('.local', { recursive: true });
   const file = join('.local', 'dashboard.html');
@@ -51,24 +51,14 @@ function measured(stack: StackDashboard): Promise<Series[]> | Series[] {
   return options.from ? metricsFrom(options.from) : measureLocalRun();
 }
 
-function sourceOf(book: MetricHistory): string {
-  const seconds = Math.round((book.span.toMs - book.span.fromMs) / 1000);
+function sourceOf(history: MetricHistory): string {
+  const seconds = Math.round((history.span.toMs - history.span.fromMs) / 1000);
   const what = options.sample
     ? 'made-up metrics'
     : options.from
       ? 'metrics of a local run'
       : 'metrics of the demonstration, its injected outage included';
   return `${what}, ${seconds} s long: numbers and alarms take it as one period, graphs as the dashboard's whole range`;
-}
-
-function statesByArn({ alarms }: StackDashboard, book: MetricHistory) {
-  const states = alarmStates(alarms, book, book.span);
-  return new Map(
-    alarms.map(({ logicalId, properties }) => [
-      `${logicalId}.Arn`,
-      { name: String(properties.AlarmName).replace(/^.*?-stripe-(.*)-[a-z]+$/, '$1'), state: states.get(logicalId)! },
-    ]),
-  );
 }
 
 /** One picture of the whole page, 1920 wide as on a common screen. */

@@ -8,9 +8,11 @@ export interface Showing {
   name: string;
   /** Where the numbers come from, in a sentence. */
   source: string;
-  book: MetricHistory;
+  history: MetricHistory;
   /** Name and state of each alarm, by the ARN that the body names it with. */
   alarms: Map<string, { name: string; state: AlarmState }>;
+  /** A script that keeps the page fresh; without it the page needs nothing else. */
+  script?: string;
 }
 
 /** CloudWatch's grid on a screen of 1920 by 1080. */
@@ -20,7 +22,7 @@ const headHeight = 44;
 const pointsOf = ({ span }: MetricHistory) => Math.min(40, Math.max(1, Math.round((span.toMs - span.fromMs) / 1000)));
 const screen = 1080;
 
-/** The dashboard as one HTML page that needs nothing else. */
+/** The dashboard as one HTML page. */
 export function dashboardPage(widgets: readonly Widget[], showing: Showing): string {
   const height = Math.max(...widgets.map(({ y, height }) => y + height)) * unit.height;
   return `<!doctype html>
@@ -28,6 +30,7 @@ export function dashboardPage(widgets: readonly Widget[], showing: Showing): str
 <meta charset="utf-8">
 <title>${escaped(showing.name)}</title>
 <style>${style}</style>
+${showing.script === undefined ? '' : `<script type="module" src="${escaped(showing.script)}"></script>`}
 <header><b>${escaped(showing.name)}</b><span>${escaped(showing.source)}</span><span class="legend"><i>AWS</i> only AWS produces this number&ensp; – nothing measured</span></header>
 <main style="height:${height}px">
 ${widgets.map((widget) => frame(widget, showing)).join('\n')}
@@ -45,7 +48,7 @@ function frame(widget: Widget, showing: Showing): string {
   return `<section class="${widget.type} ${properties.view ?? ''}" style="${box}">${title}${inside(widget, showing, size)}</section>`;
 }
 
-function inside(widget: Widget, { book, alarms }: Showing, size: { width: number; height: number }): string {
+function inside(widget: Widget, { history, alarms }: Showing, size: { width: number; height: number }): string {
   const { properties } = widget;
   if (widget.type === 'text') return markdown(properties.markdown ?? '');
   if (widget.type === 'alarm') {
@@ -56,24 +59,24 @@ function inside(widget: Widget, { book, alarms }: Showing, size: { width: number
     });
     return `<ul class="${boxes.length > 6 ? 'many' : 'few'}">${boxes.join('')}</ul>`;
   }
-  const lines = linesOf(widget, book);
+  const lines = linesOf(widget, history);
   if (properties.view === 'singleValue')
-    return `<div class="values">${lines.map((line, index) => number(line, index, book)).join('')}</div>`;
+    return `<div class="values">${lines.map((line, index) => number(line, index, history)).join('')}</div>`;
   if (properties.view === 'gauge') {
     const { min = 0, max = 100 } = properties.yAxis?.left ?? {};
-    return gauge(lines[0]!.valueIn(book.span), min, max, colorOf(lines[0]!, 0), size);
+    return gauge(lines[0]!.valueIn(history.span), min, max, colorOf(lines[0]!, 0), size);
   }
   const legend = lines.map(
     (line, index) =>
       `<span><i style="background:${colorOf(line, index)}"></i>${escaped(line.label)}${line.onlyAws ? awsMark : ''}</span>`,
   );
-  return `${timeChart(widget, lines, book.span, { width: size.width, height: size.height - 24 }, pointsOf(book))}<div class="lines">${legend.join('')}</div>`;
+  return `${timeChart(widget, lines, history.span, { width: size.width, height: size.height - 24 }, pointsOf(history))}<div class="lines">${legend.join('')}</div>`;
 }
 
 const awsMark = '<em>AWS</em>';
 
-function number(line: Line, index: number, book: MetricHistory): string {
-  const value = line.valueIn(book.span);
+function number(line: Line, index: number, history: MetricHistory): string {
+  const value = line.valueIn(history.span);
   const shown = line.onlyAws ? awsMark : value === undefined ? '<s>–</s>' : shortNumber(value);
   const color = line.color && value ? ` style="color:${colorOf(line, index)}"` : '';
   return `<div><b${color}>${shown}</b><span>${escaped(line.label)}</span></div>`;
@@ -98,6 +101,7 @@ const escaped = (text: string) =>
 const style = `
 * { box-sizing: border-box; }
 body { margin: 0; width: 1920px; background: #f4f5f7; color: #16191f; font: 14px/1.35 "Liberation Sans", Arial, sans-serif; }
+body.gone { opacity: 0.45; }
 header { height: ${headHeight}px; padding: 0 16px; display: flex; gap: 20px; align-items: center; background: #161d26; color: #d5dbdb; font-size: 13px; }
 header b { color: #fff; font-size: 17px; }
 .legend { margin-left: auto; }

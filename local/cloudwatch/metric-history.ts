@@ -21,15 +21,14 @@ export interface Window {
 /** Looks up values as CloudWatch does: a metric is its namespace, its name and exactly its dimensions. */
 export class MetricHistory {
   readonly #series: Map<string, { atMs: number; values: number[] }[]>;
-  /** From the first value to the last. */
   readonly span: Window;
 
-  constructor(series: readonly Series[]) {
+  /** @param span what "all of it" is; @default from the first value to the last */
+  constructor(series: readonly Series[], span?: Window) {
     this.#series = new Map(
       series.map((one) => [keyOf(one), one.points.map(({ at, values }) => ({ atMs: Date.parse(at), values }))]),
     );
-    const times = [...this.#series.values()].flat().map(({ atMs }) => atMs);
-    this.span = { fromMs: Math.min(...times), toMs: Math.max(...times) + 1000 };
+    this.span = span ?? spanOf([...this.#series.values()].flat().map(({ atMs }) => atMs));
   }
 
   valuesOf(metric: MetricName, { fromMs, toMs }: Window): number[] {
@@ -41,6 +40,11 @@ export class MetricHistory {
     return this.#series.has(keyOf(metric));
   }
 }
+
+const spanOf = (times: number[]): Window => ({
+  fromMs: times.reduce((one, other) => Math.min(one, other), Number.POSITIVE_INFINITY),
+  toMs: times.reduce((one, other) => Math.max(one, other), Number.NEGATIVE_INFINITY) + 1000,
+});
 
 const keyOf = ({ namespace, name, dimensions }: MetricName): string =>
   JSON.stringify([namespace, name, Object.entries(dimensions).sort(([one], [other]) => (one < other ? -1 : 1))]);
@@ -60,13 +64,15 @@ export function statistic(name: string, values: readonly number[]): number | und
     case 'Average':
       return sum / values.length;
     case 'Minimum':
-      return Math.min(...values);
+      return values.reduce((one, other) => Math.min(one, other));
     case 'Maximum':
-      return Math.max(...values);
+      return values.reduce((one, other) => Math.max(one, other));
   }
   const percentile = /^p(\d+(\.\d+)?)$/.exec(name);
   if (!percentile)
-    throw new Error(`The dashboard's picture does not know the statistic ${name}; teach it in scripts/dashboard.`);
+    throw new Error(
+      `The local dashboard does not know the statistic ${name}; add it in local/cloudwatch/metric-history.ts.`,
+    );
   const sorted = [...values].sort((one, other) => one - other);
   return sorted[Math.max(0, Math.ceil((Number(percentile[1]) / 100) * sorted.length) - 1)];
 }

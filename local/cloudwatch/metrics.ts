@@ -18,7 +18,10 @@ interface Collected {
   points: Map<number, number[]>;
 }
 
-/** CloudWatch's part in the local run: keeps in memory what the functions and the stand-ins report. */
+/** What graphs show is younger, and a run of days must not fill the memory. */
+const KEPT_SECONDS = 3600;
+
+/** CloudWatch's part in the local run: keeps in memory what the functions and the played services report. */
 export class MetricStore {
   readonly #series = new Map<string, Collected>();
 
@@ -39,7 +42,13 @@ export class MetricStore {
     const second = Math.floor(at / 1000);
     const point = series.points.get(second);
     if (point) point.push(...values);
-    else series.points.set(second, [...values]);
+    else {
+      series.points.set(second, [...values]);
+      for (const old of series.points.keys()) {
+        if (old >= second - KEPT_SECONDS) break;
+        series.points.delete(old);
+      }
+    }
   }
 
   /** A line in the embedded format; each set of dimensions is a metric of its own, as in CloudWatch. */
@@ -55,10 +64,12 @@ export class MetricStore {
     }
   }
 
-  all(): MetricSeries[] {
+  /** Every series, with its values of the last hour, or those since a moment. */
+  all(sinceMs = 0): MetricSeries[] {
     return [...this.#series.values()].map(({ points, ...series }) => ({
       ...series,
       points: [...points]
+        .filter(([second]) => second * 1000 >= sinceMs)
         .sort(([one], [other]) => one - other)
         .map(([second, values]) => ({ at: new Date(second * 1000).toISOString(), values })),
     }));

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { synthesise, type Template } from '../cloudformation/synthesise.ts';
 import { TemplateValues } from '../cloudformation/template-values.ts';
-import type { AlarmResource } from './alarm-states.ts';
+import type { AlarmResource, AlarmState } from './alarm-states.ts';
 import type { Widget } from './widget-lines.ts';
 
 /** What the synthesised stack says of its dashboard and alarms, with names in place of references. */
@@ -23,6 +23,19 @@ export async function synthesiseDashboard(): Promise<StackDashboard> {
     rmSync(folder, { recursive: true, force: true });
   }
 }
+
+/** The alarm's name without what all names of the stack have in common. */
+export const shortAlarmName = ({ properties }: AlarmResource): string =>
+  String(properties.AlarmName).replace(/^.*?-stripe-(.*)-[a-z]+$/, '$1');
+
+/** Name and state of each alarm, by the ARN that the dashboard's body names it with. */
+export const statesByArn = (alarms: AlarmResource[], states: Map<string, AlarmState>) =>
+  new Map(
+    alarms.map((alarm) => [
+      `${alarm.logicalId}.Arn`,
+      { name: shortAlarmName(alarm), state: states.get(alarm.logicalId)! },
+    ]),
+  );
 
 export function dashboardOf(template: Template, stackName: string): StackDashboard {
   const values = new TemplateValues(template, stackName, 'http://127.0.0.1');

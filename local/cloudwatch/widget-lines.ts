@@ -48,7 +48,7 @@ interface Entry {
 /** The metrics that a widget reads, hidden operands of expressions included. */
 export const metricsIn = (widget: Widget): MetricName[] => entriesOf(widget).flatMap(({ metric }) => metric ?? []);
 
-export function linesOf(widget: Widget, book: MetricHistory): Line[] {
+export function linesOf(widget: Widget, history: MetricHistory): Line[] {
   const entries = entriesOf(widget);
   return entries
     .filter(({ options }) => options.visible !== false)
@@ -60,13 +60,13 @@ export function linesOf(widget: Widget, book: MetricHistory): Line[] {
       return {
         label: options.label ?? metric?.name ?? options.expression!,
         color: options.color,
-        onlyAws: onlyAws(operands, book),
+        onlyAws: onlyAws(operands, history),
         valueIn: (window) =>
           metric
-            ? read(entry, book, window)
+            ? read(entry, history, window)
             : evaluateMath(
                 options.expression!,
-                Object.fromEntries(operands.map((operand) => [operand.options.id!, read(operand, book, window)])),
+                Object.fromEntries(operands.map((operand) => [operand.options.id!, read(operand, history, window)])),
               ),
       };
     });
@@ -83,10 +83,10 @@ const entriesOf = (widget: Widget): Entry[] =>
     return { options, metric: { namespace: namespace!, name: name!, dimensions } };
   });
 
-const read = ({ metric, options }: Entry, book: MetricHistory, window: Window) =>
-  statistic(options.stat ?? 'Average', book.valuesOf(metric!, window));
+const read = ({ metric, options }: Entry, history: MetricHistory, window: Window) =>
+  statistic(options.stat ?? 'Average', history.valuesOf(metric!, window));
 
-const onlyAws = (entries: readonly Entry[], book: MetricHistory) =>
-  entries.every(({ metric }) => metric!.namespace.startsWith('AWS/') && !book.has(metric!));
+const onlyAws = (entries: readonly Entry[], history: MetricHistory) =>
+  entries.every(({ metric }) => metric!.namespace.startsWith('AWS/') && !history.has(metric!));
 
 const mentions = (expression: string, id: string) => new RegExp(`\\b${id}\\b`).test(expression);

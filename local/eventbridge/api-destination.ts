@@ -113,5 +113,5 @@ export class ApiDestination {
   }
 }
 
-/** What EventBridge tries again: a key or a proxy that may be put right, a conflict, too many requests, the server's own errors. */
-const mayHeal = (status: number): boolean => [401, 407, 409, 429].includes(status) || status >= 500;
+/** What EventBridge tries again: a key that may be put right, a conflict, too many requests, the server's own errors. (407 never gets here: `fetch` fails at it.) */
+const mayHeal = (status: number): boolean => [401, 409, 429].includes(status) || status >= 500;

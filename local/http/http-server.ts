@@ -1,11 +1,10 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { isLoopbackHost } from '../backends/loopback-guard.ts';
 import type { LocalPipeline } from '../local-pipeline.ts';
 import type { Shutdown } from '../shutdown.ts';
+import { pageFile, servePageFile } from './pages.ts';
 import { json, routes } from './routes.ts';
 
 /** The port is taken; the message says which other to choose. */
@@ -64,10 +63,12 @@ async function answer(
   pipeline: LocalPipeline | undefined,
 ): Promise<void> {
   // Not `new URL`: a path such as `//` is none.
-  const route = `${request.method} ${(request.url ?? '/').split('?')[0]}`;
+  const path = (request.url ?? '/').split('?')[0]!;
+  const route = `${request.method} ${path}`;
   if (!mayAsk(request, route))
     return json(response, 403, { error: 'Only this machine and the page itself may talk to the local run.' });
-  if (route === 'GET /') return page(response);
+  const file = request.method === 'GET' ? pageFile(path) : undefined;
+  if (file !== undefined) return servePageFile(response, file);
   const serve = Object.hasOwn(routes, route) ? routes[route] : undefined;
   if (!serve) {
     const known = Object.keys(routes).join(', ');
@@ -76,17 +77,6 @@ async function answer(
   if (!pipeline)
     return json(response, 503, { error: 'The local run is starting; a few seconds more.', starting: true });
   await serve(pipeline, request, response);
-}
-
-/** Read at each request: whoever works on the page reloads it and sees. */
-function page(response: ServerResponse): void {
-  response.writeHead(200, {
-    'content-type': 'text/html; charset=utf-8',
-    'cache-control': 'no-store',
-    'content-security-policy':
-      "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; frame-ancestors 'none'",
-  });
-  response.end(readFileSync(join(import.meta.dirname, 'page.html')));
 }
 
 /**

@@ -4,6 +4,7 @@ import { injectFault, UnknownFault } from '../fault-injection.ts';
 import type { LocalPipeline } from '../local-pipeline.ts';
 import { BodyTooLong, textOf } from './body.ts';
 import { live } from './live.ts';
+import { serveDashboard } from './pages.ts';
 import { readManyEvents, readOneEvent, UnreadablePost } from './posted-lines.ts';
 
 export type Route = (pipeline: LocalPipeline, request: IncomingMessage, response: ServerResponse) => Promise<void>;
@@ -51,6 +52,7 @@ export const routes: Record<string, Route> = {
     }
   },
   'GET /metrics': async (pipeline, _request, response) => json(response, 200, { series: pipeline.metrics.all() }),
+  'GET /dashboard': async (pipeline, _request, response) => serveDashboard(response, pipeline),
   'GET /live': (pipeline, _request, response) => live(pipeline, response),
   'POST /fault': async (pipeline, request, response) => {
     try {

@@ -4,6 +4,9 @@ import type { Browser, Page } from 'playwright-core';
 import { browserPath, startBrowser } from '../support/browser.ts';
 import { LONGEST_START_MS, type LocalRun, startLocalRun } from './local-run.ts';
 
+/** As much of an element as a test measures. */
+type Sized = { scrollWidth: number; clientWidth: number };
+
 let run: LocalRun;
 let browser: Browser;
 let page: Page;
@@ -93,7 +96,7 @@ inBrowser('in a browser', () => {
         .waitFor();
       await page.keyboard.press('x');
       await page.locator('#count-parked').filter({ hasText: '1' }).waitFor();
-      await page.locator('.lost').filter({ hasText: '1 dead letter' }).waitFor();
+      await page.locator('.dead-letters').filter({ hasText: '1 dead letter' }).waitFor();
       await health('all settled');
       await page.keyboard.press('r');
       await page.locator('#replayed-duplicate').filter({ hasText: /[1-9]/ }).waitFor();
@@ -101,6 +104,47 @@ inBrowser('in a browser', () => {
       expect(await page.locator('#replayed-applied').textContent()).toBe('↻ 0');
       expect(await page.locator('#count-applied').textContent()).toBe(applied);
     }, 60_000);
+
+    it('shows why it was parked in full, and the alarm that would ring, with its own words', async () => {
+      await page.keyboard.press('x');
+      const parked = page.locator('#log li').filter({ hasText: 'parked' }).first();
+      const text = parked.locator('span');
+      expect(await text.textContent()).toMatch(/customer\.subscription\.\w+ evt_\S+_poison \(.+items.*\)/);
+      const { scrollWidth, clientWidth } = await text.evaluate(({ scrollWidth, clientWidth }: Sized) => ({
+        scrollWidth,
+        clientWidth,
+      }));
+      expect(scrollWidth).toBe(clientWidth);
+      await page
+        .locator('#alarms li')
+        .filter({ hasText: /failed/ })
+        .first()
+        .waitFor();
+      expect(await page.locator('#alarms').textContent()).toMatch(/docs\/runbooks\/\S+\.md/);
+    });
+
+    it('lists plan events, each to open as the apps get it', async () => {
+      const first = page.locator('#plan-events li').first();
+      await first.locator('summary').click();
+      const shown = JSON.parse((await first.locator('pre').textContent())!);
+      expect(shown).toMatchObject({ user_id: expect.any(String) });
+      expect(await page.locator('#forward').textContent()).toBe('on the app bus');
+    });
+
+    it('runs a schedule of the template at the press of a button, and says how it went', async () => {
+      await page.getByRole('button', { name: 'Run reconcile now' }).click();
+      await page.locator('#done').filter({ hasText: 'huntaze-stripe-reconcile-dev failed' }).waitFor();
+      await page.locator('#log li').filter({ hasText: 'huntaze-stripe-reconcile-dev' }).first().waitFor();
+    });
+
+    it('says of types that only the audit takes that they are no outcome', async () => {
+      const payout = { id: 'evt_po', type: 'payout.paid', created: 1_790_000_000, data: { object: {} } };
+      await run.post([payout]);
+      await page
+        .locator('#aside')
+        .filter({ hasText: /[1-9]\d* more of types that only the audit trail takes/ })
+        .waitFor();
+    });
 
     it('pauses and resumes a function', async () => {
       await page.keyboard.press('p');
@@ -111,8 +155,8 @@ inBrowser('in a browser', () => {
 
     it('can be walked with the keyboard alone, each button showing that it is meant', async () => {
       const names: string[] = [];
-      await page.locator('body').click({ position: { x: 2, y: 2 } });
-      for (let step = 0; step < 7; step++) {
+      await page.locator('a.dashboard').focus();
+      for (let step = 0; step < 8; step++) {
         await page.keyboard.press('Tab');
         names.push(await page.evaluate(`document.activeElement.textContent`));
         expect(await page.evaluate(`getComputedStyle(document.activeElement).outlineStyle`)).toBe('solid');
@@ -125,6 +169,7 @@ inBrowser('in a browser', () => {
         'Kill PostgresO',
         'Pause billingP',
         'Replay everythingR',
+        'Run reconcile now',
       ]);
     });
 
@@ -138,6 +183,21 @@ inBrowser('in a browser', () => {
       const folder = join(import.meta.dirname, '../../.local');
       mkdirSync(folder, { recursive: true });
       await page.screenshot({ path: join(folder, `page-${scheme}.png`) });
+    });
+
+    it('serves the dashboard of the stack with what the run measured, and keeps it fresh', async () => {
+      const dashboard = await browser.newPage({ viewport: { width: 1920, height: 1080 } });
+      dashboard.on('pageerror', (error) => problems.push(String(error)));
+      await dashboard.goto(`${run.url}/dashboard`);
+      await dashboard.locator('header b').getByText('huntaze-stripe-dev').waitFor();
+      expect(await dashboard.locator('section.metric').count()).toBeGreaterThan(10);
+      expect(await dashboard.locator('li.ALARM').allTextContents()).toContainEqual(expect.stringMatching(/failed/));
+      const before = await dashboard.locator('header span').first().textContent();
+      await dashboard.locator('header').filter({ hasNotText: before! }).waitFor();
+      const folder = join(import.meta.dirname, '../../.local');
+      mkdirSync(folder, { recursive: true });
+      await dashboard.screenshot({ path: join(folder, 'dashboard-live.png'), fullPage: true });
+      await dashboard.close();
     });
 
     it('says so when the run is gone, and asked nobody else for anything', async () => {
