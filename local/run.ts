@@ -149,10 +149,25 @@ function untilStopped(shutdown: Shutdown, { once }: Options): Promise<number> {
         void shutdown.run().then(() => resolve(once ? 128 + number : 0));
       });
     }
+    whenNpmIsGone(() => {
+      void shutdown.run().then(() => resolve(once ? 128 + 15 : 0));
+    });
     for (const failure of ['uncaughtException', 'unhandledRejection'] as const) {
       process.on(failure, (error: Error) => {
         if (!shutdown.begun) reject(error);
       });
     }
   });
+}
+
+/** A shell between npm and us dies of npm's SIGTERM without passing it on; we would live on with the port, all functions and Postgres. */
+function whenNpmIsGone(stop: () => void): void {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    stop();
+  }, 500);
+  timer.unref();
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 
-/** What the door asks of an event, and nothing more: what is inside is the workers' to judge, and theirs to park. */
+/** What a post must be to be taken, and nothing more: what is inside is the workers' to judge, and theirs to park. */
 const snapshot = z.looseObject({
   id: z.string().check(z.minLength(1)),
   // Stripe always sends it; a hand-made event without it is as clear.

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { createConnection } from 'node:net';
@@ -170,7 +171,7 @@ describe('POST /stripe', () => {
   });
 });
 
-describe('the door', () => {
+describe('the HTTP server', () => {
   it('answers what it knows, and says what there is', async () => {
     const answer = await fetch(`${run.url}/nowhere`);
     expect(answer.status).toBe(404);
@@ -309,6 +310,21 @@ describe('the pipeline', () => {
   }, 120_000);
 });
 
+describe('GET /state', () => {
+  it('has the plans of every event that it counts, once it says idle', async () => {
+    for (let round = 0; round < 15; round++) {
+      const account = stripeAccount();
+      const customer = account.customer(`torn${round}`);
+      customer.signUp({ at: day(-3), periodEnd: day(27) });
+      await run.post(account.events);
+      // As quickly as it answers: the moment in which it becomes idle is the one that matters.
+      let state = await run.state();
+      while (!state.idle) state = await run.state();
+      expect(state.plans.find(({ user_id }) => user_id === customer.userId)).toMatchObject({ status: 'active' });
+    }
+  }, 60_000);
+});
+
 describe('a tie within one second', () => {
   const tied = () => {
     const customer = stripe.customer(`tied${stripe.events.length}`);
@@ -373,6 +389,35 @@ describe('starting and stopping', () => {
       const [code] = await once(child, 'exit');
       expect([code, output()]).toEqual([2, expect.stringMatching(/^error: /)]);
     },
+  );
+
+  it(
+    'stops everything when npm is told to stop',
+    async () => {
+      const npm = spawn('npm', ['start', '--', '--no-demo', '--port', '0'], {
+        env: { PATH: process.env.PATH },
+        stdio: ['ignore', 'pipe', 'ignore'],
+        detached: true,
+      });
+      let printed = '';
+      npm.stdout.on('data', (chunk: Buffer) => {
+        printed += chunk.toString();
+      });
+      const url = () => /^Ready: (\S+)$/m.exec(printed)?.[1];
+      const latest = Date.now() + LONGEST_START_MS;
+      while (!url() && Date.now() < latest) await sleep(100);
+      const { functions } = (await (await fetch(`${url()}/state`)).json()) as PipelineState;
+      const pids = Object.values(functions).flatMap(({ processes }) => processes);
+
+      npm.kill('SIGTERM');
+
+      const latestEnd = Date.now() + 30_000;
+      while ((await connects(url()!)) && Date.now() < latestEnd) await sleep(100);
+      expect(await connects(url()!)).toBe(false);
+      while (pids.some(isAlive) && Date.now() < latestEnd) await sleep(100);
+      expect(pids.filter(isAlive)).toEqual([]);
+    },
+    LONGEST_START_MS + 60_000,
   );
 
   // Last, since it ends one of the two that the others use.
