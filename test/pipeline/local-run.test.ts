@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { createConnection } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { PipelineState } from '../../local/pipeline-state.ts';
 import { plusMonthly, premiumMonthly } from '../../stripe-simulator/prices.ts';
 import { type StripeServer, startStripeServer } from '../../stripe-simulator/server.ts';
 import { LONGEST_START_MS, type LocalRun, settledCount, spawnLocalRun, startLocalRun } from './local-run.ts';
