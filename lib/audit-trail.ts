@@ -27,20 +27,52 @@ const timeout = Duration.seconds(30);
 /** Every 3 minutes (the visibility timeout) for an hour: a group waits behind its first message, so not for longer. */
 const attemptsBeforeFailed = 20;
 
-/** Together the three patterns match every event on the bus exactly once, types of tomorrow and pings included. */
-const patternOf = (family: EventFamily): EventPattern => ({
+/** One group of the FIFO queue, and the rule that fills it: a share of one family's events. */
+export interface AuditShare {
+  readonly family: EventFamily;
+  /** From 1. */
+  readonly share: number;
+}
+
+/**
+ * Into how many groups each family's events are divided: a FIFO group hands out ten messages and no more until those are written, so the
+ * groups are what the rate is made of (docs/scale.md). Ten in all, since an alarm adds up ten metrics at most.
+ */
+const sharesOf: Readonly<Record<EventFamily, number>> = { payments: 4, billing: 4, other: 2 };
+
+const shares: readonly AuditShare[] = eventFamilies.flatMap((family) =>
+  Array.from({ length: sharesOf[family] }, (_, index) => ({ family, share: index + 1 })),
+);
+
+/** Together the patterns match every event on the bus exactly once, types of tomorrow and pings included. */
+const patternOf = ({ family, share }: AuditShare): EventPattern => ({
   detailType: family === 'other' ? Match.anythingBut(...routedEventTypes) : eventTypesOf(family),
+  id: idsOf(share, sharesOf[family]),
 });
+
+/**
+ * EventBridge gives each envelope a random UUID as its id, so that its last digit divides the events evenly. The last share takes
+ * whatever ends otherwise than the first ones, so none is left over.
+ */
+function idsOf(share: number, count: number): string[] {
+  const digits = [...'0123456789abcdef'];
+  const perShare = digits.length / count;
+  const ofShare = digits.slice((share - 1) * perShare, share * perShare);
+  const before = digits.slice(0, (share - 1) * perShare);
+  return share < count
+    ? Match.anyOf(...ofShare.map((digit) => Match.suffix(digit)))
+    : Match.anythingButSuffix(...before);
+}
 
 /**
  * Every event on the bus, in a bucket that nobody can quietly change.
  *
- * One rule per event family, because a rule gives all its messages the same group: a family is ordered, and waits for
- * itself only.
+ * A rule gives all its messages the same group, so there is one rule for each group. Nothing rests on the order within one: Stripe and
+ * EventBridge keep none themselves.
  */
 export class AuditTrail extends Construct {
   readonly name = 'audit';
-  readonly rules: readonly { readonly family: EventFamily; readonly rule: Rule }[];
+  readonly rules: readonly (AuditShare & { readonly rule: Rule })[];
   readonly queue: IQueue;
   /** Standard, although the queue is FIFO: a rule delivers to no other dead-letter queue. */
   readonly undelivered: IQueue;
@@ -69,15 +101,15 @@ export class AuditTrail extends Construct {
     const rules = intake.deliver(
       this,
       queues,
-      eventFamilies.map((family) => ({
-        id: `Rule-${family}`,
-        ruleName: names.auditRule(family),
-        description: `Stripe events of the ${family} family for the audit trail`,
-        pattern: patternOf(family),
-        messageGroupId: family,
+      shares.map(({ family, share }) => ({
+        id: `Rule-${family}-${share}`,
+        ruleName: names.auditRule(family, share),
+        description: `Stripe events of the ${family} family for the audit trail, share ${share} of ${sharesOf[family]}`,
+        pattern: patternOf({ family, share }),
+        messageGroupId: `${family}-${share}`,
       })),
     );
-    this.rules = eventFamilies.map((family, index) => ({ family, rule: rules[index]! }));
+    this.rules = shares.map((share, index) => ({ ...share, rule: rules[index]! }));
 
     this.bucket = this.auditBucket(settings, key);
     const handler = new PipelineFunction<AuditEnv>(this, 'Handler', {
@@ -98,7 +130,7 @@ export class AuditTrail extends Construct {
     });
     this.fn = handler.fn;
     this.logGroup = handler.logGroup;
-    this.mapping = handler.consume(this.queue, { maxConcurrency: eventFamilies.length });
+    this.mapping = handler.consume(this.queue, { maxConcurrency: shares.length });
   }
 
   /**

@@ -21,7 +21,7 @@ export function pipelineNames({ appName, environment }: { appName: string; envir
     planEventSource: `${appName}.stripe`,
     fn: (name: FunctionName) => named(name),
     workerRule: (worker: Worker) => named(worker),
-    auditRule: (family: EventFamily) => named(`audit-${family}`),
+    auditRule: (family: EventFamily, share: number) => named(`audit-${family}-${share}`),
     apiRule: named('api'),
     reconcileRule: named('reconcile'),
     keyLossRule: named('key-loss'),

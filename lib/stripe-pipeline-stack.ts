@@ -82,8 +82,8 @@ export class StripePipelineStack extends Stack {
           audit: false,
           undelivered,
         })),
-        ...audit.rules.map(({ family, rule }) => ({
-          name: names.auditRule(family),
+        ...audit.rules.map(({ family, share, rule }) => ({
+          name: names.auditRule(family, share),
           rule,
           family,
           audit: true,

@@ -19,20 +19,8 @@ export const deliveryAlarms = (pipeline: WatchedPipeline, thresholds: Thresholds
       'A worker’s rule has delivered nothing for an hour, while the audit trail’s rule of the same event types delivered: it is disabled, changed or gone.',
     customers: outOfDate,
   },
-  {
-    kind: 'events-lost',
-    severity: 'critical',
-    metric: summed(
-      pipeline.rules.map((rule) =>
-        ruleMetric(pipeline, rule, 'InvocationsFailedToBeSentToDlq', { statistic: 'Sum', period: minutes(5) }),
-      ),
-      'events lost by all rules',
-    ),
-    when: 'at least',
-    threshold: thresholds.lostEvents,
-    happened: 'EventBridge could deliver events neither to their queue nor to its dead-letter queue.',
-    customers: `${outOfDate} If it concerns the audit rules only: nothing.`,
-  },
+  eventsLost(pipeline, thresholds, false),
+  eventsLost(pipeline, thresholds, true),
   undelivered('critical', criticalQueues(pipeline), thresholds, outOfDate),
   undelivered(
     'degraded',
@@ -41,6 +29,25 @@ export const deliveryAlarms = (pipeline: WatchedPipeline, thresholds: Thresholds
     'Nothing yet: the audit trail has a gap, or the API that hears of plan changes missed some.',
   ),
 ];
+
+/** The workers' rules and the audit's apart: an alarm adds up ten metrics at most, and only the first keep a customer waiting. */
+const eventsLost = (pipeline: WatchedPipeline, thresholds: Thresholds, audit: boolean): PlannedAlarm => ({
+  kind: 'events-lost',
+  ...(audit && { part: 'audit' }),
+  severity: audit ? 'degraded' : 'critical',
+  metric: summed(
+    pipeline.rules
+      .filter((rule) => rule.audit === audit)
+      .map((rule) =>
+        ruleMetric(pipeline, rule, 'InvocationsFailedToBeSentToDlq', { statistic: 'Sum', period: minutes(5) }),
+      ),
+    `events lost by the rules of the ${audit ? 'audit trail' : 'workers'}`,
+  ),
+  when: 'at least',
+  threshold: thresholds.lostEvents,
+  happened: `EventBridge could deliver events${audit ? ' for the audit trail' : ''} neither to their queue nor to its dead-letter queue.`,
+  customers: audit ? 'Nothing; the audit trail has a gap until the time is replayed to the audit rules.' : outOfDate,
+});
 
 /**
  * Events of a worker's types that the audit's rules delivered, while the worker's own rule delivered none: both have the same pattern.

@@ -77,7 +77,7 @@ function plainName({ rule }: WatchedRule): string {
   return name;
 }
 
-/** `payments`, `audit-other`: the part of a rule's name that is not the same in all of them. */
+/** `payments`, `audit-other-1`: the part of a rule's name that is not the same in all of them. */
 export function shortName({ settings }: WatchedPipeline, rule: WatchedRule): string {
   const name = plainName(rule);
   const prefix = `${settings.appName}-stripe-`;

@@ -113,8 +113,8 @@ export class LocalFunctions {
   }
 }
 
-/** One message group at a time makes more than one process of a FIFO queue's function wait for the other; a schedule runs one at a time. */
+/** A schedule runs one at a time. */
 function processCount(consumer: QueueConsumer | undefined): number {
-  if (consumer === undefined || consumer.kind === 'audit') return 1;
+  if (consumer === undefined) return 1;
   return Math.min(consumer.mapping.maximumConcurrency, MOST_PROCESSES);
 }

@@ -55,7 +55,7 @@ export function wayBackOf(
       return { kind: 'function', name: outputs.ReconcileFunctionName, payload: JSON.stringify(payload) };
     }
     case 'audit':
-      return { kind: 'queue', url: outputs.AuditQueueUrl, group: lost.group ?? familyOf(lost.eventType) };
+      return { kind: 'queue', url: outputs.AuditQueueUrl, group: lost.group ?? groupOf(lost.eventType) };
     default: {
       // The rule's target is the work queue of this worker; TARGET_ARN says so, and wins should they ever differ.
       const targetArn = lost.attributes.TARGET_ARN?.StringValue;
@@ -66,8 +66,8 @@ export function wayBackOf(
   }
 }
 
-/** The message group that the audit rules use: the event's family. */
-const familyOf = (eventType: string | null): string => (eventType !== null && workerOf(eventType)) || 'other';
+/** A message group that the audit rules use; any of its family will do: nothing rests on the order within one. */
+const groupOf = (eventType: string | null): string => `${(eventType !== null && workerOf(eventType)) || 'other'}-1`;
 
 function backToAppBus(envelope: Json | undefined, name: string): WayBack {
   const { source, 'detail-type': detailType, detail, time, resources } = envelope ?? {};

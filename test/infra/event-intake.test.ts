@@ -1,5 +1,6 @@
 import { routedEventTypes, workerOf } from '../../core/event-routes.ts';
-import { eventFamilies, workers } from '../../core/workers.ts';
+import { workers } from '../../core/workers.ts';
+import { compilePattern } from '../../local/eventbridge/event-pattern.ts';
 import {
   deployments,
   eventSource,
@@ -32,7 +33,7 @@ describe('the partner bus', () => {
       'huntaze-stripe-plans-dev',
     ]);
     expect(partnerRules({ adoptEventBus: 'true' }).map(({ Properties }) => Properties.EventBusName)).toEqual(
-      Array(5).fill(eventSource),
+      Array(workers.length + 10).fill(eventSource),
     );
   });
 
@@ -70,10 +71,12 @@ describe('the archive', () => {
 });
 
 describe('the rules on the partner bus', () => {
-  it('are one for each worker and one for each family of the audit trail', () => {
+  it('are one for each worker and ten for the audit trail, which are its groups', () => {
     expect(partnerRules({}).map(({ Properties }) => Properties.Name)).toEqual([
       ...workers.map((worker) => `huntaze-stripe-${worker}-dev`),
-      ...eventFamilies.map((family) => `huntaze-stripe-audit-${family}-dev`),
+      ...['payments-1', 'payments-2', 'payments-3', 'payments-4'].map((group) => `huntaze-stripe-audit-${group}-dev`),
+      ...['billing-1', 'billing-2', 'billing-3', 'billing-4'].map((group) => `huntaze-stripe-audit-${group}-dev`),
+      ...['other-1', 'other-2'].map((group) => `huntaze-stripe-audit-${group}-dev`),
     ]);
   });
 
@@ -84,11 +87,22 @@ describe('the rules on the partner bus', () => {
   });
 
   it.each([...routedEventTypes, 'v2.core.event_destination.ping', 'invoice.created', 'a.type.of.tomorrow'])(
-    '%s is audited exactly once',
+    '%s is audited exactly once, whatever its envelope’s id ends with',
     (type) => {
-      expect(namesOfRulesThatMatch(type).filter((name) => name.includes('audit'))).toHaveLength(1);
+      for (const last of [...'0123456789abcdef', 'A', 'z', '']) {
+        const audited = namesOfRulesThatMatch(type, `6a7e8feb-b491-4cf7-a9f1-bf370346771${last}`);
+        expect([last, audited.filter((name) => name.includes('audit')).length]).toEqual([last, 1]);
+      }
     },
   );
+
+  it('divide the audit trail evenly: ten of a group at a time are all that a FIFO queue hands out', () => {
+    const groups = [...'0123456789abcdef'].map((last) =>
+      namesOfRulesThatMatch('invoice.paid', last).find((name) => name.includes('audit')),
+    );
+    const sizes = [...Map.groupBy(groups, (name) => name).values()].map(({ length }) => length);
+    expect(sizes).toEqual([4, 4, 4, 4]);
+  });
 
   it.each(deployments)('have patterns within 2048 characters, which synth does not check (%s)', (_, context) => {
     for (const { Properties } of partnerRules(context)) {
@@ -166,10 +180,12 @@ describe('every rule', () => {
         }
         expect(queue.Properties.ContentBasedDeduplication).toBe(true);
         // EventBridge takes a path literally: every message of the rule would carry the group "$.detail.id".
-        expect(target.SqsParameters.MessageGroupId).toMatch(/^[a-z]+$/);
+        expect(target.SqsParameters.MessageGroupId).toMatch(/^[a-z]+-\d$/);
         groups.push(target.SqsParameters.MessageGroupId);
       }
-      expect(groups).toEqual([...eventFamilies]);
+      const of = (family: string, count: number) =>
+        Array.from({ length: count }, (_, index) => `${family}-${index + 1}`);
+      expect(groups).toEqual([...of('payments', 4), ...of('billing', 4), ...of('other', 2)]);
     },
   );
 });
@@ -194,15 +210,8 @@ function ruleNamed(synthesis: Synthesis, arn: unknown): string {
   return bus === undefined ? `not a rule: ${text}` : text.slice(`${prefix}${bus}/`.length);
 }
 
-/** Names of the rules whose pattern this type matches: `[a, b]` is a list, `[{ anything-but: … }]` its opposite. */
-function namesOfRulesThatMatch(type: string): string[] {
-  return partnerRules({})
-    .filter(({ Properties }) => {
-      expect(Object.keys(Properties.EventPattern)).toEqual(['detail-type']);
-      const [first] = Properties.EventPattern['detail-type'];
-      if (typeof first === 'string') return Properties.EventPattern['detail-type'].includes(type);
-      expect(Object.keys(first)).toEqual(['anything-but']);
-      return !first['anything-but'].includes(type);
-    })
+/** Names of the rules that take such an event. */
+const namesOfRulesThatMatch = (type: string, id = '6a7e8feb-b491-4cf7-a9f1-bf3703467718'): string[] =>
+  partnerRules({})
+    .filter(({ Properties }) => compilePattern(Properties.EventPattern)({ id, 'detail-type': type }))
     .map(({ Properties }) => Properties.Name);
-}

@@ -98,12 +98,18 @@ describe('alarms look where the numbers are', () => {
       for (const [id] of synthesis.all('AWS::SQS::Queue')) {
         expect(watched).toContain(JSON.stringify({ 'Fn::GetAtt': [id, 'QueueName'] }));
       }
-      const lost = metricsOfAlarm(alarmsOf(synthesis).get('events-lost')).map(({ dimensions }) => dimensions.RuleName);
+      const lost = ['events-lost', 'events-lost-audit']
+        .flatMap((name) => metricsOfAlarm(alarmsOf(synthesis).get(name)))
+        .map(({ dimensions }) => dimensions.RuleName);
       const rules = synthesis.all('AWS::Events::Rule').filter(([, { Properties }]) => Properties.EventBusName);
       const onPartnerBus = rules.map(([, { Properties }]) => Properties.Name).filter((name) => !/-api-\w+$/.test(name));
       expect(lost.sort()).toEqual(onPartnerBus.sort());
     },
   );
+});
+
+it.each(each)('$name ($deployment) reads ten metrics at most, which is CloudWatch’s limit', ({ alarm }) => {
+  expect(metricsOfAlarm(alarm).length).toBeLessThanOrEqual(10);
 });
 
 describe('missing data', () => {

@@ -130,8 +130,8 @@ describe('what fails, and which alarm says so', () => {
   });
 
   it('a rule is disabled: the audit trail gets events that its worker does not', () => {
-    expect(alarmsThatFire([], [delivered('audit-billing', 12)])).toEqual(['critical', 'rule-disabled']);
-    expect(alarmsThatFire([], [delivered('audit-billing', 12), delivered('billing', 12)])).toEqual([]);
+    expect(alarmsThatFire([], [delivered('audit-billing-3', 12)])).toEqual(['critical', 'rule-disabled']);
+    expect(alarmsThatFire([], [delivered('audit-billing-3', 12), delivered('billing', 12)])).toEqual([]);
     // A replay goes to the worker alone.
     expect(alarmsThatFire([], [delivered('billing', 500)])).toEqual([]);
   });
