@@ -55,36 +55,29 @@ const actions = (name: string) => statements(name).flatMap(({ Action }) => liste
 const [look, act] = ['huntaze-stripe-look-prod', 'huntaze-stripe-act-prod'] as const;
 
 it('both policies together hold what the verbs call, and nothing else', () => {
-  expect([...new Set([...actions(look), ...actions(act)])].sort()).toEqual([
-    () => {
-  expect(actions(act).filter((action) => actions(look).includes(action))).toEqual([,
-    () => {
+  expect([...new Set([...actions(look), ...actions(act)])].sort()).toEqual([...calledByVerbs(), ...implied].sort());
+});
+
+it('who looks changes nothing, and sees neither a payload nor the secret', () => {
   for (const action of actions(look))
     expect(action).toMatch(/^\w+:(Describe|List|Get|Filter|Lookup|StartQuery|StopQuery)/);
   expect(actions(look)).not.toEqual(
     expect.arrayContaining([expect.stringMatching(/GetSecretValue|GetObject|ReceiveMessage|kms:Decrypt/)]),
-    );
+  );
 });
 
-it('who acts needs to look,
-    ...calledByVerbs(),
-    ...implied].sort());
-});
-
-it('who looks changes nothing,
-    and both bear no action twice',
-    and sees neither a payload nor the secret',
-  ]);
+it('who acts needs to look, and both bear no action twice', () => {
+  expect(actions(act).filter((action) => actions(look).includes(action))).toEqual([]);
 });
 
 it('holds for this deployment only, where AWS lets a right be bounded', () => {
   const unbounded = [...statements(look), ...statements(act)].filter(({ Resource }) => listed(Resource).includes('*'));
   expect(unbounded.flatMap(({ Action }) => listed(Action)).sort()).toEqual([
+    'cloudtrail:LookupEvents',
     'cloudwatch:DescribeAlarms',
     'cloudwatch:GetMetricData',
     'logs:GetQueryResults',
     'logs:StopQuery',
-    'cloudtrail:LookupEvents',
   ]);
   for (const { Resource, Condition } of [...statements(look), ...statements(act)]) {
     for (const one of listed(Resource).filter((resource) => resource !== '*')) {
