@@ -3,6 +3,7 @@ import { PipelineError } from '../core/errors.ts';
 import { wordOrLength } from '../core/shown.ts';
 import { pinnedApiVersion } from '../core/stripe/api-version.ts';
 import type { StripeReader } from '../pipeline/ports.ts';
+import type { EventAtStripe } from '../pipeline/verify-event.ts';
 
 /**
  * A client of Stripe's API in the version that our readers know.
@@ -30,15 +31,17 @@ export async function stripeClient(key: string | undefined, apiBase?: string): P
   });
 }
 
-export function stripeReader(connect: () => Promise<Stripe>): StripeReader {
+export function stripeReader(connect: () => Promise<Stripe>): StripeReader & { event: EventAtStripe } {
+  const read = (what: string, retrieve: (stripe: Stripe, id: string) => Promise<unknown>) => async (id: string) => {
+    try {
+      return await retrieve(await connect(), id);
+    } catch (error) {
+      throw stripeError(error, `${what} ${wordOrLength(id)}`);
+    }
+  };
   return {
-    async subscription(id) {
-      try {
-        return await (await connect()).subscriptions.retrieve(id);
-      } catch (error) {
-        throw stripeError(error, `subscription ${wordOrLength(id)}`);
-      }
-    },
+    subscription: read('subscription', (stripe, id) => stripe.subscriptions.retrieve(id)),
+    event: read('event', (stripe, id) => stripe.events.retrieve(id)),
   };
 }
 

@@ -28,6 +28,7 @@ const environment = Object.fromEntries(
       'AUDIT_BUCKET',
       'AUDIT_QUEUE_URL',
       'PLAN_EVENT_SOURCE',
+      'VERIFY_EVENTS',
       'PAYMENTS_QUEUE_URL',
       'BILLING_QUEUE_URL',
     ],

@@ -18,6 +18,8 @@ export const workerEnv = [
   'APP_BUS_NAME',
   /** `source` of the plan events on that bus. */
   'PLAN_EVENT_SOURCE',
+  /** `true` or `false`: whether Stripe is asked for an event, by its id, before it may move a plan. */
+  'VERIFY_EVENTS',
   /** The queue this function reads, to give a deferred message a longer visibility timeout. */
   'WORK_QUEUE_URL',
   /** Where a message goes that no retry can help. */

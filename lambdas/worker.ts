@@ -31,6 +31,8 @@ export function workerHandler(worker: Worker): SQSHandler {
   const database = async () => pools((await secrets.read()).DATABASE_URL);
   const { idempotently, registerContext } = dynamoDbIdempotency(new DynamoDBClient(), env.IDEMPOTENCY_TABLE, worker);
   const stripe = stripeReader(async () => stripeClient((await secrets.read()).STRIPE_SECRET_KEY, env.STRIPE_API_BASE));
+  const askedOfStripe = (ask: (id: string) => Promise<unknown>) =>
+    traced('stripe', (id: string) => secrets.freshOn(isKeyRefused, () => ask(id)));
   const publish = traced('app bus', planPublisher(env.APP_BUS_NAME, env.PLAN_EVENT_SOURCE));
   const processor: EventProcessor = {
     worker,
@@ -45,7 +47,8 @@ export function workerHandler(worker: Worker): SQSHandler {
       },
       catalogueForDatabase(catalogue),
     ),
-    stripe: { subscription: traced('stripe', (id) => secrets.freshOn(isKeyRefused, () => stripe.subscription(id))) },
+    stripe: { subscription: askedOfStripe(stripe.subscription) },
+    ...(env.VERIFY_EVENTS === 'true' && { eventAtStripe: askedOfStripe(stripe.event) }),
     idempotently,
     publish: async (planEvents) => {
       if (planEvents.length > 0) await publish(planEvents);

@@ -100,6 +100,7 @@ export class EventWorker extends Construct {
         SECRET_ID: secret.secretArn,
         IDEMPOTENCY_TABLE: idempotency.tableName,
         APP_BUS_NAME: appBus.eventBusName,
+        VERIFY_EVENTS: String(settings.verifyEvents),
         WORK_QUEUE_URL: this.queue.queueUrl,
         FAILED_QUEUE_URL: this.failed.queueUrl,
         PLAN_EVENT_SOURCE: names.planEventSource,

@@ -43,6 +43,11 @@ export interface Settings {
   readonly auditRetentionDays: number;
   /** X-Ray traces. @default off: at low rates they are the greatest part of the bill */
   readonly tracing: (typeof tracings)[number];
+  /**
+   * Ask Stripe for each event that could move a plan, by its id, before it is applied: the bus carries no signature (docs/security.md).
+   * @default false: a request to Stripe for each, and plans that wait while Stripe does not answer
+   */
+  readonly verifyEvents: boolean;
   /** Where the functions that need the database run. @default no VPC: the database has a public address */
   readonly vpc?: values.VpcPlace;
   /** `config/plans.yaml`, checked. */
@@ -67,6 +72,7 @@ const defaults = {
   archiveRetentionDays: 365,
   auditRetentionDays: 365,
   tracing: 'off',
+  verifyEvents: false,
 } as const satisfies Partial<Settings>;
 
 /** Every setting of a file, in the order of the README, with how it is read. */
@@ -84,6 +90,7 @@ const readers = (environment: Environment) => ({
   archiveRetentionDays: values.wholeNumber('days', 1, 36_500),
   auditRetentionDays: values.wholeNumber('days', 1, 36_500),
   tracing: values.oneOf(tracings),
+  verifyEvents: values.flag,
   vpc: values.vpcPlace,
   // Checked apart, one sentence for each threshold.
   thresholds: (given: unknown) => given as Partial<Thresholds>,

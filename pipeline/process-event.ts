@@ -11,6 +11,7 @@ import { isOwnType, readFact } from '../core/stripe/read-fact.ts';
 import type { Worker } from '../core/workers.ts';
 import { type Apply, applyAlone } from './apply-together.ts';
 import type { Delivery, Idempotently, PlanStore, Settled, StripeReader, Undecidable } from './ports.ts';
+import { type EventAtStripe, verifyEvent } from './verify-event.ts';
 
 /** The parts a worker's processor is made of; real ones in Lambda, stand-ins for what cannot run in a test. */
 export interface EventProcessor {
@@ -26,6 +27,8 @@ export interface EventProcessor {
   publish(planEvents: readonly PlanEvent[]): Promise<void>;
   /** Milliseconds since the epoch; for durations only, never for a decision. */
   now(): number;
+  /** The event as Stripe keeps it, asked for before it may move a plan; absent where the deployment does not verify events. */
+  eventAtStripe?: EventAtStripe;
 }
 
 /** How one message ended, with all that the log line and the metrics say of it. */
@@ -124,6 +127,7 @@ async function work(
   applyOne: Apply,
 ): Promise<Answer> {
   const fact = delivery.ignored === undefined ? readFact(envelope.detail, processor.catalogue) : null;
+  if (processor.eventAtStripe) await verifyEvent(processor.eventAtStripe, processor.catalogue, envelope.detail, fact);
   const first = await applyOne({ event: delivery, fact });
   const { answer, snapshot, databaseMs, fetchMs, publishMs, committedAt } =
     first.answer.outcome === 'undecidable'

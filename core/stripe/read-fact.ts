@@ -4,7 +4,7 @@ import { eventRoutes, isRouted } from '../event-routes.ts';
 import type { Catalogue } from '../plans/catalogue.ts';
 import type { StripeEvent } from './envelope.ts';
 import type { Fact } from './facts/fact.ts';
-import { id, idOf, readObject, reference } from './facts/fields.ts';
+import { id, idOf, readObject, reference, text } from './facts/fields.ts';
 import type { SubscriptionFact } from './facts/subscription.ts';
 
 /** Our own event: "ask Stripe for this subscription", queued by the reconcile function and by `ops sync`. Never on the bus. */
@@ -22,7 +22,8 @@ export const isOwnType = (type: string): boolean => type === reconcileType || ty
  */
 export function readFact(event: StripeEvent, catalogue: Catalogue): Fact | null {
   if (event.type === reconcileType) return readReconcile(event.data.object);
-  if (event.type === dueType) return { kind: 'due', user_id: readObject(dueShape, event.data.object, 'due user').id };
+  if (event.type === dueType)
+    return { kind: 'due', user_id: readObject(dueShape, event.data.object, 'a user who is due').id };
   if (!isRouted(event.type)) {
     throw new UnreadableEvent(`type: got "${event.type}", which no worker handles (core/event-routes.ts)`);
   }
@@ -31,7 +32,7 @@ export function readFact(event: StripeEvent, catalogue: Catalogue): Fact | null 
 
 const reconcileShape = z.looseObject({ id, customer: reference });
 
-const dueShape = z.looseObject({ id: z.string() });
+const dueShape = z.looseObject({ id: text(500) });
 
 function readReconcile(object: unknown): SubscriptionFact {
   const { id: subscription_id, customer } = readObject(reconcileShape, object, 'a subscription to reconcile');

@@ -176,6 +176,7 @@ const environment = (worker: Worker, parts: AwsParts, awsEndpoint: string, strip
   IDEMPOTENCY_TABLE: 'idempotency',
   APP_BUS_NAME: 'apps',
   PLAN_EVENT_SOURCE: 'attack.stripe',
+  VERIFY_EVENTS: 'false',
   WORK_QUEUE_URL: `${parts.queuesEndpoint}/000000000000/${worker}`,
   FAILED_QUEUE_URL: `${parts.queuesEndpoint}/000000000000/${worker}-failed`,
 });

@@ -55,7 +55,8 @@ it.each(workers)('the %s function gets what lambdas/env.ts says a worker needs',
     ENVIRONMENT: 'dev',
     STRIPE_EVENT_SOURCE_NAME: eventSource,
   });
-  expect(Object.keys(Environment.Variables)).toHaveLength(11);
+  expect(Object.keys(Environment.Variables)).toHaveLength(12);
+  expect(Environment.Variables.VERIFY_EVENTS).toBe('false');
   expect(Environment.Variables.PLAN_EVENT_SOURCE).toBe('huntaze.stripe');
   expect(referred('SECRET_ID').Name).toBe('huntaze/stripe/dev');
   expect(referred('IDEMPOTENCY_TABLE').TableName).toBe('huntaze-stripe-idempotency-dev');

@@ -98,6 +98,7 @@ it('keeps the settings of the deployment as an output, and nothing secret', () =
     archiveRetentionDays: 365,
     auditRetentionDays: 365,
     tracing: 'off',
+    verifyEvents: false,
   });
 });
 

@@ -36,6 +36,7 @@ describe('without anything but the event source', () => {
       archiveRetentionDays: 365,
       auditRetentionDays: 365,
       tracing: 'off',
+      verifyEvents: false,
     });
     expect(catalogue.plans.map(({ id }) => id)).toEqual(['premium', 'premium_plus']);
   });

@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
-import { idOf, optionalReference, readObject, reference } from './fields.ts';
+import { id, idOf, optionalReference, readObject, reference } from './fields.ts';
 
 const invoicePaymentShape = z.looseObject({
-  id: z.string(),
+  id,
   invoice: reference,
   payment: z.looseObject({ payment_intent: optionalReference, charge: optionalReference }),
 });
@@ -21,10 +21,14 @@ export interface InvoicePaymentFact {
  * @see https://docs.stripe.com/api/invoice-payment/object
  */
 export function readInvoicePayment(object: unknown): InvoicePaymentFact {
-  const { id, invoice, payment } = readObject(invoicePaymentShape, object, 'an invoice payment that we can read');
+  const {
+    id: invoice_payment_id,
+    invoice,
+    payment,
+  } = readObject(invoicePaymentShape, object, 'an invoice payment that we can read');
   return {
     kind: 'invoice_payment',
-    invoice_payment_id: id,
+    invoice_payment_id,
     invoice_id: idOf(invoice)!,
     payment_intent_id: idOf(payment.payment_intent),
     charge_id: idOf(payment.charge),
