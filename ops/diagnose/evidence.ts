@@ -2,7 +2,7 @@ import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import { type QueueFed, queueFed } from '../../core/workers.ts';
 import type { Ops } from '../cli/ops.ts';
 import { toUserError } from '../cli/user-error.ts';
-import { recentLog } from '../deployment/recent-attempts.ts';
+import { type RecentLog, recentLog } from '../deployment/recent-attempts.ts';
 import { checkLive } from '../doctor/aws-end.ts';
 import type { Check } from '../doctor/check.ts';
 import { checkEnds } from '../doctor/doctor.ts';
@@ -64,20 +64,12 @@ export async function gather(ops: Ops, ownerUrl: string | undefined): Promise<Ev
     ),
     guarded('CloudTrail', () => recentChanges(ops, CHANGES_S), []),
   ]);
-  const codes = new Map<string, FailureCode>();
-  for (const { worker, log } of logs) {
-    for (const { code, detail } of log.attempts) {
-      if (code === null) continue;
-      const known = codes.get(code) ?? { code, attempts: 0, workers: [], detail: null };
-      const workers = known.workers.includes(worker) ? known.workers : [...known.workers, worker];
-      codes.set(code, { code, attempts: known.attempts + 1, workers, detail: detail ?? known.detail });
-    }
-  }
+  const deadLetters = checks.some(({ id, verdict }) => id === 'aws.queues.empty' && verdict === 'wrong');
   return {
     health: now?.health ?? null,
     reasons: now?.reasons ?? [],
     wrong: checks.filter(({ verdict }) => verdict === 'wrong'),
-    codes: [...codes.values()].sort((one, other) => other.attempts - one.attempts),
+    codes: stillFailing(logs, deadLetters),
     crashes: logs.flatMap(({ worker, log }) =>
       log.crashes.length > 0 ? [{ worker, says: log.crashes.at(-1)!.says }] : [],
     ),
@@ -99,4 +91,23 @@ async function allChecks(ops: Ops, ownerUrl: string | undefined): Promise<Check[
   ]);
   const parts = await Promise.all([...checkLive(ops, Account), checkEnds(ops, { account: Account, region, ownerUrl })]);
   return parts.flat();
+}
+
+/**
+ * Why messages fail now: by the last attempt of each, since one that was settled since belongs to an incident that is over. What was parked
+ * counts for as long as something lies in the failed queues.
+ */
+function stillFailing(logs: { worker: QueueFed; log: RecentLog }[], deadLetters: boolean): FailureCode[] {
+  const codes = new Map<string, FailureCode>();
+  for (const { worker, log } of logs) {
+    const last = new Map(log.attempts.map((attempt) => [attempt.messageId, attempt]));
+    for (const { code, detail, messageId } of log.attempts) {
+      const ended = last.get(messageId)!.ended;
+      if (code === null || ended === 'settled' || (ended === 'parked' && !deadLetters)) continue;
+      const known = codes.get(code) ?? { code, attempts: 0, workers: [], detail: null };
+      const workers = known.workers.includes(worker) ? known.workers : [...known.workers, worker];
+      codes.set(code, { code, attempts: known.attempts + 1, workers, detail: detail ?? known.detail });
+    }
+  }
+  return [...codes.values()].sort((one, other) => other.attempts - one.attempts);
 }

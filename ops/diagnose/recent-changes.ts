@@ -38,8 +38,8 @@ export async function recentChanges(ops: Ops, seconds: number): Promise<Change[]
     for (const { EventName = '', EventTime, Username, CloudTrailEvent = '{}' } of answer.Events ?? []) {
       const event = JSON.parse(CloudTrailEvent) as TrailEvent;
       const asked = JSON.stringify(event.requestParameters ?? {});
-      // What functions and EventBridge do all day says nothing; neither does what is not ours.
-      if (event.userIdentity?.invokedBy !== undefined || dailyWork.test(EventName)) continue;
+      // What AWS does for us says nothing; neither does what is not ours.
+      if (event.userIdentity?.invokedBy !== undefined || !changing.test(EventName)) continue;
       if (![...ours, ...mappings].some((name) => asked.includes(name))) continue;
       changes.push({
         at: (EventTime ?? new Date(0)).toISOString(),
@@ -59,8 +59,9 @@ interface TrailEvent {
   requestParameters?: Record<string, unknown> | null;
 }
 
-const dailyWork =
-  /^(AssumeRole|PutEvents|StartQuery|StopQuery|Invoke|SendMessage|ReceiveMessage|DeleteMessage|ChangeMessageVisibility|PutItem|UpdateItem|DeleteItem|PutObject|PutLogEvents|PutMetricData|CreateLogStream|StartReplay)/;
+/** Calls that change how a deployment is built; what functions and verbs do to messages, items and objects all day is none. */
+const changing =
+  /^(Add|Attach|Cancel|Create|Delete|Detach|Disable|Enable|Put|Remove|Restore|Schedule|Set|Update)(?!Events$|Item$|Objects?$|LogEvents$|LogStream$|MetricData$|Message)/;
 
 /** The short strings of the parameters: names, not policies. */
 const namesIn = (parameters: Record<string, unknown>): string =>

@@ -57,13 +57,15 @@ function secured(client: pg.PoolClient): string {
 
 /** Whether what the handlers call is there; the catalogue of Postgres tells anyone. */
 async function checkSchema(ops: Ops, client: pg.PoolClient): Promise<Check> {
-  const { rowCount } = await client.query(
-    `select from pg_proc where pronamespace = to_regnamespace('billing') and proname = 'apply_event'`,
+  const { rows } = await client.query<{ wanted: string }>(
+    `select wanted from unnest($1::text[]) as wanted
+     where not exists (select from pg_proc where pronamespace = to_regnamespace('billing') and proname = wanted)`,
+    [handlersFunctions],
   );
-  if (rowCount) return ok('database.schema', 'The function that the handlers call is there.');
+  if (rows.length === 0) return ok('database.schema', 'The functions that the handlers call are there.');
   return wrong(
     'database.schema',
-    'billing.apply_event does not exist: a migration is missing.',
+    `Not there: ${rows.map(({ wanted }) => `billing.${wanted}`).join(', ')}. A migration is missing.`,
     `\`${ops.lines.verb('migrate --apply')}\`, as the owner (MIGRATION_DATABASE_URL).`,
   );
 }

@@ -193,6 +193,17 @@ it.each(faults)('when %s, names the cause, its page and its command', async (_wh
   expect(json.data.cause).toMatchObject({ cause, page: `docs/runbooks/${page}.md`, command });
 });
 
+it('takes no failure for a cause whose message was settled since: that incident is over', async () => {
+  const m1 = { sqs_message_id: 'm1' };
+  pipeline.aws.logs.set('/aws/lambda/huntaze-stripe-billing-dev', [
+    { message: 'event deferred', code: 'database_3F000', retry_in_s: 4, ...m1 },
+    { message: 'event settled', outcome: 'applied', ...m1 },
+    { message: 'event settled', outcome: 'parked', reason: 'handler_bug', sqs_message_id: 'redriven-since' },
+  ]);
+  const { out } = await pipeline.run('diagnose');
+  expect(out).toBe('Nothing is wrong that can be seen from here (healthy).');
+});
+
 it('says who changed what, and what could not be looked at, and is not kept from the rest by it', async () => {
   pipeline.aws.rules.get('huntaze-stripe-billing-dev')!.State = 'DISABLED';
   pipeline.aws.errors.set('DescribeKey', 'AccessDeniedException');
@@ -200,6 +211,7 @@ it('says who changed what, and what could not be looked at, and is not kept from
     change('DisableRule', { name: 'huntaze-stripe-billing-dev', eventBusName: bus }),
     change('DisableRule', { name: 'of-somebody-else' }),
     change('PutEvents', { eventBusName: bus }),
+    change('DescribeRule', { name: 'huntaze-stripe-billing-dev' }),
   ];
   const { out } = await pipeline.run('diagnose');
   expect(out).toMatch(
@@ -210,6 +222,7 @@ it('says who changed what, and what could not be looked at, and is not kept from
   );
   expect(out).toMatch(/Could not be looked at\n {2}- .*AccessDeniedException/);
   expect(out).not.toContain('of-somebody-else');
+  expect(out).not.toMatch(/PutEvents|DescribeRule/);
 });
 
 it('still names what it sees when no part of AWS but the stack answers', async () => {
