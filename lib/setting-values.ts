@@ -39,7 +39,7 @@ export const eventSourceName = text<string>((given) => {
 });
 
 export const whereTheSourceIs =
-  'give aws.partner/stripe.com/ed_…, the name that `npm run ops -- destination show` and the EventBridge console print';
+  'give aws.partner/stripe.com/ed_…, the name that `npm run ops -- destination create` and the EventBridge console print';
 
 export const appName = (environment: Environment): ReadSetting<string> =>
   text((given) => {

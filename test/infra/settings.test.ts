@@ -99,7 +99,7 @@ describe('a wrong setting stops the synth and says what it is, what was given an
   it.each<[context: Record<string, unknown>, message: string]>([
     [
       { stripeEventSourceName: undefined },
-      'stripeEventSourceName is missing in config/environments/dev.yaml: give aws.partner/stripe.com/ed_…, the name that `npm run ops -- destination show` and the EventBridge console print.',
+      'stripeEventSourceName is missing in config/environments/dev.yaml: give aws.partner/stripe.com/ed_…, the name that `npm run ops -- destination create` and the EventBridge console print.',
     ],
     [
       { stripeEventSourceName: 'ed_test_61abc' },
@@ -111,7 +111,7 @@ describe('a wrong setting stops the synth and says what it is, what was given an
     ],
     [
       { stripeEventSourceName: 'aws.partner/shopify.com/1' },
-      'stripeEventSourceName is "aws.partner/shopify.com/1": give aws.partner/stripe.com/ed_…, the name that `npm run ops -- destination show` and the EventBridge console print.',
+      'stripeEventSourceName is "aws.partner/shopify.com/1": give aws.partner/stripe.com/ed_…, the name that `npm run ops -- destination create` and the EventBridge console print.',
     ],
     [{ environment: 'production' }, 'environment is "production": choose one of dev, staging, prod.'],
     [
