@@ -9,7 +9,7 @@ import { CreateTableCommand, DynamoDBClient, ScanCommand } from '@aws-sdk/client
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { CreateQueueCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { routedEventTypes, workerOf } from '../../core/event-routes.ts';
-import { queueFed, workers } from '../../core/workers.ts';
+import { type QueueFed, queueFed, workers } from '../../core/workers.ts';
 import { loadedAtFirstUse, writeBundle } from '../../lib/handler-code.ts';
 import { startAwsEndpoint } from '../../local/backends/aws-endpoint.ts';
 import { LOCAL_CREDENTIALS } from '../../local/backends/loopback-guard.ts';
@@ -79,7 +79,7 @@ const tables = () => new DynamoDBClient({ ...region, endpoint: parts.tablesEndpo
 const queueUrl = (name: string) => `${parts.queuesEndpoint}/000000000000/${name}`;
 
 /** Sends the bodies through the work queue, as the bus would, and hands them to the function, as Lambda would. */
-async function invoke(name: 'payments' | 'billing' | 'audit', bodies: string[], env: Record<string, string> = {}) {
+async function invoke(name: QueueFed, bodies: string[], env: Record<string, string> = {}) {
   // A queue of its own: what another invocation gave back must not come to this one.
   const work = `work${++invocations}`;
   await parts.sqs.send(new CreateQueueCommand({ QueueName: work }));
@@ -410,15 +410,12 @@ it('audits whatever comes, and the same batch again as the same object', async (
   expect(keys[1]).toBe(keys[0]);
 });
 
-it.each(['payments', 'billing', 'audit'] as const)(
-  '%s takes an empty batch, as `ops doctor` sends one, and does nothing',
-  async (name) => {
-    // Whatever it touched would answer with an error.
-    const { answer, printed } = await invoke(name, [], { SECRET_ID: 'no-such-secret', AUDIT_BUCKET: 'no-such-bucket' });
-    expect(answer).toEqual({ batchItemFailures: [] });
-    expect(printed).toBe('');
-  },
-);
+it.each(queueFed)('%s takes an empty batch, as `ops doctor` sends one, and does nothing', async (name) => {
+  // Whatever it touched would answer with an error.
+  const { answer, printed } = await invoke(name, [], { SECRET_ID: 'no-such-secret', AUDIT_BUCKET: 'no-such-bucket' });
+  expect(answer).toEqual({ batchItemFailures: [] });
+  expect(printed).toBe('');
+});
 
 it('does not start without its environment, and names what is missing', async () => {
   const { printed, answer } = await invoke('billing', [], { SECRET_ID: '', APP_BUS_NAME: '' });

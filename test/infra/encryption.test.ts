@@ -1,3 +1,4 @@
+import { workers } from '../../core/workers.ts';
 import { everything, idIn, listed, synthesise } from './synthesis.ts';
 
 const withKey = () => synthesise(everything('prod'));
@@ -102,8 +103,7 @@ describe('the key lets', () => {
   });
 
   it.each([
-    ['payments', ['DescribeKey', 'Encrypt', 'ReEncryptFrom', 'ReEncryptTo']],
-    ['billing', ['DescribeKey', 'Encrypt', 'ReEncryptFrom', 'ReEncryptTo']],
+    ...workers.map((name) => [name, ['DescribeKey', 'Encrypt', 'ReEncryptFrom', 'ReEncryptTo']] as const),
     ['audit', []],
     ['reconcile', []],
   ])('%s read, have data keys made, and what its table asks for', (name, more) => {

@@ -1,4 +1,4 @@
-import { workers } from '../../core/workers.ts';
+import { functionNames, workers } from '../../core/workers.ts';
 import { deployments, eventSource, synthesise } from './synthesis.ts';
 
 const functionsOf = (context: Record<string, unknown>) => synthesise(context).all('AWS::Lambda::Function');
@@ -8,7 +8,7 @@ const functionNamed = (name: string) =>
 
 describe('every function', () => {
   it.each(deployments)('runs Node.js 24 on arm64 and logs JSON (%s)', (_, context) => {
-    expect(functionsOf(context)).toHaveLength(4);
+    expect(functionsOf(context)).toHaveLength(functionNames.length);
     for (const [, { Properties }] of functionsOf(context)) {
       expect(Properties).toMatchObject({
         Runtime: 'nodejs24.x',

@@ -1,3 +1,4 @@
+import { queueFed } from '../../core/workers.ts';
 import { deployments, idIn, synthesise } from './synthesis.ts';
 
 const queuesOf = (context: Record<string, unknown>) => synthesise(context).all('AWS::SQS::Queue');
@@ -44,7 +45,7 @@ describe('a queue that a function reads', () => {
   it.each(deployments)('has a queue of its own kind for what failed (%s)', (_, context) => {
     const synthesis = synthesise(context);
     const mappings = synthesis.all('AWS::Lambda::EventSourceMapping');
-    expect(mappings).toHaveLength(3);
+    expect(mappings).toHaveLength(queueFed.length);
     for (const [, mapping] of mappings) {
       const queue = synthesis.referred(mapping.Properties.EventSourceArn);
       const failed = synthesis.referred(queue.Properties.RedrivePolicy.deadLetterTargetArn);

@@ -22,24 +22,27 @@ it.each(Object.entries(statefulIds))(
   },
 );
 
+/** One more worker: its three ids are written down here once, before it is first deployed. The test prints them. */
+const queueIds = [
+  'AuditFailed3A4F03AC',
+  'AuditQueue405FAD88',
+  'AuditUndelivered6C71341C',
+  'BillingFailed4543B6A6',
+  'BillingQueue8B703BAB',
+  'BillingUndelivered38374617',
+  'KeyFailures051040C5',
+  'PaymentsFailed89F4F5F1',
+  'PaymentsQueueC485226B',
+  'PaymentsUndelivered85729986',
+  'PlansApiUndeliveredC9AE6F66',
+  'ReconcileFailedF1A7C752',
+];
+
 it('keeps the logical ids of queues, whose messages would be lost', () => {
   const ids = synthesise(everything('prod'))
     .all('AWS::SQS::Queue')
     .map(([id]) => id);
-  expect(ids.sort()).toEqual([
-    'AuditFailed3A4F03AC',
-    'AuditQueue405FAD88',
-    'AuditUndelivered6C71341C',
-    'BillingFailed4543B6A6',
-    'BillingQueue8B703BAB',
-    'BillingUndelivered38374617',
-    'KeyFailures051040C5',
-    'PaymentsFailed89F4F5F1',
-    'PaymentsQueueC485226B',
-    'PaymentsUndelivered85729986',
-    'PlansApiUndeliveredC9AE6F66',
-    'ReconcileFailedF1A7C752',
-  ]);
+  expect(ids.sort()).toEqual(queueIds);
 });
 
 const retainedInProd = [
@@ -49,16 +52,8 @@ const retainedInProd = [
   'IdempotencyC15CBC33',
   'Key961B73FD',
   'SecretA720EF05',
-  // What lies in these, nobody else has: 14 days of lost events.
-  'AuditFailed3A4F03AC',
-  'AuditUndelivered6C71341C',
-  'BillingFailed4543B6A6',
-  'BillingUndelivered38374617',
-  'KeyFailures051040C5',
-  'PaymentsFailed89F4F5F1',
-  'PaymentsUndelivered85729986',
-  'PlansApiUndeliveredC9AE6F66',
-  'ReconcileFailedF1A7C752',
+  // What lies in dead-letter queues, nobody else has: 14 days of lost events. A work queue holds what the archive has too.
+  ...queueIds.filter((id) => !/Queue[0-9A-F]{8}$/.test(id)),
 ];
 
 describe('in prod', () => {

@@ -160,5 +160,6 @@ export function sampleOf(type: string, id = '1'): object {
   if (type.startsWith('charge.')) return charge({ id: `ch_${id}` });
   if (type.startsWith('refund.')) return refund({ id: `re_${id}` });
   if (type.startsWith('checkout.')) return checkout({ id: `cs_${id}` });
-  return { id: `seti_${id}`, object: 'setup_intent' };
+  if (type.startsWith('setup_intent.')) return { id: `seti_${id}`, object: 'setup_intent' };
+  throw new Error(`No sample of ${type}: build one here, in today's shape (CONTRIBUTING.md, "An event type").`);
 }
