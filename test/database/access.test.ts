@@ -3,7 +3,7 @@ import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { envelope, testProcessor } from '../support/event-processor.ts';
 import { subscriptionEvent } from '../support/stripe-samples.ts';
 
-/** From the attacker's side: what each role of Supabase is refused (design §5). */
+/** From the attacker's side: what each role of Supabase is refused (docs/deploy.md). */
 
 const alice = '11111111-1111-4111-8111-111111111111';
 const bob = '22222222-2222-4222-8222-222222222222';

@@ -11,7 +11,7 @@ import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { envelope } from '../support/event-processor.ts';
 import { subscriptionEvent } from '../support/stripe-samples.ts';
 
-/** "Process killed before, during or after the commit: the retry completes it; nothing doubled, nothing lost" (design §10). */
+/** "Process killed before, during or after the commit: the retry completes it; nothing doubled, nothing lost" (docs/architecture.md). */
 
 // The package has no types; this is all of it that we use.
 const dynalite = createRequire(import.meta.url)('dynalite') as (options: { createTableMs: number }) => Server;

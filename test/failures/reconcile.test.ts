@@ -9,7 +9,7 @@ import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { envelope, source, testProcessor } from '../support/event-processor.ts';
 import { subscriptionEvent } from '../support/stripe-samples.ts';
 
-/** "Stripe lost or never sent an event: the reconcile run finds and heals it" (design §10). */
+/** "Stripe lost or never sent an event: the reconcile run finds and heals it" (docs/architecture.md). */
 
 const now = 1_795_000_000;
 const hour = 3600;

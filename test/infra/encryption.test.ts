@@ -102,8 +102,8 @@ describe('the key lets', () => {
     });
   });
 
-  it.each([
-    ...workers.map((name) => [name, ['DescribeKey', 'Encrypt', 'ReEncryptFrom', 'ReEncryptTo']] as const),
+  it.each<[name: string, more: string[]]>([
+    ...workers.map((name): [string, string[]] => [name, ['DescribeKey', 'Encrypt', 'ReEncryptFrom', 'ReEncryptTo']]),
     ['audit', []],
     ['reconcile', []],
   ])('%s read, have data keys made, and what its table asks for', (name, more) => {

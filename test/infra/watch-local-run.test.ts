@@ -8,7 +8,7 @@ import { synthesise } from './synthesis.ts';
 import { dashboardIn, isHalf, shortAlarmName } from './watch-template.ts';
 
 /**
- * The failures of design §10 that the local run can produce, made in a real local run: what it measures, and the conditions of the
+ * The failures of docs/architecture.md that the local run can produce, made in a real local run: what it measures, and the conditions of the
  * synthesised alarms upon that. How long a condition must last is not tested; nor are queue ages, which only AWS measures.
  */
 let run: LocalRun;

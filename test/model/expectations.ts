@@ -2,7 +2,7 @@ import { type PlanTier, type PriceTag, tierRank } from './price-list.ts';
 import type { StripeAccount, StripeHappening } from './stripe-account.ts';
 import type { CheckoutSession, Invoice, Kind, OfKind, Subscription, SubscriptionStatus } from './stripe-objects.ts';
 
-/** The apps' word for a subscription, by hand from the design's table. */
+/** The apps' word for a subscription, by hand from the table in docs/architecture.md. */
 export const planStatusOf: Record<SubscriptionStatus, string> = {
   incomplete: 'pending',
   trialing: 'trialing',
