@@ -62,12 +62,23 @@ it('.nvmrc is the Node that the scripts run under', () => {
 });
 
 it('code refers to pages that are in this repository', () => {
-  const folders = ['bin', 'core', 'adapters', 'lambdas', 'lib', 'ops', 'local', 'pipeline', 'scripts', 'bench', 'test', 'stripe-simulator'];
+  const folders = [
+    'bin',
+    'core',
+    'adapters',
+    'lambdas',
+    'lib',
+    'ops',
+    'local',
+    'pipeline',
+    'scripts',
+    'bench',
+    'test',
+    'stripe-simulator',
+  ];
   const found = folders
     .flatMap((folder) => under(folder, '.ts'))
-    .flatMap((file) =>
-      [...text(file).matchAll(/\bdocs\/[\w/-]+\.md/g)].map(([page]) => ({ file, page })),
-    );
+    .flatMap((file) => [...text(file).matchAll(/\bdocs\/[\w/-]+\.md/g)].map(([page]) => ({ file, page })));
   expect(found.length).toBeGreaterThan(5);
   expect(found.filter(({ page }) => !existsSync(join(root, page)))).toEqual([]);
 });

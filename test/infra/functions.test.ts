@@ -91,8 +91,9 @@ it('the reconcile function gets what lambdas/env.ts says it needs, and time', ()
 
 describe('the settings of the functions', () => {
   it('turn tracing on, with the rights for it, only where they say so', () => {
-    const modes = (context: Record<string, unknown>) =>
-      [...new Set(functionsOf(context).map(([, { Properties }]) => Properties.TracingConfig?.Mode))];
+    const modes = (context: Record<string, unknown>) => [
+      ...new Set(functionsOf(context).map(([, { Properties }]) => Properties.TracingConfig?.Mode)),
+    ];
     expect(modes({})).toEqual([undefined]);
     expect(modes({ tracing: 'sampled' })).toEqual(['Active']);
   });

@@ -1,7 +1,7 @@
 import type { PlanEvent } from '../../core/plans/plan-event.ts';
 
 /**
- * An app that only listens: keeps of each user the message with the highest version, and forgets the others. Twenty lines, as docs/app.md gives them.
+ * An app that only listens: keeps of each user the message with the highest version, and forgets the others. Twenty lines, as an app would have them.
  *
  * Whatever the order, the duplicates, and the losses of all but the last: it ends where `my_plan` is.
  */
