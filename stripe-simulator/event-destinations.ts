@@ -66,6 +66,10 @@ export async function answerDestinations(
     await account.onPing(event, found);
     return send(response, 200, event);
   }
+  if (request.method === 'DELETE') {
+    account.destinations.delete(id);
+    return send(response, 200, { id, object: found.object, deleted: true });
+  }
   if (verb === undefined && request.method === 'POST') Object.assign(found, body);
   return send(response, 200, found);
 }

@@ -76,6 +76,7 @@ export class CommandRunner {
       lines: this.lines,
       databaseCa: this.databaseCaFile === undefined ? null : readCa(this.databaseCaFile),
       say: (line) => context.terminal.err(this.format.dim(line)),
+      ...(context.terminal.interactive && !options.json && { askSecret: context.terminal.askSecret }),
       ...(context.now && { now: context.now }),
       ...(context.sleep && { sleep: context.sleep }),
     });

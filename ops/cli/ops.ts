@@ -51,6 +51,8 @@ export interface OpsParts {
   now?: () => Date;
   sleep?: (ms: number) => Promise<void>;
   say?: (line: string) => void;
+  /** Asks the person at the terminal for a value that is not shown; absent where nobody is. */
+  askSecret?: (question: string) => Promise<string>;
 }
 
 export function createOps({ environment, appName, aws, variables, databaseCa = null, ...rest }: OpsParts): Ops {
@@ -65,10 +67,14 @@ export function createOps({ environment, appName, aws, variables, databaseCa = n
     } catch (error) {
       if (!(error instanceof Refusal) || error.code !== 'no_stack') throw error;
       const mode = environment === 'prod' ? 'live' : 'test';
+      const key = await rest.askSecret?.(
+        `There is no stack yet whose secret could hold a Stripe key. One of ${mode} mode, for this command only:`,
+      );
+      if (key) return key.trim();
       throw new Refusal(
         'no_stripe_key',
         'There is no Stripe key: STRIPE_SECRET_KEY is not set, and there is no stack yet whose secret could hold one.',
-        `Put a key of ${mode} mode (https://dashboard.stripe.com/apikeys) before the command: STRIPE_SECRET_KEY=sk_${mode}_… ${lines.verb('destination create --apply')}`,
+        `Run it on a terminal, which asks for a key of ${mode} mode (https://dashboard.stripe.com/apikeys), or set STRIPE_SECRET_KEY.`,
         { cause: error },
       );
     }

@@ -1,5 +1,5 @@
 import type { Verb, VerbGroup } from '../cli/verb.ts';
-import { printCreated, printDestination, printNewDestination } from './print.ts';
+import { printCreated, printDeleted, printDestination, printNewDestination } from './print.ts';
 
 const verbs = () => import('./destination.ts');
 
@@ -12,15 +12,15 @@ const show: Verb = {
   },
 };
 
-const create: Verb<{ another: boolean }> = {
+const create: Verb<{ successor: boolean }> = {
   name: 'create',
   description: 'make one for this AWS account and region, with the routed types and the pinned API version',
   changes: true,
   takes: (command) =>
-    command.option('--another', 'although there is one: for a cut-over to another API version', false),
-  async run(runner, { another }) {
+    command.option('--successor', 'although there is one: its source is gone, or another API version is wanted', false),
+  async run(runner, { successor }) {
     const { planCreate } = await verbs();
-    return runner.change(() => planCreate(runner.ops(), { another }), {
+    return runner.change(() => planCreate(runner.ops(), { successor }), {
       plan: printNewDestination,
       result: printCreated,
     });
@@ -57,9 +57,20 @@ const update: Verb = {
   },
 };
 
+const remove: Verb<{ id?: string }> = {
+  name: 'delete',
+  description: 'take it away, for a stack that goes',
+  changes: true,
+  takes: (command) => command.option('--id <ed_…>', "another one than this stack's"),
+  async run(runner, { id }) {
+    const { planDelete } = await import('./delete.ts');
+    return runner.change(() => planDelete(runner.ops(), id), { plan: printDestination, result: printDeleted });
+  },
+};
+
 export const destination: VerbGroup = {
   name: 'destination',
-  description: 'the event destination at Stripe: create, show, enable, disable, update',
-  verbs: [show, create, enable, disable, update],
+  description: 'the event destination at Stripe: create, show, enable, disable, update, delete',
+  verbs: [show, create, enable, disable, update, remove],
   byDefault: 'show',
 };

@@ -44,7 +44,7 @@ export async function showDestination(ops: Ops): Promise<Report<{ destination: D
 /** A destination with exactly the routed types and the API version this code is written for. Needs no stack yet. */
 export async function planCreate(
   ops: Ops,
-  { another }: { another: boolean },
+  { successor }: { successor: boolean },
 ): Promise<Change<{ create: NewDestination; existing: DestinationView[] }, CreatedDestination>> {
   const [stripe, { Account }, region] = await Promise.all([
     ops.stripe(),
@@ -55,11 +55,11 @@ export async function planCreate(
     .map(viewOf)
     .filter(({ aws_account, aws_region }) => aws_account === Account && aws_region === region);
   const ours = existing.filter(({ name }) => name === ops.stackName);
-  if (ours.length > 0 && !another) {
+  if (ours.length > 0 && !successor) {
     throw new Refusal(
       'destination_exists',
       `Stripe sends to "${ops.stackName}" in this AWS account and region already: ${ours.map(({ id, event_source_name }) => `${id} (${event_source_name})`).join(', ')}.`,
-      `Deploy with that source name; or, for a cut-over to another API version, add --another.`,
+      'Deploy with that source name; or, if its source is gone or another API version is wanted, add --successor.',
     );
   }
   const create: NewDestination = {

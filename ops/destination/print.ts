@@ -43,3 +43,6 @@ export const printCreated = (
   [view(destination, format), '', `Write into ${settings_file}:`, `  ${setting}`, `Then deploy it: ${deploy}`].join(
     '\n',
   );
+
+export const printDeleted = ({ deleted }: { deleted: string }, format: Formatting): string =>
+  format.good(`Deleted ${deleted}.`);

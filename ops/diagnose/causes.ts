@@ -33,7 +33,7 @@ export const causes = [
     page: 'partner-source-not-found',
     check: { id: 'stripe.destination.source', says: /deleted/ },
     changes: /EventBus|EventSource/,
-    command: ({ verb }) => verb('destination create --another --apply'),
+    command: ({ verb }) => verb('destination create --successor --apply'),
   },
   {
     id: 'bus-gone',

@@ -43,14 +43,14 @@ export function destinationChecks(
       : wrong(
           'stripe.destination.place',
           `It sends to ${aws_account} ${aws_region}; the stack is in ${account} ${region}.`,
-          `Deploy there, or make a destination for this account and region: \`${lines.verb('destination create --another')}\`.`,
+          `Deploy there, or make a destination for this account and region: \`${lines.verb('destination create --successor')}\`.`,
         ),
     payload === 'snapshot'
       ? ok('stripe.destination.payload', 'It sends snapshot events.')
       : wrong(
           'stripe.destination.payload',
           `It sends ${payload} events, which carry no data.`,
-          `A destination cannot change this: \`${lines.verb('destination create --another --apply')}\`.`,
+          `A destination cannot change this: \`${lines.verb('destination create --successor --apply')}\`.`,
         ),
     missing.length === 0
       ? ok('stripe.destination.types', `It sends all ${routedEventTypes.length} types that the workers handle.`)
@@ -71,7 +71,7 @@ export function destinationChecks(
       : wrong(
           'stripe.destination.api_version',
           `Its API version is ${api_version ?? 'unknown'}; this code was tested up to ${pinnedApiVersion}.`,
-          `Update this repository, or make a destination with the pinned version: \`${lines.verb('destination create --another --apply')}\`.`,
+          `Update this repository, or make a destination with the pinned version: \`${lines.verb('destination create --successor --apply')}\`.`,
         ),
   ];
 }
@@ -80,6 +80,6 @@ function sourceFix(status: string | null, lines: CommandLines): string {
   if (status === 'pending')
     return 'Deploy the stack with this source name within 7 days of its creation; a bus takes the source then.';
   if (status === 'deleted')
-    return `The source is gone for good: \`${lines.verb('destination create --another --apply')}\`, and deploy with the new source name.`;
+    return `The source is gone for good: \`${lines.verb('destination create --successor --apply')}\`, and deploy with the new source name.`;
   return 'Look at it in the EventBridge console under partner event sources.';
 }

@@ -51,12 +51,13 @@ Then deploy it: npx cdk deploy -c environment=dev`);
     expect((await pipeline.run('destination', 'create', '--apply')).code).toBe(0);
   });
 
-  it('says how to give the key when there is no stack yet', async () => {
+  it('asks for a key where there is no stack yet, so that none need stand in the shell', async () => {
     pipeline.aws.stacks.clear();
     const { code, err } = await pipeline.run('destination', 'create', '--apply');
     expect(code).toBe(2);
-    expect(err).toContain('there is no stack yet whose secret could hold one.');
-    expect(err).toContain('STRIPE_SECRET_KEY=sk_test_… npm run ops -- destination create --apply --env dev');
+    expect(err).toContain('Run it on a terminal, which asks for a key of test mode');
+    pipeline.answering(pipeline.stripe.key);
+    expect((await pipeline.run('destination', 'create', '--apply')).code).toBe(0);
   });
 
   it('creates one for each environment of an account, and says which others there are', async () => {
@@ -74,7 +75,7 @@ Then deploy it: npx cdk deploy -c environment=dev`);
     const { code, err } = await pipeline.run('destination', 'create', '--apply');
     expect(code).toBe(2);
     expect(err).toContain('ed_test_61Transcript1 (aws.partner/stripe.com/ed_test_61Transcript1)');
-    expect((await pipeline.run('destination', 'create', '--another', '--apply')).code).toBe(0);
+    expect((await pipeline.run('destination', 'create', '--successor', '--apply')).code).toBe(0);
     expect(pipeline.stripe.destinations.size).toBe(2);
   });
 
@@ -120,6 +121,29 @@ Then deploy it: npx cdk deploy -c environment=dev`);
     expect(destination.enabled_events).toEqual(routedEventTypes);
   });
 
+  it('deletes it, of this stack, by id, or by name once the stack is gone', async () => {
+    const ofStack = await existing();
+    expect((await pipeline.run('destination', 'delete')).out).toContain('Nothing was changed.');
+    expect(pipeline.stripe.destinations.size).toBe(1);
+    expect((await pipeline.run('destination', 'delete', '--apply')).out).toContain(`Deleted ${ofStack.id}.`);
+    expect(pipeline.stripe.destinations.size).toBe(0);
+
+    await pipeline.run('destination', 'create', '--apply');
+    const { id } = made();
+    expect((await pipeline.run('destination', 'delete', '--id', 'ed_x', '--apply')).err).toContain(
+      'no event destination ed_x',
+    );
+    expect((await pipeline.run('destination', 'delete', '--id', id, '--apply')).code).toBe(0);
+
+    await pipeline.run('destination', 'create', '--apply');
+    pipeline.aws.stacks.clear();
+    pipeline.variables.STRIPE_SECRET_KEY = pipeline.stripe.key;
+    expect((await pipeline.run('destination', 'delete', '--apply')).code).toBe(0);
+    const none = await pipeline.run('destination', 'delete', '--apply');
+    expect(none.code).toBe(2);
+    expect(none.err).toContain('There is no stack "huntaze-stripe-dev", and no destination of that name at Stripe.');
+  });
+
   it('says so when the Stripe account has none for this stack', async () => {
     const { code, err } = await pipeline.run('destination');
     expect(code).toBe(2);
@@ -133,6 +157,6 @@ Then deploy it: npx cdk deploy -c environment=dev`);
     expect((await pipeline.run('destination')).err).toContain('live-mode key; "dev" wants test mode');
     pipeline.variables.STRIPE_SECRET_KEY = 'sk_test_ofSomebodyElse';
     expect((await pipeline.run('destination')).err).toContain('Stripe does not accept the key.');
-    expect((await pipeline.run('destination', 'delete')).code).toBe(2);
+    expect((await pipeline.run('destination', 'drop')).code).toBe(2);
   });
 });

@@ -73,7 +73,8 @@ it('names in its own texts the environment of the run', () => {
 });
 
 it.each(commands)('npm run ops -- %s is a command that exists', async (command) => {
-  const { err } = await pipeline.run(...command.split(/\s+/));
+  const words = [...command.matchAll(/"([^"]*)"|\S+/g)].map(([word, quoted]) => quoted ?? word);
+  const { err } = await pipeline.run(...words);
   // A mention, `ops replay`, need not say all that the verb cannot go without.
   expect(err).not.toMatch(command.includes(' ') ? /^error:/m : /^error: (?!required option)/m);
 });
@@ -92,6 +93,9 @@ describe('docs/operations.md', () => {
   });
 
   describe.each(everyVerb)('%s', (verb) => {
+    it('is listed at the top under its moment', () => {
+      expect(page.slice(0, page.indexOf('**Plans first.**'))).toMatch(new RegExp(`\\[[^\\]]*${verb}\\b`));
+    });
     it('has a section of its own', () => {
       expect(page).toMatch(new RegExp(`^### (.*[ ,])?${verb}\\b`, 'm'));
     });
