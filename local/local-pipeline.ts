@@ -92,7 +92,7 @@ export class LocalPipeline {
           onStart: (kill) => shutdown.interrupt(kill),
         }),
       ),
-      shutdown.starts(startAwsParts(shutdown)),
+      shutdown.starts(startAwsParts(shutdown, folder)),
       shutdown.starts(openDatabase({ ownUrl, shutdown, complain })),
     ]);
     const pipeline = new LocalPipeline(options, { folder, synthesised, parts, database }, feed, complain);

@@ -135,7 +135,7 @@ function readUrl(text: string): string {
 /**
  * Resolves with the exit code once a signal has stopped everything, or rejects with an error that nobody handled.
  *
- * A server that is told to stop has done what it should: 0. A demonstration that was cut short has not.
+ * A server that is asked to stop has done what it should: 0. A demonstration that was cut short has not.
  */
 function untilStopped(shutdown: Shutdown, { once }: Options): Promise<number> {
   return new Promise((resolve, reject) => {

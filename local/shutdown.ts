@@ -33,7 +33,7 @@ export class Shutdown {
 
   async #stopAll(): Promise<void> {
     for (const cut of this.#interrupts) cut();
-    // How a start ended is told where it was begun.
+    // How a start ended is said where it was begun.
     await Promise.allSettled(this.#starting);
     for (let step = this.#steps.pop(); step; step = this.#steps.pop()) {
       try {

@@ -2,27 +2,22 @@ import { once } from 'node:events';
 import type { RequestListener, Server } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { buildApp } from 'fauxqs';
-// Not exported, and the one place where it can be put right, see below.
-import { INVALID_MESSAGE_BODY_CHAR } from '../../node_modules/fauxqs/dist/sqs/sqsTypes.js';
 import type { Blueprint } from '../cloudformation/blueprint.ts';
 import { LOCAL_REGION } from '../cloudformation/template-values.ts';
 import type { Shutdown } from '../shutdown.ts';
+import { storesIn } from './fauxqs-internals.ts';
 import { LOCAL_CREDENTIALS, strangerReason } from './loopback-guard.ts';
 
 // Comes without types; an `import` of it would not compile.
-const dynalite = createRequire(import.meta.url)('dynalite') as (options: { createTableMs: number }) => Server;
-
-/**
- * fauxqs lacks the `u` flag and so refuses every code point above U+FFFF, an emoji in a name for one; SQS takes them.
- * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
- */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: SQS takes tab, line feed and carriage return, and no other
-const refusedBySqs = /[^\u{9}\u{A}\u{D}\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/u;
-INVALID_MESSAGE_BODY_CHAR.test = (text) => refusedBySqs.test(text);
+const dynalite = createRequire(import.meta.url)('dynalite') as (options: {
+  createTableMs: number;
+  path?: string;
+}) => Server;
 
 /** SQS, S3 and DynamoDB of this run, each on a port of its own on 127.0.0.1. */
 export interface AwsParts {
@@ -46,16 +41,23 @@ export interface PeekedMessage {
   messageAttributes: Record<string, { StringValue?: string }>;
 }
 
-export async function startAwsParts(shutdown: Shutdown): Promise<AwsParts> {
+/** @param folder keeps tables and objects on disk; without it, as suits a test, they fill the memory */
+export async function startAwsParts(shutdown: Shutdown, folder?: string): Promise<AwsParts> {
   // `startFauxqs` would listen on every interface; its Fastify app lets us choose.
-  const queues = buildApp({ logger: false, defaultRegion: LOCAL_REGION });
+  const queues = buildApp({
+    logger: false,
+    defaultRegion: LOCAL_REGION,
+    stores: storesIn(folder === undefined ? undefined : join(folder, 'buckets')),
+  });
   queues.addHook('onRequest', async (request, reply) => {
     const reason = strangerReason(request);
     if (reason !== undefined) return reply.code(403).send({ error: reason });
   });
   shutdown.add('SQS and S3', () => queues.close());
   const queuesEndpoint = await queues.listen({ port: 0, host: '127.0.0.1' });
-  const tables = guarded(dynalite({ createTableMs: 0 }));
+  const tables = guarded(
+    dynalite({ createTableMs: 0, ...(folder === undefined ? {} : { path: join(folder, 'tables') }) }),
+  );
   tables.listen(0, '127.0.0.1');
   await once(tables, 'listening');
   shutdown.add('DynamoDB', () => {

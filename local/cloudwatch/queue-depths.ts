@@ -5,7 +5,7 @@ import type { MetricStore } from './metrics.ts';
 /** AWS measures once a minute; a local run is short. */
 const MS_BETWEEN_MEASUREMENTS = 1000;
 
-/** What SQS reports of every queue, as long as the run goes on. The age of the oldest message is left out: nothing local tells it cheaply. */
+/** What SQS reports of every queue, as long as the run goes on. The age of the oldest message is left out: nothing local knows it cheaply. */
 export function measureQueues(parts: AwsParts, metrics: MetricStore, shutdown: Shutdown): void {
   const timer = setInterval(async () => {
     for (const [QueueName, { visible, in_flight }] of Object.entries(await parts.depths())) {

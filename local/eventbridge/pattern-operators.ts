@@ -1,7 +1,7 @@
 /** A test of one leaf value of an event. */
 export type ValueTest = (value: unknown) => boolean;
 
-/** A pattern that the stand-in for EventBridge does not understand; the text names the place and what it found there. */
+/** A pattern that the local EventBridge does not understand; the text names the place and what it found there. */
 export class UnknownPattern extends Error {
   constructor(place: string, problem: string) {
     super(
@@ -19,7 +19,7 @@ export class UnknownPattern extends Error {
  * @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
  */
 export function valueTest(element: unknown, place: string): ValueTest {
-  // EventBridge compares numbers by their text ("300" is not "300.0"); after JSON.parse nobody can tell, so by value here.
+  // EventBridge compares numbers by their text ("300" is not "300.0"); after JSON.parse that is lost, so by value here.
   if (isPlain(element)) return (value) => value === element;
   const [operator, operand] = theOperator(element, place);
   switch (operator) {

@@ -43,7 +43,7 @@ export function readPostedEvent(value: unknown): PostedEvent | ShapeProblem[] {
   }));
 }
 
-/** Where zod's words would not tell a person what to do. */
+/** Where zod's words would not say what to do. */
 const wanted: Record<string, string> = {
   id: 'wanted the id of the event, a string such as "evt_1"',
   object: 'wanted "event" (a Stripe event in snapshot form) or "v2.core.event"',

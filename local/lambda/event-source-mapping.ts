@@ -88,7 +88,7 @@ export class EventSourceMapping {
     );
     const invoked = await process.invoke({ Records: messages.map((message) => recordOf(message, queue)) });
     clearInterval(extend);
-    // Its process was stopped with everything else; that is no failure, and nothing is left to tell.
+    // Its process was stopped with everything else; that is no failure, and nothing is left to report.
     if (signal.aborted) return;
     const done = doneMessages(messages, invoked, mapping.reportsFailures);
     for (let index = 0; index < done.length; index += 10) {

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { endMark, type FunctionAnswer, type Invocation } from './function-protocol.ts';
 
 const [, , functionName = '', codeFolder = '', handlerPath = ''] = process.argv;
-const tell = (answer: FunctionAnswer) => process.send!(answer);
+const answerWith = (answer: FunctionAnswer) => process.send!(answer);
 
 // Ctrl-C in a terminal reaches every process of the group; the parent stops us in order, or dies, which ends us too.
 process.on('SIGINT', () => {});
@@ -27,9 +27,9 @@ function load(): Handler {
 let handler: Handler;
 try {
   handler = load();
-  tell({ kind: 'ready' });
+  answerWith({ kind: 'ready' });
 } catch (error) {
-  tell({ kind: 'broken', message: (error as Error).stack ?? String(error) });
+  answerWith({ kind: 'broken', message: (error as Error).stack ?? String(error) });
 }
 
 process.on('message', async ({ requestId, event, deadline, traceId }: Invocation) => {
@@ -53,5 +53,5 @@ process.on('message', async ({ requestId, event, deadline, traceId }: Invocation
   }
   process.stdout.write(endMark(requestId));
   process.stderr.write(endMark(requestId));
-  tell(answer);
+  answerWith(answer);
 });

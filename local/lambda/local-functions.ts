@@ -35,6 +35,8 @@ export class LocalFunctions {
   readonly #reader: InvocationReader;
   readonly #processes: Map<string, FunctionProcess[]>;
   readonly #mappings = new Map<string, EventSourceMapping>();
+  /** The last one of each function that is invoked directly. */
+  readonly #invocations = new Map<string, Promise<Invoked>>();
 
   /** @throws {Error} when a bundle does not load. */
   static async start(options: LocalFunctionsOptions): Promise<LocalFunctions> {
@@ -77,11 +79,15 @@ export class LocalFunctions {
     shutdown.interrupt(() => polling.abort());
   }
 
-  /** Invokes a function that no queue feeds. */
+  /** Invokes a function that no queue feeds, after whatever it is busy with. */
   async invoke(functionName: string, event: unknown): Promise<Invoked> {
     const [process] = this.#processes.get(functionName) ?? [];
     if (!process) throw new Error(`No function ${functionName} in the template`);
-    const invoked = await process.invoke(event);
+    // Two schedules may name one function, whose process takes one event at a time.
+    const before = this.#invocations.get(functionName);
+    const invocation = Promise.resolve(before).then(() => process.invoke(event));
+    this.#invocations.set(functionName, invocation);
+    const invoked = await invocation;
     for (const line of invoked.lines) this.#reader.readLine(functionName, line);
     this.#reader.count(functionName, invoked);
     return invoked;
@@ -113,8 +119,6 @@ export class LocalFunctions {
   }
 }
 
-/** A schedule runs one at a time. */
-function processCount(consumer: QueueConsumer | undefined): number {
-  if (consumer === undefined) return 1;
-  return Math.min(consumer.mapping.maximumConcurrency, MOST_PROCESSES);
-}
+/** What runs by the clock runs one at a time. */
+const processCount = (consumer: QueueConsumer | undefined): number =>
+  consumer === undefined ? 1 : Math.min(consumer.mapping.maximumConcurrency, MOST_PROCESSES);

@@ -3,21 +3,19 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LOCAL_EVENT_SOURCE } from '../../local/cloudformation/synthesise.ts';
 import type { Series } from '../../local/cloudwatch/metric-history.ts';
 
 /** Seconds until the demonstration must have ended; it takes well under a minute on a slow machine. */
-const patienceSeconds = 180;
+const longestSeconds = 180;
 
 /** As much as is read here of what `GET /state` says. */
 interface State {
   posted: number;
   idle: boolean;
-  queues: Record<string, { visible: number }>;
 }
 
 /**
- * Runs the demonstration (`npm start`) and hands over what it measured, with what AWS would count at the bus and in the queues.
+ * Runs the demonstration (`npm start`) and hands over what it measured.
  *
  * @throws {Error} with its last output, when it ends early or never comes to rest.
  */
@@ -32,25 +30,17 @@ export async function measureLocalRun(): Promise<Series[]> {
   };
   for (const stream of [child.stdout, child.stderr]) stream.on('data', keep);
   const address = `http://127.0.0.1:${port}`;
-  const counted = new CountedFromOutside();
   try {
     // The demonstration pauses between its scenes: only five idle seconds in a row are its end.
     for (let second = 0, quiet = 0; quiet < 5; second++) {
       const problem =
-        child.exitCode !== null ? `ended with ${child.exitCode}` : second > patienceSeconds && 'did not come to rest';
+        child.exitCode !== null ? `ended with ${child.exitCode}` : second > longestSeconds && 'did not come to rest';
       if (problem) throw new Error(`The local run ${problem}:\n${printed.slice(-2000)}`);
       await sleep(1000);
       const state = await stateAt(address);
-      if (state && state.posted > 0) counted.look(state, new Date());
       quiet = state?.idle && state.posted > 0 ? quiet + 1 : 0;
     }
-    const reported = await metricsFrom(address);
-    const last =
-      reported
-        .flatMap(({ points }) => points.at(-1)?.at ?? [])
-        .sort()
-        .at(-1) ?? '';
-    return [...reported, ...counted.until(last)];
+    return withoutTheWait(await metricsFrom(address));
   } finally {
     child.kill('SIGTERM');
     if (child.exitCode === null) await Promise.race([once(child, 'exit'), sleep(10_000)]);
@@ -58,33 +48,11 @@ export async function measureLocalRun(): Promise<Series[]> {
   }
 }
 
-/** Arrivals and queue depths, read off once a second as AWS does once a minute. */
-class CountedFromOutside {
-  readonly #points = new Map<string, Series>();
-  #posted = 0;
-
-  /** Without the seconds of waiting for the end. */
-  until(last: string): Series[] {
-    return [...this.#points.values()].map((series) => ({
-      ...series,
-      points: series.points.filter(({ at }) => at <= last),
-    }));
-  }
-
-  look({ posted, queues }: State, now: Date): void {
-    this.#add('AWS/Events', 'Events', { EventSourceName: LOCAL_EVENT_SOURCE }, posted - this.#posted, now);
-    this.#posted = posted;
-    for (const [QueueName, { visible }] of Object.entries(queues)) {
-      this.#add('AWS/SQS', 'ApproximateNumberOfMessagesVisible', { QueueName }, visible, now);
-    }
-  }
-
-  #add(namespace: string, name: string, dimensions: Record<string, string>, value: number, now: Date): void {
-    const key = JSON.stringify([name, dimensions]);
-    const series = this.#points.get(key) ?? { namespace, name, unit: 'Count', dimensions, points: [] };
-    this.#points.set(key, series);
-    series.points.push({ at: now.toISOString(), values: [value] });
-  }
+/** Up to the last second in which a function ran: queues are measured on, while we wait for the end. */
+function withoutTheWait(series: Series[]): Series[] {
+  const ran = series.filter(({ namespace }) => namespace === 'AWS/Lambda').flatMap(({ points }) => points);
+  const last = ran.reduce((latest, { at }) => (at > latest ? at : latest), '');
+  return series.map((one) => ({ ...one, points: one.points.filter(({ at }) => at <= last) }));
 }
 
 /** Undefined while it is still starting. */
