@@ -6,8 +6,8 @@ interface Verdict {
   reason: string;
 }
 
-/** A rate over fewer than this many is no rate: one failed payment at night is not an outage. The alarms ask for as many. */
-const ENOUGH = 10;
+/** A rate over fewer than this many in five minutes is no rate: one failed payment at night is not an outage. */
+const ENOUGH = 20;
 /** What the promise of 99.9 % may fall to in five minutes before a person should look: one cold start among a hundred does not. */
 const IN_TIME_AT_LEAST = 0.95;
 

@@ -215,6 +215,11 @@ export async function story(deployment: Deployment, step: Step, transcribe: Tran
     ]);
     await eventually('the event in the queue', async () => assert.equal(await waiting(outputs.BillingQueueUrl!), 1));
     await ops('status', { code: 1, name: 'status-paused', says: [/^PAUSED/] });
+    await ops('diagnose', {
+      code: 1,
+      name: 'diagnose',
+      says: [/^CAUSE +Paused: billing/m, /^COMMAND +npm run ops -- resume billing --apply --env dev/m],
+    });
     assert.equal((await planState())[0].plan_id, 'premium_plus');
     await ops('resume --apply', { code: 0, name: 'resume', says: [/1 message waits in its queue/] });
     await becomes('the plan of the event that waited', async () => (await planState())[0].plan_id, 'premium');
@@ -355,6 +360,8 @@ export async function story(deployment: Deployment, step: Step, transcribe: Tran
     );
     await eventually('the worker idle', async () => assert.equal(await waiting(outputs.BillingQueueUrl!), 0));
     await ops('status', { code: 0, name: 'status', says: [/^HEALTHY/] });
+    await ops('watch --minutes 5', { code: 0, name: 'watch', says: [/^RECOVERED/m] });
+    await ops('logs', { code: 0, name: 'logs', says: [/^failures by reason/m] });
     const { output } = await ops('status --json', { code: 0, name: 'status-json' });
     assert.equal(JSON.parse(output).data.health, 'healthy');
   });
