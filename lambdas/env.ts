@@ -11,7 +11,7 @@ export const workerEnv = [
   'ENVIRONMENT',
   /** Partner event source, `aws.partner/stripe.com/ed_…`; an envelope from elsewhere is parked. */
   'STRIPE_EVENT_SOURCE_NAME',
-  /** ARN or name of the secret with `DATABASE_URL`, `STRIPE_SECRET_KEY`, `API_KEY`. */
+  /** ARN or name of the secret with `DATABASE_URL` and `STRIPE_SECRET_KEY`. */
   'SECRET_ID',
   'IDEMPOTENCY_TABLE',
   /** Bus that the apps listen on for plan events. */

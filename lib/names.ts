@@ -13,6 +13,7 @@ export function pipelineNames({ appName, environment }: { appName: string; envir
     appBus: named('plans'),
     table: named('idempotency'),
     secret: `${appName}/stripe/${environment}`,
+    apiKeySecret: `${appName}/stripe/${environment}/api-key`,
     keyAlias: `alias/${appName}-stripe-${environment}`,
     apiConnection: named('api'),
     /** Namespace of the metrics that the functions write. */

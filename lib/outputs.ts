@@ -14,6 +14,7 @@ const otherOutputs = [
   'ArchiveArn',
   'ReconcileFailedQueueUrl',
   'SecretArn',
+  'ApiKeySecretArn',
   'IdempotencyTableName',
   'AuditBucketName',
   'AppBusName',

@@ -22,7 +22,8 @@ import type { Settings } from './settings.ts';
 export interface PlanPublisherProps {
   readonly settings: Settings;
   readonly key?: Key | undefined;
-  readonly secret: ISecret;
+  /** Holds `API_KEY`. */
+  readonly apiKey: ISecret;
   /** Takes what the app bus cannot encrypt with `key`. */
   readonly keyFailures?: IQueue | undefined;
 }
@@ -38,7 +39,7 @@ export class PlanPublisher extends Construct {
   /** Holds the API key; `ops secrets` gives it the new one. */
   readonly apiConnection?: Connection;
 
-  constructor(scope: Construct, id: string, { settings, key, secret, keyFailures }: PlanPublisherProps) {
+  constructor(scope: Construct, id: string, { settings, key, apiKey, keyFailures }: PlanPublisherProps) {
     super(scope, id);
     const names = pipelineNames(settings);
     this.appBus = new EventBus(this, 'AppBus', {
@@ -54,7 +55,7 @@ export class PlanPublisher extends Construct {
       name: names.undelivered('api'),
       key,
     });
-    this.apiConnection = this.connection(names.apiConnection, secret, key);
+    this.apiConnection = this.connection(names.apiConnection, apiKey, key);
     new Rule(this, 'ApiRule', {
       eventBus: this.appBus,
       ruleName: names.apiRule,
@@ -80,10 +81,10 @@ export class PlanPublisher extends Construct {
   }
 
   /** The template holds a reference to the secret; CloudFormation resolves it when it creates the connection. */
-  private connection(name: string, secret: ISecret, key: Key | undefined): Connection {
+  private connection(name: string, apiKey: ISecret, key: Key | undefined): Connection {
     const connection = new Connection(this, 'ApiConnection', {
       connectionName: name,
-      authorization: Authorization.apiKey('x-api-key', secret.secretValueFromJson('API_KEY')),
+      authorization: Authorization.apiKey('x-api-key', apiKey.secretValueFromJson('API_KEY')),
     });
     // CDK's connection has no property for the key.
     if (key) (connection.node.findChild('Connection') as CfnConnection).kmsKeyIdentifier = key.keyArn;

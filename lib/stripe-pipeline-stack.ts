@@ -16,7 +16,7 @@ import { OperatorPolicies } from './operator-policies.ts';
 import { outputsOfWorkers, type StackOutputs } from './outputs.ts';
 import { PlanPublisher } from './plan-publisher.ts';
 import { Reconciler } from './reconciler.ts';
-import { PipelineSecret } from './secrets.ts';
+import { ApiKeySecret, PipelineSecret } from './secrets.ts';
 import { keptSettings, type Settings } from './settings.ts';
 import { Alarms } from './watch/alarms.ts';
 import { PipelineDashboard } from './watch/dashboard.ts';
@@ -58,7 +58,8 @@ export class StripePipelineStack extends Stack {
 
     const intake = new EventIntake(this, 'Intake', { ...common, keyFailures });
     const secret = new PipelineSecret(this, 'Secret', common) as ISecret;
-    const plans = new PlanPublisher(this, 'Plans', { ...common, secret, keyFailures });
+    const apiKey = new ApiKeySecret(this, 'ApiKey', common) as ISecret;
+    const plans = new PlanPublisher(this, 'Plans', { ...common, apiKey, keyFailures });
     const idempotency = new IdempotencyTable(this, 'Idempotency', common) as ITable;
     const plumbing = { ...common, intake, secret, idempotency, appBus: plans.appBus };
     const eventWorkers = workers.map((worker) => new EventWorker(this, capitalised(worker), { ...plumbing, worker }));
@@ -122,6 +123,7 @@ export class StripePipelineStack extends Stack {
       ReconcileFailedQueueUrl: reconcile.failed.queueUrl,
       ReconcileFunctionName: reconcile.fn.functionName,
       SecretArn: secret.secretArn,
+      ApiKeySecretArn: apiKey.secretArn,
       IdempotencyTableName: idempotency.tableName,
       AuditBucketName: audit.bucket.bucketName,
       AppBusName: plans.appBus.eventBusName,

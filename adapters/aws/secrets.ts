@@ -6,7 +6,6 @@ import { PipelineError } from '../../core/errors.ts';
 export interface PipelineSecrets {
   DATABASE_URL?: string;
   STRIPE_SECRET_KEY?: string;
-  API_KEY?: string;
 }
 
 /** How long a read secret is used. One that is refused is read again at once, see {@link SecretReader.freshOn}. */

@@ -59,7 +59,7 @@ export function createOps({ environment, appName, aws, variables, databaseCa = n
   const stackName = pipelineNames({ appName, environment }).stack;
   const lines = rest.lines ?? commandLines({ environment });
   const stack = once(() => findStack(aws.cloudformation, stackName, lines));
-  const secret = once(async () => readSecret(aws.secrets, (await stack()).outputs.SecretArn, lines));
+  const secret = once(async () => readSecret(aws.secrets, (await stack()).outputs, lines));
   const stripeWith = (key: string) => stripeClient(key, variables.STRIPE_API_BASE);
   const keyInSecret = async () => {
     try {

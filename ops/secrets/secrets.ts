@@ -66,9 +66,9 @@ export async function planSecrets(
     ],
     async act() {
       const picked = Object.fromEntries(changed.map((name) => [name, given[name]!])) as Partial<SecretValues>;
-      await writeSecret(ops.aws.secrets, outputs.SecretArn, picked, ops.lines);
+      await writeSecret(ops.aws.secrets, outputs, picked, ops.lines);
       if (connection) await giveApiKey(ops.aws.eventbridge, connection, given.API_KEY!);
-      const written = await readSecret(ops.aws.secrets, outputs.SecretArn, ops.lines);
+      const written = await readSecret(ops.aws.secrets, outputs, ops.lines);
       return { data: { values: secretNames.map((name) => lineOf(name, written[name], ops.environment)) }, found: [] };
     },
   };

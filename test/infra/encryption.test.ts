@@ -24,7 +24,7 @@ describe('the customer key', () => {
     ['AWS::Events::Archive', 'KmsKeyIdentifier', 1],
     ['AWS::Events::Connection', 'KmsKeyIdentifier', 1],
     ['AWS::DynamoDB::Table', 'SSESpecification.KMSMasterKeyId', 1],
-    ['AWS::SecretsManager::Secret', 'KmsKeyId', 1],
+    ['AWS::SecretsManager::Secret', 'KmsKeyId', 2],
     ['AWS::Logs::LogGroup', 'KmsKeyId', 4],
     ['AWS::Lambda::Function', 'KmsKeyArn', 4],
     [

@@ -9,6 +9,7 @@ const ofAWorker = ['FailedQueueUrl', 'FunctionName', 'MappingId', 'QueueUrl', 'R
 const always = [
   ...workers.flatMap((worker) => ofAWorker.map((part) => `${capitalised(worker)}${part}`)),
   'AlarmTopicArn',
+  'ApiKeySecretArn',
   'AppBusName',
   'ArchiveArn',
   'ArchiveName',
@@ -115,7 +116,7 @@ describe('the API destination', () => {
     const { ApiKeyName, ApiKeyValue } =
       synthesis.one('AWS::Events::Connection').Properties.AuthParameters.ApiKeyAuthParameters;
     expect(ApiKeyName).toBe('x-api-key');
-    expect(JSON.stringify(ApiKeyValue)).toMatch(/\{\{resolve:secretsmanager:.*:SecretString:API_KEY::\}\}/);
+    expect(JSON.stringify(ApiKeyValue)).toMatch(/\{\{resolve:secretsmanager:.*ApiKey.*:SecretString:API_KEY::\}\}/);
   });
 
   it('is not there without apiUrl', () => {

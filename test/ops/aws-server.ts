@@ -31,6 +31,8 @@ export interface AwsServer {
   /** What a new replay goes through. */
   replayLife: string[];
   secret: string;
+  /** The one that no function reads. */
+  apiKeySecret: string;
   /** By name: what was given to it. */
   connections: Map<string, unknown>;
   /** By log group: a line's fields, or its `text`; `at` is when it was written, else just now. */
@@ -69,6 +71,7 @@ export async function startAwsServer(): Promise<AwsServer> {
     replays: new Map(),
     replayLife: ['RUNNING', 'COMPLETED'],
     secret: '{}',
+    apiKeySecret: '{}',
     connections: new Map(),
     logs: new Map(),
     trail: [],
@@ -175,9 +178,9 @@ function jsonCall(state: State, operation: string, input: any): object {
       state.connections.set(input.Name, input.AuthParameters);
       return { ConnectionState: 'AUTHORIZING' };
     case 'GetSecretValue':
-      return { SecretString: state.secret };
+      return { SecretString: isApiKey(input.SecretId) ? state.apiKeySecret : state.secret };
     case 'PutSecretValue':
-      state.secret = input.SecretString;
+      state[isApiKey(input.SecretId) ? 'apiKeySecret' : 'secret'] = input.SecretString;
       return {};
     case 'LookupEvents':
       return { Events: state.trail };
@@ -311,3 +314,5 @@ async function text(request: IncomingMessage): Promise<string> {
   for await (const chunk of request) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString();
 }
+
+const isApiKey = (secretId: string): boolean => secretId.endsWith('/api-key');

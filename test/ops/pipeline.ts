@@ -119,6 +119,7 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
     ReconcileFailedQueueUrl: await make('reconcile-failed'),
     ReconcileFunctionName: `huntaze-stripe-reconcile-${environment}`,
     SecretArn: `arn:aws:secretsmanager:${region}:${account}:secret:huntaze/stripe/${environment}`,
+    ApiKeySecretArn: `arn:aws:secretsmanager:${region}:${account}:secret:huntaze/stripe/${environment}/api-key`,
     IdempotencyTableName: `huntaze-stripe-idempotency-${environment}`,
     AuditBucketName: bucket,
     AppBusName: `huntaze-stripe-plans-${environment}`,
@@ -209,7 +210,7 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
       );
     }
   }
-  aws.secret = JSON.stringify({ DATABASE_URL: '', STRIPE_SECRET_KEY: stripe.key, API_KEY: '' });
+  aws.secret = JSON.stringify({ DATABASE_URL: '', STRIPE_SECRET_KEY: stripe.key });
 
   const endpoints = Object.fromEntries(jsonServices.map((service) => [service, aws.url]));
   /** What a person answers, in order; none: nobody is there. */
