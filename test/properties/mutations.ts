@@ -31,50 +31,62 @@ export const mutations: readonly Mutation[] = [
   // The order rule, events
   swap(
     '`created > as_of` becomes `>=`: the last to arrive wins its second',
-    `when created > held.as_of then 'apply'`,
-    `when created >= held.as_of then 'apply'`,
+    `when created > held.as_of then 'apply/later'`,
+    `when created >= held.as_of then 'apply/later'`,
   ),
   swap(
     '`created < as_of` becomes `<=`: the first to arrive wins its second',
-    `when created < held.as_of then 'stale'`,
-    `when created <= held.as_of then 'stale'`,
+    `when created < held.as_of then 'stale/newer_event_held'`,
+    `when created <= held.as_of then 'stale/newer_event_held'`,
   ),
-  swap('older events are applied', `when created < held.as_of then 'stale'`, `when created < held.as_of then 'apply'`),
+  swap(
+    'older events are applied',
+    `when created < held.as_of then 'stale/newer_event_held'`,
+    `when created < held.as_of then 'apply/later'`,
+  ),
   drop(
     '`created` is treated as an update, when held',
-    `    when held.source_type = 'customer.subscription.created' then 'apply'\n`,
+    `    when held.source_type = 'customer.subscription.created' then 'apply/after_created'\n`,
   ),
   drop(
     '`created` is treated as an update, when it arrives',
-    `    when event_type = 'customer.subscription.created' then 'stale'\n`,
+    `    when event_type = 'customer.subscription.created' then 'stale/created_in_same_second'\n`,
   ),
   swap(
     '`created` wins its second',
-    `when event_type = 'customer.subscription.created' then 'stale'`,
-    `when event_type = 'customer.subscription.created' then 'apply'`,
+    `when event_type = 'customer.subscription.created' then 'stale/created_in_same_second'`,
+    `when event_type = 'customer.subscription.created' then 'apply/later'`,
   ),
   swap(
     'the deletion rule is removed: an event brings a subscription back',
-    `held.source_type <> 'customer.subscription.deleted' then 'undecidable' else 'stale' end`,
-    `held.source_type <> 'customer.subscription.deleted' then 'undecidable' else 'apply' end`,
+    `then 'undecidable/mistaken_end' else 'stale/ended' end`,
+    `then 'undecidable/mistaken_end' else 'apply/later' end`,
   ),
   swap(
     'the deletion rule is removed: an end must be the later event',
-    `not billing.is_terminal(held.status) then 'apply'\n    when created > held.as_of`,
-    `false then 'apply'\n    when created > held.as_of`,
+    `not billing.is_terminal(held.status) then 'apply/ends'\n    when created > held.as_of`,
+    `false then 'apply/ends'\n    when created > held.as_of`,
   ),
   {
     name: 'an end that a fetch found must fit its ticket',
-    from: `not billing.is_terminal(held.status) then 'apply'\n    when answer_as_of >`,
-    to: `false then 'apply'\n    when answer_as_of >`,
+    from: `not billing.is_terminal(held.status) then 'apply/ends'\n    when held.as_of is null and`,
+    to: `false then 'apply/ends'\n    when held.as_of is null and`,
     spare: 'the end’s own event closes the row; the rule only closes it sooner',
   },
-  swap('the fetch is skipped, the last to arrive wins', `    else 'undecidable'\n  end`, `    else 'apply'\n  end`),
-  swap('the fetch is skipped, the first to arrive wins', `    else 'undecidable'\n  end`, `    else 'stale'\n  end`),
-  drop('the row’s own event is not applied anew', `    when held.source_event_id = event_id then 'apply'\n`),
+  swap(
+    'the fetch is skipped, the last to arrive wins',
+    `    else 'undecidable/same_second'\n`,
+    `    else 'apply/later'\n`,
+  ),
+  swap(
+    'the fetch is skipped, the first to arrive wins',
+    `    else 'undecidable/same_second'\n`,
+    `    else 'stale/newer_event_held'\n`,
+  ),
+  drop('the row’s own event is not applied anew', `    when held.source_event_id = event_id then 'apply/own_event'\n`),
   drop(
     'a replay does not fetch a fetched row anew',
-    `    when is_replay and held.source_type = 'fetch' then 'undecidable'\n`,
+    `    when is_replay and held.source_type = 'fetch' then 'undecidable/fetched_row'\n`,
   ),
   swap(
     'a replay trusts a mistaken end',
@@ -82,17 +94,21 @@ export const mutations: readonly Mutation[] = [
     `case when false and created >= held.as_of`,
   ),
   // The order rule, fetches
-  swap('the ticket is ignored', ` and ticket > held.ticket_applied then 'apply'`, ` then 'apply'`),
+  swap(
+    'the ticket is ignored',
+    ` and ticket > held.ticket_applied then 'apply/same_second'`,
+    ` then 'apply/same_second'`,
+  ),
   swap('the ticket’s second is ignored', `when held.as_of is not distinct from answer_as_of and ticket`, `when ticket`),
   swap(
     'a fetch brings a subscription back',
-    `and not (mends and held.source_type <> 'customer.subscription.deleted') then 'stale'`,
-    `and false then 'stale'`,
+    `and not (repairs and held.source_type <> 'customer.subscription.deleted') then 'stale/ended'`,
+    `and false then 'stale/ended'`,
   ),
   swap(
     'a lagging answer opens again what Stripe deleted',
-    `and not (mends and held.source_type <> 'customer.subscription.deleted') then 'stale'`,
-    `and not mends then 'stale'`,
+    `and not (repairs and held.source_type <> 'customer.subscription.deleted') then 'stale/ended'`,
+    `and not repairs then 'stale/ended'`,
   ),
   swap(
     'an answer is stored as of now',
@@ -104,10 +120,13 @@ export const mutations: readonly Mutation[] = [
     `else greatest((fetched ->> 'as_of')::timestamptz, created) end;`,
     `else (fetched ->> 'as_of')::timestamptz end;`,
   ),
-  drop('an answer of a later second can lose to a newer ticket', `    when answer_as_of > held.as_of then 'apply'\n`),
+  drop(
+    'an answer of a later second can lose to a newer ticket',
+    `    when answer_as_of > held.as_of then 'apply/later'\n`,
+  ),
   swap(
     'an event does not overtake the questions under way',
-    `case when held.source_event_id = event ->> 'id' then held.ticket_applied else coalesce(held.ticket_issued, 0) end`,
+    `case when held.source_event_id = event_id then held.ticket_applied else coalesce(held.ticket_issued, 0) end`,
     `coalesce(held.ticket_applied, 0)`,
   ),
   { name: 'the fetch begins before the ticket is handed out', from: '', to: '', answersFromBefore: true },
@@ -118,23 +137,23 @@ export const mutations: readonly Mutation[] = [
   ),
   swap(
     'Stripe is asked though both events show the same',
-    `(held, fact -> 'snapshot') is not distinct from held then`,
-    `(held, fact -> 'snapshot') is null then`,
+    `(held, fact -> 'snapshot'), customer) is not distinct from held then`,
+    `(held, fact -> 'snapshot'), customer) is null then`,
   ),
   // Everything else
   swap(
     'rank within a second is ignored, the first to arrive wins',
-    `(excluded.as_of, excluded.progress) > (held.as_of, held.progress)`,
-    `excluded.as_of > held.as_of`,
+    `(incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)`,
+    `incoming.as_of > kept.as_of`,
   ),
   swap(
     'rank within a second is ignored, the last to arrive wins',
-    `(excluded.as_of, excluded.progress) > (held.as_of, held.progress)`,
-    `excluded.as_of >= held.as_of`,
+    `(incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)`,
+    `incoming.as_of >= kept.as_of`,
   ),
   swap(
     'money is taken in order of arrival',
-    `(excluded.as_of, excluded.progress) > (held.as_of, held.progress)`,
+    `(incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)`,
     `true`,
   ),
   swap(
@@ -162,71 +181,141 @@ export const mutations: readonly Mutation[] = [
     `,\n      -- Of two updates in one second, the one that says whose customer it is.\n      (fact ->> 'metadata_user_id' is not null)::integer`,
   ),
   // Whose it is
-  drop(
+  swap(
     'the customer’s metadata is no link',
-    `    (select metadata_user_id from billing.customers c where c.customer_id = subscription.customer_id),\n`,
+    `  if customer.metadata_user_id is not null then\n    return`,
+    `  if false then\n    return`,
   ),
   swap(
     'the subscription’s metadata is no link',
-    `    subscription.metadata_user_id,\n    (select metadata_user_id`,
-    `    (select metadata_user_id`,
+    `  if subscription.metadata_user_id is not null then\n    return`,
+    `  if false then\n    return`,
+  ),
+  swap(
+    'the session that made it is no link',
+    `  return coalesce(buyer, customer.session_user_id);`,
+    `  return customer.session_user_id;`,
   ),
   swap(
     'another checkout of the customer is no link',
-    `where c.customer_id = subscription.customer_id and user_id is not null`,
-    `where false`,
+    `  return coalesce(buyer, customer.session_user_id);`,
+    `  return buyer;`,
+  ),
+  swap(
+    'the latest session of a customer wins, not the earliest',
+    `and session.status = 'complete' and session.user_id is not null\n  order by session.as_of,`,
+    `and session.status = 'complete' and session.user_id is not null\n  order by session.as_of desc,`,
+  ),
+  swap(
+    'an abandoned session links as a completed one does',
+    `and session.status = 'complete' and session.user_id is not null`,
+    `and session.user_id is not null`,
   ),
   swap(
     'a late link completes nothing',
-    `    if customer is not null then\n      told`,
-    `    if customer is not null and fact ->> 'kind' = 'subscription' then\n      told`,
+    `    answer.notified := billing.relink(event, customer);\n  end if;\n  return answer;`,
+    `    null;\n  end if;\n  return answer;`,
   ),
   swap(
     'a checkout resets the subscription it names',
-    `  on conflict (subscription_id) do nothing`,
-    `  on conflict (subscription_id) do update set status = excluded.status`,
+    `    on conflict (subscription_id) do nothing;`,
+    `    on conflict (subscription_id) do update set status = excluded.status;`,
   ),
   swap(
     'a checkout announces nothing',
-    `if kind = 'checkout' and fact ->> 'status' = 'complete'`,
-    `if false and fact ->> 'status' = 'complete'`,
+    `if incoming ->> 'status' = 'complete' and incoming ->> 'subscription_id' is not null`,
+    `if false and incoming ->> 'subscription_id' is not null`,
   ),
-  // What the apps are told
+  // Which plan
+  swap('an unknown price takes the plan away', `  if subscription.plan_unknown then\n`, `  if false then\n`),
   swap(
-    'the apps are told again what they know',
-    `if announcement is distinct from subscription.announced then`,
-    `if true then`,
+    'the plan that an unknown price keeps depends on arrival',
+    `    order by told.as_of desc, told.tier_rank desc, told.plan_id desc limit 1;`,
+    `    order by told.ctid desc limit 1;`,
   ),
-  swap(
-    'a payment’s trouble is told again',
-    `and announced_problem is distinct from problem || '#' || attempt_count`,
-    `and true`,
-  ),
-  swap(
-    'a duplicate publishes nothing again',
-    `'known_event', 'plan_events', billing.plan_events_of(event)`,
-    `'known_event', 'plan_events', '[]'::jsonb`,
+  drop(
+    'a late snapshot stays out of the history',
+    `    perform billing.remember_snapshot(event_id, event_type, next);\n`,
   ),
   swap(
     'the grace counts from the last event',
-    `  select case when subscription.status = 'past_due' then\n    greatest(`,
-    `  select case when subscription.status = 'past_due' then\n    greatest(subscription.as_of,`,
+    `  return least(oldest_unpaid, greatest(subscription.current_period_start, latest_invoice))`,
+    `  return greatest(subscription.as_of, subscription.current_period_start, latest_invoice)`,
+  ),
+  swap(
+    'the grace begins anew with each renewal',
+    `  return least(oldest_unpaid, greatest(`,
+    `  return least(null::timestamptz, greatest(`,
   ),
   swap(
     'a user has the plan of the latest subscription',
-    `  entitled desc,\n  billing.tier_rank(tier) desc nulls last,`,
-    `  as_of desc,`,
+    `coalesce(subscription.tier_rank, 0)::bigint << 8`,
+    `extract(epoch from subscription.as_of)::bigint << 8`,
+  ),
+  // What the apps hear
+  swap(
+    'the apps are notified again of what they know',
+    `  if now_is.state is not distinct from held.state\n    or`,
+    `  if false\n    or`,
+  ),
+  swap(
+    'the version of a plan stands still',
+    `  return greatest(held + 1, (extract(epoch from clock_timestamp()) * 1000000)::bigint);`,
+    `  return greatest(held, 1);`,
+  ),
+  swap(
+    'the version goes back',
+    `  return greatest(held + 1, (extract(epoch from clock_timestamp()) * 1000000)::bigint);`,
+    `  return 9000000000000000 - greatest(held + 1, (extract(epoch from clock_timestamp()) * 1000000)::bigint);`,
+  ),
+  swap(
+    'whoever loses a subscription hears nothing',
+    `    when before.user_id is null or before.user_id = after.user_id then array[after.user_id]\n`,
+    `    when true then array[after.user_id]\n`,
+  ),
+  swap(
+    'a message carries the plan of before',
+    `  update billing.user_plans set state = now_is.state, changes_at = now_is.changes_at where user_id = of_user;\n`,
+    `  update billing.user_plans set state = coalesce(held.state, now_is.state), changes_at = now_is.changes_at where user_id = of_user;\n`,
+  ),
+  drop(
+    'what was over when it was first seen is news',
+    `\n    or (held.version = 0 and billing.is_over(now_is.state) and (held.state is null or billing.is_over(held.state)))`,
+  ),
+  swap(
+    'a payment’s problem is notified again',
+    `notice is null or notice is not distinct from invoice.notified_problem or`,
+    `notice is null or`,
+  ),
+  swap(
+    'a trial’s end is notified again',
+    ` and after.trial_ending_notified is distinct from after.trial_end then`,
+    ` then`,
+  ),
+  swap(
+    'a duplicate publishes nothing again',
+    `      'plan_events', billing.plan_events_of(event));\n  end if;`,
+    `      'plan_events', '[]'::jsonb);\n  end if;`,
   ),
   // The ledger and the lock
   swap(
     'a replay is dismissed for being in the ledger',
-    `if known.event_id is not null and not is_replay then`,
-    `if known.event_id is not null then`,
+    `known.outcome <> 'parked' and not is_replay then`,
+    `known.outcome <> 'parked' then`,
   ),
-  swap('a live duplicate is worked on again', `if known.event_id is not null and not is_replay then`, `if false then`),
+  swap(
+    'a live duplicate is worked on again',
+    `if known.event_id is not null and known.outcome <> 'parked' and not is_replay then`,
+    `if false then`,
+  ),
   swap(
     'events of one customer do not wait for each other',
-    `perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(coalesce(customer, object_id, event ->> 'id'), 0));`,
-    `perform 1;`,
+    `  perform billing.lock_customers(array(`,
+    `  perform cardinality(array(`,
+  ),
+  swap(
+    'the answers of a batch come back in another order',
+    `    answers[item.place] := billing.apply_event(item.event, item.fact, item.fetched);`,
+    `    answers[jsonb_array_length(batch) + 1 - item.place] := billing.apply_event(item.event, item.fact, item.fetched);`,
   ),
 ];
