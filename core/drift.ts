@@ -1,34 +1,30 @@
-import type { SubscriptionSnapshot } from './stripe/facts/subscription.ts';
-
-/** What a column may hold. */
-type Value = SubscriptionSnapshot[keyof SubscriptionSnapshot];
-
 /** One column in which our row is not what Stripe says. */
 export interface Difference {
-  field: keyof SubscriptionSnapshot;
-  ours: Value;
-  stripes: Value;
+  field: string;
+  ours: unknown;
+  stripes: unknown;
 }
 
-/** What the row keeps from before where Stripe's price is one that the catalogue lacks. */
-const keptForUnknownPrices: readonly string[] = ['plan_id', 'tier', 'tier_rank', 'grace_days', 'features'];
+/** The columns that an unknown price leaves as they were: what the catalogue cannot say is no difference. */
+const fromCatalogue = ['plan_id', 'tier', 'tier_rank', 'grace_days', 'features'];
 
 /**
- * In what our row of a subscription differs from Stripe's answer; everything, when we hold none.
+ * In what a row of ours differs from what Stripe's object tells; everything, when we hold none.
  *
- * Times are compared as moments, whatever their notation.
+ * Times are compared as moments, whatever their notation; lists and records by what they hold, whatever its order.
  */
-export function differencesOf(
-  held: Partial<SubscriptionSnapshot> | null,
-  snapshot: SubscriptionSnapshot,
-): Difference[] {
-  return (Object.keys(snapshot) as (keyof SubscriptionSnapshot)[])
-    .filter((field) => !(snapshot.plan_unknown && keptForUnknownPrices.includes(field)))
-    .map((field) => ({ field, ours: held?.[field] ?? null, stripes: snapshot[field] }))
+export function differencesOf(held: Record<string, unknown> | null, told: object): Difference[] {
+  const unknownPrice = (told as { plan_unknown?: boolean }).plan_unknown === true;
+  return Object.entries(told)
+    .filter(([field]) => !(unknownPrice && fromCatalogue.includes(field)))
+    .map(([field, stripes]) => ({ field, ours: held?.[field] ?? null, stripes }))
     .filter(({ ours, stripes }) => comparable(ours) !== comparable(stripes));
 }
 
-function comparable(value: Value): string | number | boolean | null {
-  if (typeof value === 'object' && value !== null) return JSON.stringify(Object.entries(value).sort());
-  return typeof value === 'string' && /^\d{4}-\d{2}-\d{2}T/.test(value) ? Date.parse(value) : value;
+function comparable(value: unknown): unknown {
+  if (typeof value === 'string' && /^\d{4}-\d{2}-\d{2}T/.test(value)) return Date.parse(value);
+  if (Array.isArray(value)) return JSON.stringify(value.map(comparable));
+  if (typeof value === 'object' && value !== null)
+    return JSON.stringify(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
+  return value ?? null;
 }

@@ -37,6 +37,10 @@ export const reconcileEnv = [
   'SECRET_ID',
   /** JSON: each worker's work queue, by the worker's name. */
   'WORK_QUEUE_URLS',
+  /** Where it keeps, field by field, what it had corrected. */
+  'AUDIT_BUCKET',
+  /** `true`: what is found is queued; anything else: only reported. */
+  'RECONCILE_HEALS',
 ] as const;
 export type ReconcileEnv = Record<(typeof reconcileEnv)[number], string>;
 

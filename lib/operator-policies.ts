@@ -60,6 +60,7 @@ export class OperatorPolicies extends Construct {
         on: all.queues,
       },
       { actions: ['s3:GetObject'], on: [`${all.auditBucket}/*`, all.deployedCode] },
+      { actions: ['s3:PutObject'], on: [`${all.auditBucket}/reconcile/*`] },
       ...(settings.apiUrl === undefined
         ? []
         : [

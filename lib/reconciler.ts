@@ -2,6 +2,7 @@ import { Duration, Stack } from 'aws-cdk-lib';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets';
 import type { Key } from 'aws-cdk-lib/aws-kms';
+import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
@@ -16,8 +17,10 @@ export interface ReconcilerProps {
   readonly settings: Settings;
   readonly key?: Key | undefined;
   readonly secret: ISecret;
-  /** Where it puts what is missing or different, for the workers to mend. */
+  /** Where it puts what is missing or different, for the workers to apply. */
   readonly queues: readonly { readonly name: Worker; readonly queue: IQueue }[];
+  /** Where it keeps what was corrected. */
+  readonly auditBucket: Bucket;
 }
 
 /** Compares Stripe with our rows every hour, and queues what differs for the workers. */
@@ -27,7 +30,7 @@ export class Reconciler extends Construct {
   /** A run that never started or failed twice; the next one, an hour later, covers the same ground. */
   readonly failed: IQueue;
 
-  constructor(scope: Construct, id: string, { settings, key, secret, queues }: ReconcilerProps) {
+  constructor(scope: Construct, id: string, { settings, key, secret, queues, auditBucket }: ReconcilerProps) {
     super(scope, id);
     const names = pipelineNames(settings);
     this.failed = new DeadLetterQueue(this, 'Failed', { settings, name: names.failed('reconcile'), key });
@@ -36,7 +39,7 @@ export class Reconciler extends Construct {
       key,
       name: 'reconcile',
       description: 'Compares Stripe with the plan state in Postgres and heals what differs',
-      // Lambda's maximum: Stripe allows about 100 reads a second, so a large account takes minutes.
+      // Lambda's maximum: under our share of Stripe's rate limit about 1.5 million objects; what is left, the next run goes on with.
       timeout: Duration.minutes(15),
       memorySizeMiB: 512,
       needsDatabase: true,
@@ -47,11 +50,14 @@ export class Reconciler extends Construct {
         WORK_QUEUE_URLS: Stack.of(this).toJsonString(
           Object.fromEntries(queues.map(({ name, queue }) => [name, queue.queueUrl])),
         ),
+        AUDIT_BUCKET: auditBucket.bucketName,
+        RECONCILE_HEALS: String(settings.reconcileHeals),
       },
     })
       .allow(['secretsmanager:GetSecretValue'], secret.secretArn)
       .allow(['sqs:SendMessage'], this.failed.queueArn);
-    for (const { queue } of queues) handler.allow(['sqs:SendMessage'], queue.queueArn);
+    for (const { queue } of queues) handler.allow(['sqs:SendMessage', 'sqs:GetQueueAttributes'], queue.queueArn);
+    handler.allow(['s3:PutObject'], auditBucket.arnForObjects('reconcile/*'));
     this.fn = handler.fn;
     this.logGroup = handler.logGroup;
 

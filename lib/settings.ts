@@ -31,6 +31,8 @@ export interface Settings {
   readonly runbookBaseUrl?: string;
   /** Alarm thresholds other than the environment's usual ones (`lib/watch/thresholds.ts`). @default the usual ones */
   readonly thresholds?: Partial<Thresholds>;
+  /** What the comparison with Stripe finds is corrected by itself. @default true; false: it only reports, and its alarms ring */
+  readonly reconcileHeals: boolean;
   /** PEM of the authorities that Postgres may show. @default Node's own list */
   readonly databaseCa?: string;
   /** The least that functions log. @default INFO: one line a message */
@@ -67,6 +69,7 @@ const defaults = {
   appName: defaultAppName,
   adoptEventBus: false,
   createKmsKey: false,
+  reconcileHeals: true,
   logLevel: 'INFO',
   logRetentionDays: 120,
   archiveRetentionDays: 365,
@@ -81,6 +84,7 @@ const readers = (environment: Environment) => ({
   appName: values.appName(environment),
   adoptEventBus: values.flag,
   createKmsKey: values.flag,
+  reconcileHeals: values.flag,
   alarmEmail: values.email,
   apiUrl: values.publicHttpsUrl,
   runbookBaseUrl: values.httpsUrl,

@@ -68,6 +68,7 @@ export class StripePipelineStack extends Stack {
       ...common,
       secret,
       queues: eventWorkers,
+      auditBucket: audit.bucket,
     });
 
     const watched: WatchedPipeline = {

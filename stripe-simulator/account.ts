@@ -11,6 +11,7 @@ export const collections = {
   invoices: 'invoice',
   payment_intents: 'payment_intent',
   charges: 'charge',
+  invoice_payments: 'invoice_payment',
   refunds: 'refund',
   disputes: 'dispute',
   prices: 'price',

@@ -14,6 +14,7 @@ const filters: Record<Collection, readonly string[]> = {
   invoices: ['customer', 'subscription', 'status'],
   payment_intents: ['customer'],
   charges: ['customer', 'payment_intent'],
+  invoice_payments: ['invoice', 'status'],
   refunds: ['charge', 'payment_intent'],
   disputes: ['charge', 'payment_intent'],
   prices: ['active', 'lookup_keys'],

@@ -51,6 +51,7 @@ export async function startStripeServer(options: StripeServerOptions = {}): Prom
   const asked: string[] = [];
   const server = createServer(async (request, response) => {
     try {
+      response.setHeader('date', new Date(now()).toUTCString());
       const { pathname, searchParams } = new URL(request.url ?? '/', 'http://stripe.local');
       asked.push(`${request.method} ${pathname}`);
       const refused = measured.judge(faults, Date.now());

@@ -175,6 +175,14 @@ table billing.plan_events (
   CREATE UNIQUE INDEX plan_events_user_id_version_key ON billing.plan_events USING btree (user_id, version)
   row level security enabled
 
+table billing.reconcile_cursors (
+  name text not null,
+  cursor jsonb not null,
+  kept_at timestamp with time zone not null default clock_timestamp()
+)
+  constraint reconcile_cursors_pkey PRIMARY KEY (name)
+  row level security enabled
+
 table billing.refunds (
   refund_id text not null,
   charge_id text,
@@ -264,6 +272,7 @@ table billing.subscriptions (
   constraint subscriptions_status_check CHECK ((status = ANY (ARRAY['incomplete'::text, 'incomplete_expired'::text, 'trialing'::text, 'active'::text, 'past_due'::text, 'canceled'::text, 'unpaid'::text, 'paused'::text])))
   CREATE INDEX subscriptions_customer ON billing.subscriptions USING btree (customer_id)
   CREATE INDEX subscriptions_user ON billing.subscriptions USING btree (user_id, precedence DESC, subscription_id DESC)
+  CREATE INDEX subscriptions_without_user ON billing.subscriptions USING btree (subscription_id) WHERE (user_id IS NULL)
   row level security enabled
 
 table billing.user_plans (
@@ -805,9 +814,7 @@ begin
     on conflict (subscription_id) do nothing;
   end if;
 
-  select session.user_id into first_user from billing.checkouts as session
-  where session.customer_id = customer.customer_id and session.mode = 'subscription' and session.status = 'complete' and session.user_id is not null
-  order by session.as_of, session.session_id collate "C" limit 1;
+  first_user := billing.first_buyer(customer.customer_id);
   if first_user is distinct from customer.session_user_id then
     customer.session_user_id := first_user;
     answer.notified := billing.relink(event, customer);
@@ -838,7 +845,9 @@ begin
   answer.held_as_of := customer.as_of;
   answer.notified := 0;
   customer.metadata_user_id := incoming ->> 'metadata_user_id';
-  if answer.verdict = 'changed' and customer.metadata_user_id is distinct from before then
+  -- The comparison with Stripe and the backfill make whole what was edited or lost, links included.
+  if answer.verdict = 'changed' and (customer.metadata_user_id is distinct from before or event ->> 'origin' in ('reconcile', 'backfill')) then
+    customer.session_user_id := billing.first_buyer(customer.customer_id);
     answer.notified := billing.relink(event, customer);
   end if;
   return answer;
@@ -1158,6 +1167,37 @@ end
 $function$
 -- executable by stripe_writer
 
+CREATE OR REPLACE FUNCTION billing.compared_subscription(held billing.subscriptions)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  payer billing.customers;
+  row constant jsonb := to_jsonb(held);
+  other jsonb;
+begin
+  select * into payer from billing.customers where customer_id = held.customer_id;
+  select jsonb_agg(derived.key order by derived.key) into other from jsonb_each(to_jsonb(billing.derive(held, payer))) as derived
+  where derived.value is distinct from row -> derived.key;
+  return row || jsonb_build_object('not_as_derived', coalesce(other, '[]'));
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.cursor_of(of_name text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return (select cursor from billing.reconcile_cursors where name = of_name);
+end
+$function$
+-- executable by stripe_writer
+
 CREATE OR REPLACE FUNCTION billing.derive(subscription billing.subscriptions, customer billing.customers)
  RETURNS billing.subscriptions
  LANGUAGE plpgsql
@@ -1212,6 +1252,21 @@ end
 $function$
 -- executable by stripe_writer
 
+CREATE OR REPLACE FUNCTION billing.first_buyer(of_customer text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return (
+    select session.user_id from billing.checkouts as session
+    where session.customer_id = of_customer and session.mode = 'subscription' and session.status = 'complete' and session.user_id is not null
+    order by session.as_of, session.session_id collate "C" limit 1);
+end
+$function$
+
+
 CREATE OR REPLACE FUNCTION billing.grace_end_of(subscription billing.subscriptions)
  RETURNS timestamp with time zone
  LANGUAGE plpgsql
@@ -1256,6 +1311,19 @@ begin
 end
 $function$
 
+
+CREATE OR REPLACE FUNCTION billing.keep_cursor(of_name text, value jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into billing.reconcile_cursors as kept (name, cursor) values (of_name, value)
+  on conflict (name) do update set cursor = excluded.cursor, kept_at = clock_timestamp();
+end
+$function$
+-- executable by stripe_writer
 
 CREATE OR REPLACE FUNCTION billing.lock_customers(ids text[])
  RETURNS void
@@ -1538,6 +1606,57 @@ end
 $function$
 
 
+CREATE OR REPLACE FUNCTION billing.rows_of(kind text, ids text[], span_from bigint DEFAULT NULL::bigint, span_to bigint DEFAULT NULL::bigint)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  since constant timestamptz := to_timestamp(span_from);
+  until constant timestamptz := to_timestamp(span_to + 1);
+  held jsonb;
+  others jsonb := '{}';
+begin
+  case kind
+    when 'customer' then
+      select jsonb_object_agg(customer_id, to_jsonb(it) || jsonb_build_object('not_as_derived',
+        case when it.session_user_id is distinct from billing.first_buyer(customer_id) then '["session_user_id"]' else '[]' end::jsonb))
+      into held from billing.customers as it where customer_id = any (ids) and as_of is not null;
+    when 'checkout' then
+      select jsonb_object_agg(session_id, to_jsonb(it)) into held from billing.checkouts as it where session_id = any (ids);
+    when 'invoice_payment' then
+      select jsonb_object_agg(invoice_payment_id, to_jsonb(it)) into held from billing.invoice_payments as it where invoice_payment_id = any (ids);
+    when 'subscription' then
+      select jsonb_object_agg(subscription_id, billing.compared_subscription(it)) into held from billing.subscriptions as it where subscription_id = any (ids);
+      select jsonb_object_agg(subscription_id, billing.compared_subscription(it)) into others from (
+        select * from billing.subscriptions
+        where started_at >= since and started_at < until and subscription_id <> all (ids) and not billing.is_terminal(status) limit 100) as it;
+    when 'invoice' then
+      select jsonb_object_agg(invoice_id, to_jsonb(it)) into held from billing.invoices as it where invoice_id = any (ids);
+      select jsonb_object_agg(invoice_id, to_jsonb(it)) into others from (
+        select * from billing.invoices where created >= since and created < until and invoice_id <> all (ids) limit 100) as it;
+    when 'charge' then
+      select jsonb_object_agg(payment_id, to_jsonb(it)) into held from billing.payments as it where payment_id = any (ids);
+      select jsonb_object_agg(payment_id, to_jsonb(it)) into others from (
+        select * from billing.payments
+        where object = 'charge' and created >= since and created < until and payment_id <> all (ids) limit 100) as it;
+    when 'refund' then
+      select jsonb_object_agg(refund_id, to_jsonb(it)) into held from billing.refunds as it where refund_id = any (ids);
+      select jsonb_object_agg(refund_id, to_jsonb(it)) into others from (
+        select * from billing.refunds where created >= since and created < until and refund_id <> all (ids) limit 100) as it;
+    when 'dispute' then
+      select jsonb_object_agg(dispute_id, to_jsonb(it)) into held from billing.disputes as it where dispute_id = any (ids);
+      select jsonb_object_agg(dispute_id, to_jsonb(it)) into others from (
+        select * from billing.disputes where created >= since and created < until and dispute_id <> all (ids) limit 100) as it;
+    else
+      raise exception 'billing.rows_of knows no rows of kind %', kind using errcode = '42883';
+  end case;
+  return jsonb_build_object('held', coalesce(held, '{}'), 'others', coalesce(others, '{}'));
+end
+$function$
+-- executable by stripe_writer
+
 CREATE OR REPLACE FUNCTION billing.settle_problem(event jsonb, invoice billing.invoices, subject billing.subscriptions)
  RETURNS integer
  LANGUAGE plpgsql
@@ -1639,6 +1758,30 @@ begin
 end
 $function$
 
+
+CREATE OR REPLACE FUNCTION billing.standing()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  nobodys bigint;
+  lag jsonb;
+  first_event bigint;
+begin
+  select count(*) into nobodys from billing.subscriptions
+  where user_id is null and precedence >= 1::bigint << 60 and entitled_until > now();
+  select jsonb_object_agg(worker, seconds) into lag from (
+    select worker, percentile_cont(0.5) within group (order by extract(epoch from committed_at - arrived_at)) as seconds
+    from billing.events where committed_at > now() - interval '10 minutes' and origin = 'webhook' group by worker) as recent;
+  if not exists (select from billing.reconcile_cursors where name = 'reconcile') then
+    select extract(epoch from min(created))::bigint into first_event from billing.events where origin = 'webhook';
+  end if;
+  return jsonb_build_object('entitled_without_user', nobodys, 'lag', coalesce(lag, '{}'), 'first_event', first_event);
+end
+$function$
+-- executable by stripe_writer
 
 CREATE OR REPLACE FUNCTION billing.state_of(of_user text, OUT state jsonb, OUT changes_at timestamp with time zone)
  RETURNS record
@@ -1920,6 +2063,22 @@ begin
 end
 $function$
 
+
+CREATE OR REPLACE FUNCTION billing.without_user(after text, most integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object('subscription_id', subscription_id, 'customer_id', customer_id) order by subscription_id), '[]')
+    from (
+      select subscription_id, customer_id from billing.subscriptions
+      where user_id is null and subscription_id > after and not billing.is_terminal(status) order by subscription_id limit most) as it);
+end
+$function$
+-- executable by stripe_writer
 
 CREATE OR REPLACE FUNCTION billing.write_plan_event(event jsonb, event_type text, of_user text, subject billing.subscriptions, payload jsonb)
  RETURNS void

@@ -9,11 +9,10 @@ const ENTRIES_PER_CALL = 10;
 /**
  * Puts plan events on the app bus; `detail-type` is the event type, `detail` the plan event of `config/plan-events.yaml`.
  *
- * May put one twice (after a crash); its `id` stays the same. The SDK's client is loaded at the first call: most events publish nothing.
+ * May put one twice (after a crash); its `id` stays the same. The SDK is loaded at the first call: most events publish nothing.
  * @throws {PipelineError} later: `app_bus_unavailable`, also when the bus took only some of them.
  */
-export function planPublisher(busName: string, source: string) {
-  const client = eventBridgeAtFirstUse();
+export function planPublisher(busName: string, source: string, client = eventBridgeAtFirstUse()) {
   return async (planEvents: readonly PlanEvent[]): Promise<void> => {
     for (let first = 0; first < planEvents.length; first += ENTRIES_PER_CALL) {
       const entries = planEvents.slice(first, first + ENTRIES_PER_CALL);

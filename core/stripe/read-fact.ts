@@ -6,6 +6,7 @@ import type { StripeEvent } from './envelope.ts';
 import type { Fact } from './facts/fact.ts';
 import { id, idOf, readObject, reference, text } from './facts/fields.ts';
 import type { SubscriptionFact } from './facts/subscription.ts';
+import { type FetchedObject, kindOfFetchedType, readFetched } from './fetched-object.ts';
 
 /** Our own event: "ask Stripe for this subscription", queued by the reconcile function and by `ops sync`. Never on the bus. */
 export const reconcileType = 'reconcile.subscription';
@@ -14,7 +15,8 @@ export const reconcileType = 'reconcile.subscription';
 export const dueType = 'clock.due';
 
 /** Whether we made this event ourselves. */
-export const isOwnType = (type: string): boolean => type === reconcileType || type === dueType;
+export const isOwnType = (type: string): boolean =>
+  type === reconcileType || type === dueType || kindOfFetchedType(type) !== undefined;
 
 /**
  * What an event says; null when it carries nothing that plan state is made of.
@@ -24,6 +26,8 @@ export function readFact(event: StripeEvent, catalogue: Catalogue): Fact | null 
   if (event.type === reconcileType) return readReconcile(event.data.object);
   if (event.type === dueType)
     return { kind: 'due', user_id: readObject(dueShape, event.data.object, 'a user who is due').id };
+  const fetched = kindOfFetchedType(event.type);
+  if (fetched) return readFetched(fetched, event.data.object as FetchedObject, catalogue);
   if (!isRouted(event.type)) {
     throw new UnreadableEvent(`type: got "${event.type}", which no worker handles (core/event-routes.ts)`);
   }

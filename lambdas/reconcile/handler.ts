@@ -2,49 +2,82 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { Handler } from 'aws-lambda';
 import { emitMetrics } from '../../adapters/aws/embedded-metrics.ts';
+import { healedRows } from '../../adapters/aws/healed-rows.ts';
+import { messagesIn } from '../../adapters/aws/queue-depth.ts';
 import { secretReader } from '../../adapters/aws/secrets.ts';
 import { envelopeSender, sqsAtFirstUse } from '../../adapters/aws/sqs.ts';
-import { planStore } from '../../adapters/postgres/plan-store.ts';
 import { poolKeeper } from '../../adapters/postgres/pool.ts';
+import { reconcileStore } from '../../adapters/postgres/reconcile-store.ts';
+import { requestShare, requestsPerSecond } from '../../adapters/request-share.ts';
 import { stripeClient } from '../../adapters/stripe.ts';
+import { stripeLists } from '../../adapters/stripe-lists.ts';
 import { metricsOfReconcile } from '../../core/metrics.ts';
-import { reconcile } from '../../pipeline/reconcile.ts';
+import { byWorker, workers } from '../../core/workers.ts';
+import { reconcile } from '../../pipeline/reconcile/reconcile.ts';
+import type { ReconcileReport } from '../../pipeline/reconcile/report.ts';
 import { catalogue, databaseCa } from '../bundled.ts';
 import { readEnv, readWorkQueueUrls, reconcileEnv } from '../env.ts';
 
 const env = readEnv(reconcileEnv);
 const logger = new Logger();
 const secrets = secretReader(new SecretsManagerClient(), env.SECRET_ID);
-const pools = poolKeeper(databaseCa, 1);
-const send = envelopeSender(sqsAtFirstUse());
+const pools = poolKeeper(databaseCa, 2);
+const sqs = sqsAtFirstUse();
+const send = envelopeSender(sqs);
 const queueUrls = readWorkQueueUrls(env);
+const keepHealed = healedRows(env.AUDIT_BUCKET);
+
+/** Left for what was found last: its second look, the queues, the cursor. */
+const TO_END_MS = 120_000;
 
 /** On a schedule: finds what Stripe lost, or what differs, and queues it for the workers. A failed run is tried again by Lambda, then kept. */
 export const handler: Handler<unknown, void> = async (_event, context) => {
   logger.addContext(context);
   const { DATABASE_URL, STRIPE_SECRET_KEY } = await secrets.read();
-  const report = await reconcile({
-    stripe: await stripeClient(STRIPE_SECRET_KEY, env.STRIPE_API_BASE),
-    store: planStore(pools(DATABASE_URL)),
-    catalogue,
-    enqueue: (worker, envelopes) => send(queueUrls[worker], envelopes),
-    source: env.STRIPE_EVENT_SOURCE_NAME,
-    runId: context.awsRequestId,
-    now: Math.floor(Date.now() / 1000),
-  });
-  for (const { subscription_id, problem } of report.unreadable)
-    logger.error('subscription unreadable', { subscription_id, detail: problem });
-  for (const { subscription_id, fields } of report.drifted)
-    logger.warn('subscription drifted', { subscription_id, fields });
-  for (const event_id of report.missedEvents) logger.warn('event missed', { event_id });
-  logger.info('reconciled', {
-    events_compared: report.eventsCompared,
-    missed_events: report.missedEvents.length,
-    subscriptions_compared: report.subscriptionsCompared,
-    drifted: report.drifted.length,
-    unreadable: report.unreadable.length,
-  });
+  const livemode = env.ENVIRONMENT === 'prod';
+  const report = await reconcile(
+    {
+      stripe: stripeLists(
+        await stripeClient(STRIPE_SECRET_KEY, env.STRIPE_API_BASE),
+        requestShare(requestsPerSecond[livemode ? 'live' : 'test']),
+      ),
+      store: reconcileStore(pools(DATABASE_URL)),
+      catalogue,
+      async waiting() {
+        const client = await sqs();
+        const counts = await Promise.all(workers.map((worker) => messagesIn(client, queueUrls[worker])));
+        return byWorker((worker) => counts[workers.indexOf(worker)]!);
+      },
+      enqueue: (worker, envelopes) => send(queueUrls[worker], envelopes),
+      keepHealed,
+      source: env.STRIPE_EVENT_SOURCE_NAME,
+      runId: context.awsRequestId,
+      livemode,
+      now: Math.floor(Date.now() / 1000),
+      sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      stop: () => context.getRemainingTimeInMillis() < TO_END_MS,
+    },
+    { scope: 'scheduled', heal: env.RECONCILE_HEALS === 'true' },
+  );
+  log(report);
   emitMetrics(
-    metricsOfReconcile({ drift: report.drifted.length, missedEvents: report.missedEvents.length }, env.ENVIRONMENT),
+    metricsOfReconcile(
+      {
+        drift: report.drifted_rows,
+        missedEvents: report.missed_events,
+        entitledWithoutUser: report.entitled_without_user,
+      },
+      env.ENVIRONMENT,
+    ),
   );
 };
+
+/** What was found, one line each up to a handful of each kind, and the run in one line. */
+function log({ unreadable, drifted, missed, unknown_to_stripe, without_user, ...numbers }: ReconcileReport): void {
+  for (const { kind, id, problem } of unreadable) logger.error('object unreadable', { kind, id, detail: problem });
+  for (const { kind, id, fields } of drifted) logger.warn('row drifted', { kind, id, fields });
+  for (const { kind, id } of unknown_to_stripe) logger.warn('row unknown to Stripe', { kind, id });
+  for (const { id, type } of missed) logger.warn('event missed', { event_id: id, event_type: type });
+  for (const nobodys of without_user) logger.warn('entitled without user', { ...nobodys });
+  logger.info('reconciled', numbers);
+}

@@ -1,8 +1,10 @@
 import { Command, CommanderError, Help, Option } from 'commander';
 import { environments } from '../../lib/names.ts';
+import { backfill } from '../backfill/command.ts';
 import { destination } from '../destination/command.ts';
 import { diagnose } from '../diagnose/command.ts';
 import { doctor } from '../doctor/command.ts';
+import { link } from '../link/command.ts';
 import { logs } from '../logs/command.ts';
 import { migrate } from '../migrate/command.ts';
 import { pause } from '../pause/command.ts';
@@ -22,7 +24,7 @@ import { commandOf, type RunVerb, type Verb, type VerbGroup } from './verb.ts';
 
 /** Every verb, under the moment it is for, in the order of `--help`. */
 export const verbs: Readonly<Record<string, readonly (Verb | VerbGroup)[]>> = {
-  'Going live:': [doctor, destination, secrets, migrate],
+  'Going live:': [doctor, destination, secrets, migrate, backfill, link],
   'Something is wrong:': [diagnose, status, watch, logs, pause, resume, rollback, redrive],
   'Repairing:': [replay, sync, reconcile],
 };

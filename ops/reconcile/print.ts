@@ -1,23 +1,70 @@
 import { workers } from '../../core/workers.ts';
-import type { Formatting } from '../cli/formatting.ts';
-import type { ReconcilePlan, ReconcileResult } from './reconcile.ts';
+import type { ReconcileReport } from '../../pipeline/reconcile/report.ts';
+import { type Formatting, moment } from '../cli/formatting.ts';
+import type { ReconcileResult } from './reconcile.ts';
 
-export const printReconcilePlan = (plan: ReconcilePlan, format: Formatting): string =>
+/** So many rows are shown one by one; what is healed is in the audit bucket in full. */
+const SHOWN = 20;
+
+const atSecond = (seconds: number) => moment(new Date(seconds * 1000).toISOString());
+
+export const printReconcilePlan = (report: ReconcileReport, format: Formatting): string =>
   [
-    `${plan.events_compared} events and ${plan.subscriptions_compared} subscriptions compared with Stripe.`,
-    plan.missed_events.length === 0
+    `${report.events_compared} events and ${objects(report)} compared with Stripe, in ${report.requests} requests.`,
+    ...leftOut(report).map((line) => format.care(line)),
+    report.missed_events === 0
       ? format.good('No event is missing.')
-      : format.wrong(`Missing events: ${plan.missed_events.join(', ')}`),
-    plan.drifted.length === 0
+      : `${format.wrong(`${report.missed_events} events are missing`)}: ${byType(report)}.`,
+    report.drifted_rows === 0
       ? format.good('No row differs.')
-      : format.table(
-          ['subscription', 'differs in'],
-          plan.drifted.map(({ subscription_id, fields }) => [subscription_id, fields.join(', ')]),
-        ),
-    ...plan.unreadable.map(({ subscription_id, problem }) => format.wrong(`${subscription_id}: ${problem}`)),
+      : [
+          format.wrong(`${report.drifted_rows} rows differ, ${report.new_rows} of which we do not have at all:`),
+          format.table(
+            ['kind', 'id', 'differs in'],
+            report.drifted
+              .slice(0, SHOWN)
+              .map(({ kind, id, fields }) => [kind, id, fields.length === 0 ? '(no row)' : fields.join(', ')]),
+          ),
+          ...(report.drifted_rows > SHOWN
+            ? [format.dim('… the rest with --json, up to fifty, or in the audit bucket')]
+            : []),
+        ].join('\n'),
+    ...report.unknown_to_stripe.map(({ kind, id }) =>
+      format.care(`${kind} ${id}: we hold it, Stripe does not know it.`),
+    ),
+    ...report.unreadable.map(({ kind, id, problem }) => format.wrong(`${kind} ${id}: ${problem}`)),
+    ...(report.entitled_without_user > 0
+      ? [format.wrong(`${report.entitled_without_user} subscriptions entitle somebody, and nobody knows whom.`)]
+      : []),
   ].join('\n');
 
-export const printReconcileResult = ({ queued }: ReconcileResult, format: Formatting): string =>
+export const printReconcileResult = ({ queued, run_id }: ReconcileResult, format: Formatting): string =>
   format.good(
-    `Queued ${workers.map((worker) => `${queued[worker]} for ${worker}`).join(' and ')}. Run \`reconcile\` again in a minute to see that nothing is left.`,
+    `Queued ${workers.map((worker) => `${queued[worker]} for ${worker}`).join(' and ')} (run ${run_id}). Run \`reconcile\` again in a minute to see that nothing is left.`,
   );
+
+function leftOut({ left_out, windows }: ReconcileReport): string[] {
+  if (left_out.events === 0) return [];
+  return [
+    `Left out: ${left_out.events} events that may still be on their way, ${left_out.not_in_ledger} of which are not in our ledger yet.`,
+    ...workers.map((worker) => {
+      const { from, to, waiting } = windows[worker];
+      return to === null
+        ? `  ${worker}: all since ${atSecond(from)}, because ${waiting} messages wait in its queue and are older than they should be.`
+        : `  ${worker}: since ${atSecond(to)}. Run again in 15 minutes, or add --all.`;
+    }),
+  ];
+}
+
+function objects({ compared }: ReconcileReport): string {
+  const counts = Object.entries(compared).filter(([, count]) => count > 0);
+  return counts.length === 0
+    ? 'no objects'
+    : counts.map(([kind, count]) => `${count} ${kind.replace('_', ' ')}s`).join(', ');
+}
+
+function byType({ missed, missed_events }: ReconcileReport): string {
+  const counts = Map.groupBy(missed, ({ type }) => type);
+  const shown = [...counts].map(([type, events]) => `${events.length} ${type}`).join(', ');
+  return missed_events > missed.length ? `${shown}, among the first ${missed.length}` : shown;
+}

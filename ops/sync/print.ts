@@ -1,7 +1,7 @@
 import { type Formatting, moment } from '../cli/formatting.ts';
 import type { SyncPlan, SyncResult } from './sync.ts';
 
-export const printSyncPlan = ({ subscriptions, unknown_to_stripe }: SyncPlan, format: Formatting): string =>
+export const printSyncPlan = ({ subscriptions, links, unknown_to_stripe }: SyncPlan, format: Formatting): string =>
   [
     ...subscriptions.flatMap(({ subscription_id, customer_id, user_id, as_of, differences }) => [
       `${format.bold(subscription_id)} of ${customer_id}${user_id ? ` (user ${user_id})` : ''}, as of ${moment(as_of)}`,
@@ -12,6 +12,7 @@ export const printSyncPlan = ({ subscriptions, unknown_to_stripe }: SyncPlan, fo
             differences.map(({ field, ours, stripes }) => [`  ${field}`, String(ours), String(stripes)]),
           ),
     ]),
+    ...links.map(({ kind, id, fields }) => format.wrong(`${kind} ${id} differs in ${fields.join(', ')}.`)),
     ...unknown_to_stripe.map((id) => format.care(`${id}: we hold it, Stripe does not know it.`)),
   ].join('\n');
 

@@ -1,15 +1,17 @@
-import type Stripe from 'stripe';
 import { envelopeSender } from '../../adapters/aws/sqs.ts';
 import { planStore } from '../../adapters/postgres/plan-store.ts';
-import { type Difference, differencesOf } from '../../core/drift.ts';
-import { readSubscription } from '../../core/stripe/facts/subscription.ts';
-import { subscriptionWorker } from '../../core/workers.ts';
-import { questionFor } from '../../pipeline/reconcile.ts';
+import { reconcileStore } from '../../adapters/postgres/reconcile-store.ts';
+import type { Difference } from '../../core/drift.ts';
+import { type FetchedKindName, type FetchedObject, fetchedKinds } from '../../core/stripe/fetched-object.ts';
+import { compareObjects, type Finding } from '../../pipeline/reconcile/compare-objects.ts';
+import { fetchedObject, questionFor } from '../../pipeline/reconcile/envelopes.ts';
+import type { StripePage } from '../../pipeline/reconcile/ports.ts';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
 import type { Change } from '../cli/report.ts';
 import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 import { workQueueUrls } from '../deployment/queue-depths.ts';
+import { stripeListsFor } from '../deployment/stripe-lists.ts';
 
 /** Whom to compare: exactly one of them. */
 export type SyncTarget = { user: string } | { customer: string } | { subscription: string };
@@ -25,6 +27,8 @@ export interface ComparedSubscription {
 
 export interface SyncPlan {
   subscriptions: ComparedSubscription[];
+  /** Customers and Checkout sessions that our rows do not show as Stripe has them: whose the subscriptions are. */
+  links: { kind: FetchedKindName; id: string; fields: string[] }[];
   /** Rows of ours that Stripe does not know: of deleted test data, or of another Stripe account. */
   unknown_to_stripe: string[];
 }
@@ -39,21 +43,21 @@ export interface SyncResult {
 const WAIT_FOR_WORKER_MS = 60_000;
 
 /**
- * Compares our rows with Stripe, field by field. Heals by asking the billing worker to ask Stripe: it takes a ticket, fetches and
- * applies, as for any undecidable second, so that an event which arrives meanwhile wins, and plan events are published.
+ * Compares our rows with Stripe, field by field: the subscriptions, and what says whose they are. Heals by having the workers ask Stripe, as for
+ * any undecidable second, so that an event which arrives meanwhile wins, and plan events are published.
  */
 export async function planSync(ops: Ops, target: SyncTarget): Promise<Change<SyncPlan, SyncResult>> {
   const catalogue = readPlanCatalogue();
   const { outputs } = await ops.stack();
-  const stripe = await ops.stripe();
+  const stripe = await stripeListsFor(ops);
 
-  const compare = async (): Promise<{ plan: SyncPlan; drifted: Stripe.Subscription[] }> => {
+  const compare = async (): Promise<{ plan: SyncPlan; findings: Finding[] }> => {
     const database = await ops.database();
     try {
-      const subscriptionIds = 'subscription' in target ? [target.subscription] : [];
+      const store = reconcileStore(database);
       const { held } = await planStore(database).compare({
         event_ids: [],
-        subscription_ids: subscriptionIds,
+        subscription_ids: 'subscription' in target ? [target.subscription] : [],
         ...('customer' in target && { customer_ids: [target.customer] }),
         ...('user' in target && { user_ids: [target.user] }),
       });
@@ -64,107 +68,114 @@ export async function planSync(ops: Ops, target: SyncTarget): Promise<Change<Syn
           'Name the Stripe customer instead: --customer cus_…',
         );
       }
-      const theirs = await subscriptionsOf(
-        stripe,
-        [...new Set([...subscriptionIds, ...held.map(({ subscription_id }) => subscription_id)])],
-        target,
-      );
-      const plan: SyncPlan = {
-        subscriptions: [],
-        unknown_to_stripe: held.map(({ subscription_id }) => subscription_id).filter((id) => !theirs.has(id)),
-      };
-      const drifted: Stripe.Subscription[] = [];
-      for (const subscription of theirs.values()) {
-        const row = held.find(({ subscription_id }) => subscription_id === subscription.id) ?? null;
-        const { customer_id, snapshot } = readSubscription(subscription, catalogue);
-        const differences = differencesOf(row, snapshot);
-        if (differences.length > 0) drifted.push(subscription);
-        plan.subscriptions.push({
-          subscription_id: subscription.id,
-          customer_id,
-          user_id: row?.user_id ?? null,
-          as_of: row?.as_of ?? null,
-          differences,
-        });
+      const theirs = await subscriptionsOf(stripe, target, held);
+      const comparing = { store, stripe, catalogue, moving: new Set<string>() };
+      const { findings, unreadable } = await compareObjects(comparing, 'subscription', theirs);
+      const [unread] = unreadable;
+      if (unread)
+        throw new Refusal('unreadable', `${unread.id}: ${unread.problem}`, 'Compare it by hand; report the shape.');
+      const customers = [...new Set(theirs.items.map(({ customer }) => idOf(customer)))];
+      for (const customer of customers) {
+        for (const [kind, page] of [
+          ['customer', await stripe.one('customer', customer)],
+          ['checkout', await stripe.sessions({ customer })],
+        ] as const)
+          findings.push(...(await compareObjects(comparing, kind, page)).findings);
       }
-      if (theirs.size === 0 && held.length === 0) {
+      if (theirs.items.length === 0 && held.length === 0) {
         throw new Refusal(
           'nothing_there',
           `Neither Stripe nor our rows know a subscription of ${Object.values(target)[0]}.`,
           'Check the id, and that the Stripe key is of the right account and mode.',
         );
       }
-      return { plan, drifted };
+      const plan: SyncPlan = {
+        subscriptions: theirs.items.map(({ id, customer }) => {
+          const row = held.find(({ subscription_id }) => subscription_id === id) ?? null;
+          return {
+            subscription_id: id,
+            customer_id: idOf(customer),
+            user_id: row?.user_id ?? null,
+            as_of: row?.as_of ?? null,
+            differences: findings.find((finding) => finding.id === id)?.differences ?? [],
+          };
+        }),
+        links: findings
+          .filter(({ kind }) => kind !== 'subscription')
+          .map(({ kind, id, differences }) => ({ kind, id, fields: differences.map(({ field }) => field) })),
+        unknown_to_stripe: held
+          .map(({ subscription_id }) => subscription_id)
+          .filter((id) => !theirs.items.some((subscription) => subscription.id === id)),
+      };
+      return { plan, findings };
     } finally {
       await database.end();
     }
   };
 
-  const { plan, drifted } = await compare();
+  const { plan, findings } = await compare();
   return {
     plan,
-    steps: drifted.map(({ id }) => `Have the ${subscriptionWorker} worker ask Stripe for ${id} and apply the answer.`),
+    steps: findings.map(({ kind, id }) =>
+      kind === 'subscription'
+        ? `Have the billing worker ask Stripe for ${id} and apply the answer.`
+        : `Have the ${fetchedKinds[kind].worker} worker apply ${id} as Stripe has it.`,
+    ),
     warnings: plan.unknown_to_stripe.map(
       (id) =>
         `Stripe does not know ${id}, which we hold: check that the key is of the right account. It is left as it is.`,
     ),
-    found: plan.subscriptions
-      .filter(({ differences }) => differences.length > 0)
-      .map(
-        ({ subscription_id, differences }) =>
-          `${subscription_id} differs from Stripe in ${differences.map(({ field }) => field).join(', ')}.`,
-      ),
+    found: findings.map(
+      ({ id, differences }) => `${id} differs from Stripe in ${differences.map(({ field }) => field).join(', ')}.`,
+    ),
     async act() {
-      const parts = {
+      const run = {
         source: outputs.StripeEventSourceName,
         runId: `sync-${ops.now().getTime()}`,
         now: Math.floor(ops.now().getTime() / 1000),
+        livemode: ops.environment === 'prod',
       };
-      await envelopeSender(() => ops.aws.sqs)(
-        workQueueUrls(outputs)[subscriptionWorker],
-        drifted.map((subscription) => questionFor(parts, subscription)),
-      );
-      ops.say(`Queued ${drifted.length} for the ${subscriptionWorker} worker; waiting for it.`);
+      const send = envelopeSender(() => ops.aws.sqs);
+      for (const { kind, object, asOf } of findings)
+        await send(workQueueUrls(outputs)[fetchedKinds[kind].worker], [
+          kind === 'subscription' ? questionFor(run, object as never) : fetchedObject(run, kind, object, asOf),
+        ]);
+      ops.say(`Queued ${findings.length} for the workers; waiting for them.`);
       const giveUpAt = ops.now().getTime() + WAIT_FOR_WORKER_MS;
-      let left = drifted.map(({ id }) => id);
+      let left = findings.map(({ id }) => id);
       while (left.length > 0 && ops.now().getTime() < giveUpAt) {
         await ops.sleep(1000);
-        left = (await compare()).drifted.map(({ id }) => id);
+        left = (await compare()).findings.map(({ id }) => id);
       }
       const data: SyncResult = {
-        healed: drifted.map(({ id }) => id).filter((id) => !left.includes(id)),
+        healed: findings.map(({ id }) => id).filter((id) => !left.includes(id)),
         still_different: left,
       };
       const found = left.map(
         (id) =>
-          `${id} still differs: is the ${subscriptionWorker} worker paused, or the event in its failed queue? \`${ops.lines.verb('status')}\` says.`,
+          `${id} still differs: is its worker paused, or the event in its failed queue? \`${ops.lines.verb('status')}\` says.`,
       );
       return { data, found };
     },
   };
 }
 
+const idOf = (customer: unknown): string => (typeof customer === 'string' ? customer : (customer as { id: string }).id);
+
 /** Stripe's own word on each subscription; those it does not know are left out. */
 async function subscriptionsOf(
-  stripe: Stripe,
-  ids: readonly string[],
+  stripe: Awaited<ReturnType<typeof stripeListsFor>>,
   target: SyncTarget,
-): Promise<Map<string, Stripe.Subscription>> {
-  const found = new Map<string, Stripe.Subscription>();
-  if ('customer' in target) {
-    for await (const subscription of stripe.subscriptions.list({
-      customer: target.customer,
-      status: 'all',
-      limit: 100,
-    }))
-      found.set(subscription.id, subscription);
+  held: readonly { subscription_id: string }[],
+): Promise<StripePage> {
+  const listed = 'customer' in target ? await stripe.subscriptionsOf(target.customer) : undefined;
+  const items = new Map<string, FetchedObject>(listed?.items.map((object) => [object.id, object]));
+  let asOf = listed?.asOf;
+  const ids = ['subscription' in target ? [target.subscription] : [], held.map((row) => row.subscription_id)].flat();
+  for (const id of new Set(ids.filter((id) => !items.has(id)))) {
+    const found = await stripe.one('subscription', id);
+    for (const object of found.items) items.set(object.id, object);
+    if (found.items.length > 0) asOf = Math.min(asOf ?? found.asOf, found.asOf);
   }
-  for (const id of ids.filter((id) => !found.has(id))) {
-    try {
-      found.set(id, await stripe.subscriptions.retrieve(id));
-    } catch (error) {
-      if ((error as { statusCode?: number }).statusCode !== 404) throw error;
-    }
-  }
-  return found;
+  return { items: [...items.values()], more: false, asOf: asOf ?? 0 };
 }

@@ -150,6 +150,17 @@ begin
 end
 $$;
 
+-- Who bought first: the user of the customer's earliest completed Checkout session for a subscription.
+create function billing.first_buyer(of_customer text) returns text
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return (
+    select session.user_id from billing.checkouts as session
+    where session.customer_id = of_customer and session.mode = 'subscription' and session.status = 'complete' and session.user_id is not null
+    order by session.as_of, session.session_id collate "C" limit 1);
+end
+$$;
+
 create function billing.apply_customer(event jsonb, incoming jsonb, customer billing.customers) returns billing.applied
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -163,7 +174,9 @@ begin
   answer.held_as_of := customer.as_of;
   answer.notified := 0;
   customer.metadata_user_id := incoming ->> 'metadata_user_id';
-  if answer.verdict = 'changed' and customer.metadata_user_id is distinct from before then
+  -- The comparison with Stripe and the backfill make whole what was edited or lost, links included.
+  if answer.verdict = 'changed' and (customer.metadata_user_id is distinct from before or event ->> 'origin' in ('reconcile', 'backfill')) then
+    customer.session_user_id := billing.first_buyer(customer.customer_id);
     answer.notified := billing.relink(event, customer);
   end if;
   return answer;
@@ -194,9 +207,7 @@ begin
     on conflict (subscription_id) do nothing;
   end if;
 
-  select session.user_id into first_user from billing.checkouts as session
-  where session.customer_id = customer.customer_id and session.mode = 'subscription' and session.status = 'complete' and session.user_id is not null
-  order by session.as_of, session.session_id collate "C" limit 1;
+  first_user := billing.first_buyer(customer.customer_id);
   if first_user is distinct from customer.session_user_id then
     customer.session_user_id := first_user;
     answer.notified := billing.relink(event, customer);

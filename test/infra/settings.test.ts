@@ -31,6 +31,7 @@ describe('without anything but the event source', () => {
       appName: 'huntaze',
       adoptEventBus: false,
       createKmsKey: false,
+      reconcileHeals: true,
       logLevel: 'INFO',
       logRetentionDays: 120,
       archiveRetentionDays: 365,

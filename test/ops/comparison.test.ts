@@ -1,5 +1,8 @@
+import { gunzipSync } from 'node:zlib';
+import { GetObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { planStore } from '../../adapters/postgres/plan-store.ts';
 import { processEvent } from '../../pipeline/process-event.ts';
+import type { AccountEvent } from '../../stripe-simulator/account.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { envelope, testProcessor } from '../support/event-processor.ts';
 import { subscriptionEvent } from '../support/stripe-samples.ts';
@@ -62,6 +65,7 @@ describe('sync', () => {
       subscriptions: [
         { subscription_id: 'sub_1', customer_id: 'cus_1', user_id: user, as_of: expect.any(String), differences: [] },
       ],
+      links: [],
       unknown_to_stripe: [],
     });
   });
@@ -125,7 +129,7 @@ describe('sync', () => {
     pipeline.stripe.subscriptions.clear();
     const { code, json } = await pipeline.run('sync', '--customer', 'cus_1', '--json');
     expect(code).toBe(0);
-    expect(json.plan).toEqual({ subscriptions: [], unknown_to_stripe: ['sub_1'] });
+    expect(json.plan).toEqual({ subscriptions: [], links: [], unknown_to_stripe: ['sub_1'] });
     expect(json.steps).toEqual([]);
   });
 
@@ -144,21 +148,21 @@ describe('sync', () => {
 });
 
 describe('reconcile', () => {
-  const missed = subscriptionEvent('evt_missed', 'created', started, { id: 'sub_2', customer: 'cus_2' }) as {
-    id: string;
-    type: string;
-    created: number;
-  };
+  const missed = subscriptionEvent('evt_missed', 'created', started, {
+    id: 'sub_2',
+    customer: 'cus_2',
+  }) as AccountEvent;
 
-  it('finds nothing where all is the same', async () => {
+  it('finds nothing where all is the same, and says what it compared', async () => {
     const { code, json } = await pipeline.run('reconcile', '--json');
     expect(code).toBe(0);
-    expect(json.plan).toEqual({
+    expect(json.plan).toMatchObject({
       events_compared: 0,
-      missed_events: [],
-      subscriptions_compared: 1,
+      missed_events: 0,
+      compared: { subscription: 1 },
       drifted: [],
       unreadable: [],
+      finished: true,
     });
     expect(json.steps).toEqual([]);
   });
@@ -167,29 +171,65 @@ describe('reconcile', () => {
     pipeline.stripe.events = [missed];
     theirs({ price: 'price_premium_plus_monthly_eur' });
     theirs({ id: 'sub_2', customer: 'cus_2' });
-    const { code, json } = await pipeline.run('reconcile', '--json');
+    const { code, json, out } = await pipeline.run('reconcile', '--json');
     expect(code).toBe(1);
     expect(json.plan).toMatchObject({
       events_compared: 1,
-      missed_events: ['evt_missed'],
-      drifted: [
-        { subscription_id: 'sub_1', fields: ['price_id', 'plan_id', 'tier', 'tier_rank', 'grace_days', 'features'] },
-      ],
+      missed: [{ id: 'evt_missed', type: 'customer.subscription.created' }],
+      drifted: [{ kind: 'subscription', id: 'sub_1', fields: expect.arrayContaining(['price_id', 'plan_id', 'tier']) }],
     });
     expect(json.found).toEqual(['We lack 1 of the events that Stripe lists.', '1 of our rows differ from Stripe.']);
     expect(await pipeline.depth('BillingQueueUrl')).toBe(0);
+    expect(out).toBeDefined();
   });
 
-  it('queues what is missing for the worker, who heals it', async () => {
+  it('queues what is missing for the worker, who heals it, and keeps each field', async () => {
     pipeline.stripe.events = [missed];
     theirs({ price: 'price_premium_plus_monthly_eur' });
     theirs({ id: 'sub_2', customer: 'cus_2' });
     const { code, json } = await pipeline.run('reconcile', '--apply', '--json');
     expect(code).toBe(0);
-    expect(json.result).toEqual({ queued: { payments: 0, billing: 2 } });
+    expect(json.result).toMatchObject({ queued: { payments: 0, billing: 2 } });
     expect(await work()).toBe(2);
     expect(await planId()).toBe('premium_plus');
     expect((await pipeline.run('reconcile')).code).toBe(0);
+    expect(await healedFields(json.result.run_id)).toContainEqual({
+      id: 'sub_1',
+      field: 'plan_id',
+      before: 'premium',
+      after: 'premium_plus',
+    });
+  });
+
+  it('says that everything was left out where that is so, and ends with 1', async () => {
+    pipeline.stripe.events = [{ ...missed, created: Math.floor(Date.now() / 1000) - 60 }];
+    theirs({ id: 'sub_2', customer: 'cus_2' });
+    const { code, out, json } = await pipeline.run('reconcile', '--json');
+    expect(code).toBe(1);
+    expect(json.found).toEqual([
+      'All events were left out, since they may still be on their way: nothing can be said yet.',
+    ]);
+    expect(out).toBeDefined();
+    const text = await pipeline.run('reconcile');
+    expect(text.out).toMatch(/Left out: 1 events that may still be on their way, 1 of which are not in our ledger yet/);
+    expect(text.out).toContain('Run again in 15 minutes, or add --all');
+    expect((await pipeline.run('reconcile', '--all', '--json')).json.plan.missed_events).toBe(1);
+  });
+
+  it('leaves out what may wait in a queue that nobody works off', async () => {
+    pipeline.stripe.events = [missed];
+    await pipeline.send('BillingQueueUrl', { any: 'message' });
+    const { code, out } = await pipeline.run('reconcile');
+    expect(code).toBe(1);
+    expect(out).toMatch(/billing: all since .*because 1 messages wait in its queue/);
+    expect(out).not.toContain('events are missing');
+  });
+
+  it('looks at the events since a time', async () => {
+    pipeline.stripe.events = [missed];
+    expect((await pipeline.run('reconcile', '--hours', '1', '--json')).json.plan.events_compared).toBe(0);
+    expect((await pipeline.run('reconcile', '--from', '3h', '--json')).json.plan.events_compared).toBe(1);
+    expect((await pipeline.run('reconcile', '--from', '3h', '--hours', '3')).code).toBe(2);
   });
 
   it('refuses without a database, with the fix', async () => {
@@ -200,6 +240,22 @@ describe('reconcile', () => {
     expect((await pipeline.run('reconcile', '--dry')).code).toBe(2);
   });
 });
+
+async function healedFields(run: string) {
+  const { Contents = [] } = await pipeline.s3.send(
+    new ListObjectsV2Command({ Bucket: pipeline.bucket, Prefix: 'reconcile/' }),
+  );
+  const key = Contents.map(({ Key }) => Key!).find((name) => name.includes(run))!;
+  const { Body } = await pipeline.s3.send(new GetObjectCommand({ Bucket: pipeline.bucket, Key: key }));
+  return gunzipSync(await Body!.transformToByteArray())
+    .toString()
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const { id, field, before, after } = JSON.parse(line);
+      return { id, field, before, after };
+    });
+}
 
 async function soon(work: () => Promise<number>): Promise<void> {
   const giveUpAt = Date.now() + 10_000;

@@ -1,0 +1,35 @@
+import { byWorker } from '../../core/workers.ts';
+import type { HeldRows, ReconcileStore, Standing, Unlinked } from '../../pipeline/reconcile/ports.ts';
+import type { Database } from './plan-store.ts';
+import { databaseError } from './pool.ts';
+
+/** The database as the comparison with Stripe and the backfill see it, as `stripe_writer`: functions that read, and one that keeps a cursor. */
+export function reconcileStore(database: Database): ReconcileStore {
+  const call = async (sql: string, ...values: unknown[]) => {
+    try {
+      const { rows } = await database.query(`select billing.${sql} as answer`, values);
+      return rows[0]!.answer as never;
+    } catch (error) {
+      throw databaseError(error);
+    }
+  };
+  return {
+    async missingEvents(ids) {
+      if (ids.length === 0) return [];
+      const { missing_event_ids } = (await call(
+        'compare($1)',
+        JSON.stringify({ event_ids: ids, subscription_ids: [] }),
+      )) as { missing_event_ids: string[] };
+      return missing_event_ids;
+    },
+    rows: (kind, ids, range): Promise<HeldRows> =>
+      call('rows_of($1, $2, $3, $4)', kind, ids, range?.from ?? null, range?.to ?? null),
+    async standing() {
+      const { lag, ...rest } = (await call('standing()')) as Standing;
+      return { ...rest, lag: byWorker((worker) => lag[worker] ?? null) };
+    },
+    withoutUser: (after, most): Promise<Unlinked[]> => call('without_user($1, $2)', after, most),
+    cursor: (name) => call('cursor_of($1)', name),
+    keepCursor: (name, cursor) => call('keep_cursor($1, $2)', name, JSON.stringify(cursor)),
+  };
+}

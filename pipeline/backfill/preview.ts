@@ -1,0 +1,104 @@
+import type { CheckoutFact } from '../../core/stripe/facts/checkout.ts';
+import type { CustomerFact } from '../../core/stripe/facts/customer.ts';
+import type { SubscriptionFact } from '../../core/stripe/facts/subscription.ts';
+import { type FetchedKindName, readFetched } from '../../core/stripe/fetched-object.ts';
+import { compareObjects } from '../reconcile/compare-objects.ts';
+import { sweep } from '../reconcile/sweep.ts';
+import type { BackfillParts } from './backfill.ts';
+
+/** What a backfill would do to plans, found without writing anything. */
+export interface BackfillPreview {
+  /** Objects that Stripe has, by kind; of payments nothing is read before. */
+  read: Partial<Record<FetchedKindName, number>>;
+  /** Objects that we hold as they are. */
+  same: number;
+  /** Users who would have a plan that our rows do not give them yet. */
+  users_with_new_plan: number;
+  /** Running subscriptions whose user nobody knows. */
+  without_user: { subscription_id: string; customer_id: string }[];
+  /** Prices that config/plans.yaml lacks, with the running subscriptions that have them. */
+  unknown_prices: Record<string, number>;
+  unreadable: { kind: FetchedKindName; id: string; problem: string }[];
+}
+
+const LANES = 6;
+const running = ['active', 'trialing', 'past_due'];
+
+/**
+ * Reads customers, Checkout sessions and subscriptions, and says whose plans would come of them. Memory: some hundred bytes a customer whose user is
+ * known, and as much a running subscription.
+ */
+export async function previewBackfill(parts: BackfillParts, since: number): Promise<BackfillPreview> {
+  const preview: BackfillPreview = {
+    read: {},
+    same: 0,
+    users_with_new_plan: 0,
+    without_user: [],
+    unknown_prices: {},
+    unreadable: [],
+  };
+  const userOfCustomer = new Map<string, string>();
+  const userOfSubscription = new Map<string, string>();
+  /** By customer: the user of the earliest completed session. */
+  const firstBuyer = new Map<string, { at: number; user: string }>();
+  const fresh: { fact: SubscriptionFact; differs: boolean }[] = [];
+
+  const lists = ['customer', 'checkout', 'subscription'] as const;
+  for (const kind of lists) {
+    await sweep({
+      ranges: new Set([{ from: since, to: parts.now }]),
+      lanes: LANES,
+      stop: parts.stop,
+      page: (range, after) => parts.stripe.page(kind, range, after),
+      async take(page) {
+        const { compared, findings, unreadable } = await compareObjects({ ...parts, moving: new Set() }, kind, page);
+        preview.read[kind] = (preview.read[kind] ?? 0) + page.items.length;
+        preview.same += compared - findings.length;
+        preview.unreadable.push(...unreadable.map((each) => ({ kind, ...each })));
+        const differing = new Set(findings.map(({ id }) => id));
+        const odd = new Set(unreadable.map(({ id }) => id));
+        for (const object of page.items.filter(({ id }) => !odd.has(id))) {
+          const fact = readFetched(kind, object, parts.catalogue);
+          if (fact?.kind === 'customer') noteCustomer(fact);
+          if (fact?.kind === 'checkout') noteSession(fact, object.created);
+          if (fact?.kind === 'subscription' && running.includes(fact.snapshot!.status))
+            fresh.push({ fact, differs: differing.has(object.id) });
+        }
+        const total = Object.values(preview.read).reduce((sum, count) => sum + count, 0);
+        parts.progress(lists.indexOf(kind) / lists.length, `reading ${kind}s: ${total} objects`);
+      },
+    });
+  }
+
+  function noteCustomer({ customer_id, metadata_user_id }: CustomerFact): void {
+    if (metadata_user_id !== null) userOfCustomer.set(customer_id, metadata_user_id);
+  }
+
+  function noteSession({ customer_id, subscription_id, user_id, mode, status }: CheckoutFact, at: number): void {
+    if (user_id === null || mode !== 'subscription') return;
+    if (subscription_id !== null) userOfSubscription.set(subscription_id, user_id);
+    if (customer_id === null || status !== 'complete') return;
+    const first = firstBuyer.get(customer_id);
+    if (!first || at < first.at) firstBuyer.set(customer_id, { at, user: user_id });
+  }
+
+  const users = new Set<string>();
+  for (const { fact, differs } of fresh) {
+    const { subscription_id, customer_id } = fact;
+    const snapshot = fact.snapshot!;
+    // From the strongest to the weakest, as billing.user_of has it (docs/decisions/0008).
+    const user =
+      snapshot.metadata_user_id ??
+      userOfCustomer.get(customer_id) ??
+      userOfSubscription.get(subscription_id) ??
+      firstBuyer.get(customer_id)?.user;
+    if (snapshot.plan_unknown) {
+      const price = snapshot.price_id ?? '(several)';
+      preview.unknown_prices[price] = (preview.unknown_prices[price] ?? 0) + 1;
+    }
+    if (user === undefined) preview.without_user.push({ subscription_id, customer_id });
+    else if (differs && snapshot.plan_id !== null) users.add(user);
+  }
+  preview.users_with_new_plan = users.size;
+  return preview;
+}

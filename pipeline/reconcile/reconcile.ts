@@ -1,0 +1,110 @@
+import { byWorker, type Worker, workers } from '../../core/workers.ts';
+import type { ReconcileOptions, ReconcileParts, ReconcileStore, StripeList } from './ports.ts';
+import { type Job, QUEUED_REMEMBERED, Reconciliation } from './reconciliation.ts';
+import { ReconcileReport } from './report.ts';
+import { settledUntil } from './settled-until.ts';
+
+/** Stripe lists events for 30 days; an hour less, so that none is gone while it is compared. @see https://docs.stripe.com/api/events/list */
+const LISTED_SECONDS = 30 * 86_400 - 3600;
+/** Ended subscriptions, customers and money change rarely without an event, and are many. */
+const FULL_EVERY_SECONDS = 24 * 3600;
+/** Links are asked for one by one, two requests each: the rest has its turn in the next run. */
+const LINKS_PER_RUN = 500;
+/** Before Stripe existed. */
+const THE_BEGINNING = Date.UTC(2010, 0) / 1000;
+
+const running: StripeList[] = ['subscription'];
+const everything: StripeList[] = [
+  'customer',
+  'checkout',
+  'subscription',
+  'ended_subscription',
+  'invoice',
+  'charge',
+  'invoice_payment',
+  'refund',
+  'dispute',
+];
+
+/** What a scheduled run keeps for the next one. */
+interface Cursor {
+  /** Up to which second each worker's events were compared. */
+  eventsTo: Record<Worker, number>;
+  queued: string[];
+  /** Since when events reach us; what is older is a backfill's. */
+  since: number;
+  lastFull: number;
+  /** What the comparison of objects still has to read. */
+  unfinished: Job[];
+  linkedTo: string;
+}
+
+/**
+ * Compares Stripe with what we hold, and queues what is missing or different for the workers: missed events first, since they carry their own
+ * second; then objects that differ still. It writes no plan state itself.
+ *
+ * What waits in a queue is not missed, and what moves meanwhile is left to the next run; the report says what was left out.
+ */
+export async function reconcile(parts: ReconcileParts, options: ReconcileOptions): Promise<ReconcileReport> {
+  const { store, now } = parts;
+  const report = new ReconcileReport(parts.runId, now);
+  const scheduled = options.scope === 'scheduled';
+  // Before Stripe is asked: what reaches a queue later is younger than all that is called settled.
+  const waiting = await parts.waiting();
+  const standing = await store.standing();
+  const cursor = (await store.cursor<Cursor>('reconcile')) ?? firstCursor(now, standing.first_event);
+  const run = new Reconciliation(parts, options, report, options.beforeUs ? 0 : await knownSince(store, cursor));
+
+  for (const worker of workers) {
+    const settled = options.young
+      ? now
+      : settledUntil(now, { waiting: waiting[worker], lagSeconds: standing.lag[worker] });
+    const from = Math.max(options.from ?? cursor.eventsTo[worker], now - LISTED_SECONDS);
+    const complete = await run.events(worker, from, settled, new Set(scheduled ? cursor.queued : []));
+    report.windows[worker] = { from, to: settled, waiting: waiting[worker] };
+    if (complete && settled !== null) cursor.eventsTo[worker] = Math.max(cursor.eventsTo[worker], settled);
+  }
+  cursor.queued = [...cursor.queued, ...run.queuedEvents].slice(-QUEUED_REMEMBERED);
+
+  const full = !scheduled || now - cursor.lastFull >= FULL_EVERY_SECONDS;
+  if (!scheduled || cursor.unfinished.length === 0) {
+    if (full) cursor.lastFull = now;
+    cursor.unfinished = (full ? everything : running).map((list) => ({
+      list,
+      ranges: [{ from: THE_BEGINNING, to: now }],
+    }));
+  }
+  const keeps = scheduled && options.heal;
+  const keep = async () => void (keeps && (await store.keepCursor('reconcile', cursor)));
+  await keep();
+  cursor.unfinished = await run.objects(cursor.unfinished, async (unfinished) => {
+    cursor.unfinished = unfinished;
+    await keep();
+  });
+  report.finished &&= cursor.unfinished.length === 0;
+
+  const links = scheduled ? LINKS_PER_RUN : Number.POSITIVE_INFINITY;
+  cursor.linkedTo = await run.links(scheduled ? cursor.linkedTo : '', links);
+  await run.end();
+  await keep();
+  report.entitled_without_user = (await store.standing()).entitled_without_user;
+  report.requests = parts.stripe.requests();
+  return report;
+}
+
+function firstCursor(now: number, firstEvent: number | null): Cursor {
+  return {
+    eventsTo: byWorker(() => now - LISTED_SECONDS),
+    queued: [],
+    since: firstEvent ?? now,
+    lastFull: 0,
+    unfinished: [],
+    linkedTo: '',
+  };
+}
+
+/** Since when Stripe's objects are ours to know: since our first event, or since when a backfill has brought them. */
+async function knownSince(store: ReconcileStore, { since }: Cursor): Promise<number> {
+  const backfill = await store.cursor<{ since: number; done: boolean }>('backfill');
+  return backfill?.done ? Math.min(since, backfill.since) : since;
+}

@@ -1,0 +1,242 @@
+import { eventTypesOf } from '../../core/event-routes.ts';
+import { type FetchedKindName, type FetchedObject, fetchedKinds } from '../../core/stripe/fetched-object.ts';
+import { type Worker, workers } from '../../core/workers.ts';
+import { type Comparing, compareObjects, type Finding } from './compare-objects.ts';
+import { endedSubscription, fetchedObject, missedEvent, questionFor, type Run } from './envelopes.ts';
+import { Findings } from './findings.ts';
+import type { HeldRow, ReconcileOptions, ReconcileParts, StripeList, StripePage, TimeRange } from './ports.ts';
+import type { HealedField, ReconcileReport } from './report.ts';
+import { sweep } from './sweep.ts';
+
+/** The most types that one list call takes. @see https://docs.stripe.com/api/events/list */
+const TYPES_PER_LIST = 20;
+/** With 0.1–0.3 s an answer, so many keep our share of requests busy (adapters/request-share.ts). */
+const LANES = 6;
+const LINKS_TOGETHER = 100;
+/** A run that is killed reads no more than so many pages again. */
+const PAGES_BETWEEN_KEEPS = 100;
+/** Rows unknown to Stripe are ended if they are few, or one in a hundred: more means that the key is another account's. */
+const FEW = 20;
+/** Kept, so that what still waits in a queue is not queued again an hour later. */
+export const QUEUED_REMEMBERED = 2000;
+
+/** One list of Stripe's, and what of it is still to be read. */
+export interface Job {
+  list: StripeList;
+  ranges: TimeRange[];
+}
+
+/** One run: what it has found moving, and where its findings go. */
+export class Reconciliation {
+  readonly queuedEvents: string[] = [];
+  readonly #findings: Findings;
+  readonly #parts: ReconcileParts;
+  readonly #options: ReconcileOptions;
+  readonly #report: ReconcileReport;
+  readonly #run: Run;
+  readonly #since: number;
+  /** Objects with an event that is on its way, or was queued by this run. */
+  readonly #moving = new Set<string>();
+  readonly #phantoms: { id: string; row: HeldRow; asOf: number }[] = [];
+
+  constructor(parts: ReconcileParts, options: ReconcileOptions, report: ReconcileReport, since: number) {
+    this.#parts = parts;
+    this.#options = options;
+    this.#report = report;
+    this.#run = parts;
+    this.#since = since;
+    this.#findings = new Findings(parts, (confirmed) => this.#heal(confirmed));
+  }
+
+  /** @returns whether all of them were read */
+  async events(
+    worker: Worker,
+    from: number,
+    settled: number | null,
+    queuedBefore: ReadonlySet<string>,
+  ): Promise<boolean> {
+    const types = eventTypesOf(worker);
+    for (let first = 0; first < types.length; first += TYPES_PER_LIST) {
+      const some = types.slice(first, first + TYPES_PER_LIST);
+      this.#report.finished &&= await sweep({
+        ranges: new Set([{ from, to: this.#parts.now }]),
+        lanes: LANES,
+        stop: this.#parts.stop,
+        page: (range, after) => this.#parts.stripe.page('event', range, after, some),
+        take: ({ items }) => this.#compareEvents(worker, items, settled, queuedBefore),
+      });
+    }
+    return this.#report.finished;
+  }
+
+  async #compareEvents(
+    worker: Worker,
+    listed: FetchedObject[],
+    settled: number | null,
+    queuedBefore: ReadonlySet<string>,
+  ): Promise<void> {
+    const ours = listed.filter(({ account }) => !account);
+    const absent = new Set(await this.#parts.store.missingEvents(ours.map(({ id }) => id)));
+    const [old, young] = [true, false].map((wanted) =>
+      ours.filter(({ created }) => (settled !== null && created <= settled) === wanted),
+    ) as [FetchedObject[], FetchedObject[]];
+    for (const event of ours) if (absent.has(event.id)) for (const id of objectsOf(event)) this.#moving.add(id);
+    this.#report.events_compared += old.length;
+    this.#report.left_out.events += young.length;
+    this.#report.left_out.not_in_ledger += young.filter(({ id }) => absent.has(id)).length;
+    const missed = old.filter(({ id }) => absent.has(id) && !queuedBefore.has(id));
+    this.#report.miss(missed);
+    if (!this.#options.heal || missed.length === 0) return;
+    await this.#queue(
+      worker,
+      missed.map((event) => missedEvent(this.#run, event)),
+    );
+    this.queuedEvents.push(...missed.slice(0, QUEUED_REMEMBERED).map(({ id }) => id));
+  }
+
+  /**
+   * @param keep told every now and then what is left
+   * @returns what is left when the time is up
+   */
+  async objects(jobs: readonly Job[], keep: (left: Job[]) => Promise<void>): Promise<Job[]> {
+    const open = jobs.map(({ list, ranges }) => ({ list, ranges: new Set(ranges.map((range) => ({ ...range }))) }));
+    const left = () =>
+      open.filter(({ ranges }) => ranges.size > 0).map(({ list, ranges }) => ({ list, ranges: [...ranges] }));
+    let pages = 0;
+    for (const { list, ranges } of open) {
+      await sweep({
+        ranges,
+        lanes: LANES,
+        stop: this.#parts.stop,
+        page: (range, after) => this.#parts.stripe.page(list, range, after),
+        take: async (page, span, before) => {
+          await this.#compare(list, page, span, before);
+          pages += 1;
+          if (pages % PAGES_BETWEEN_KEEPS !== 0) return;
+          await this.#findings.flush();
+          await keep(left());
+        },
+      });
+    }
+    return left();
+  }
+
+  async #compare(list: StripeList, page: StripePage, span: TimeRange, before: ReadonlySet<string>): Promise<void> {
+    const kind = list === 'ended_subscription' ? 'subscription' : (list as FetchedKindName);
+    // Ours of those that ended are not looked for: each that runs is in the other list.
+    const found = await compareObjects(
+      this.#comparing(),
+      kind,
+      page,
+      list === 'ended_subscription' ? undefined : span,
+      before,
+    );
+    this.#report.compared[kind] = (this.#report.compared[kind] ?? 0) + found.compared;
+    this.#report.unreadable.push(...found.unreadable.map((each) => ({ kind, ...each })));
+    for (const { id, row } of found.unknownToStripe) {
+      this.#report.unknown_to_stripe.push({ kind, id });
+      if (kind === 'subscription') this.#phantoms.push({ id, row, asOf: page.asOf });
+    }
+    await this.#take(found.findings);
+  }
+
+  /**
+   * Asks Stripe whose the running subscriptions without a user are: their customers, their Checkout sessions.
+   * @returns where the next run goes on
+   */
+  async links(after: string, most: number): Promise<string> {
+    let last = after;
+    for (let looked = 0; looked < most; ) {
+      const unlinked = await this.#parts.store.withoutUser(last, LINKS_TOGETHER);
+      for (const { subscription_id, customer_id } of unlinked) {
+        if (this.#parts.stop()) return last;
+        await this.#link(subscription_id, customer_id);
+        last = subscription_id;
+      }
+      looked += unlinked.length;
+      if (unlinked.length < LINKS_TOGETHER) return '';
+    }
+    return last;
+  }
+
+  async #link(subscription: string, customer: string): Promise<void> {
+    const { stripe } = this.#parts;
+    const payer = await stripe.one('customer', customer);
+    let sessions = await stripe.sessions({ subscription });
+    if (sessions.items.length === 0) sessions = await stripe.sessions({ customer });
+    this.#report.nobodys({ subscription_id: subscription, customer_id: customer });
+    // However old: without them a row that we hold stays nobody's.
+    for (const [kind, page] of [
+      ['customer', payer],
+      ['checkout', sessions],
+    ] as const)
+      for (const finding of (await compareObjects(this.#comparing(), kind, page)).findings)
+        await this.#findings.add(finding);
+  }
+
+  async #take(findings: readonly Finding[]): Promise<void> {
+    for (const finding of findings) {
+      if (!finding.known && finding.object.created < this.#since) this.#report.before_us += 1;
+      else await this.#findings.add(finding);
+    }
+  }
+
+  /** What was found last, and rows of subscriptions that Stripe does not know. */
+  async end(): Promise<void> {
+    await this.#findings.flush();
+    this.#report.drifted_rows += this.#report.unknown_to_stripe.length;
+    const compared = this.#report.compared.subscription ?? 0;
+    if (!this.#options.heal || this.#phantoms.length > Math.max(FEW, compared / 100)) return;
+    const ends = this.#phantoms.map(({ row, asOf }) => endedSubscription(this.#run, row, asOf));
+    if (ends.length > 0) await this.#queue('billing', ends);
+  }
+
+  async #heal(confirmed: Finding[]): Promise<void> {
+    for (const finding of confirmed) this.#report.differ(finding);
+    if (!this.#options.heal) return;
+    for (const worker of workers) {
+      const theirs = confirmed.filter(({ kind }) => fetchedKinds[kind].worker === worker);
+      const envelopes = theirs.map(({ kind, object, asOf }) =>
+        kind === 'subscription'
+          ? questionFor(this.#run, object as never)
+          : fetchedObject(this.#run, kind, object, asOf),
+      );
+      if (envelopes.length > 0) await this.#queue(worker, envelopes);
+    }
+    await this.#parts.keepHealed(confirmed.flatMap((finding) => linesOf(finding, this.#report)));
+  }
+
+  async #queue(worker: Worker, envelopes: object[]): Promise<void> {
+    await this.#parts.enqueue(worker, envelopes);
+    this.#report.queued[worker] += envelopes.length;
+  }
+
+  #comparing(): Comparing {
+    const { store, stripe, catalogue } = this.#parts;
+    return { store, stripe, catalogue, moving: this.#moving };
+  }
+}
+
+/** The objects that an event moves: its own, and those that its arrival changes. */
+function objectsOf(event: FetchedObject): string[] {
+  const object = (event.data as { object: Record<string, unknown> }).object;
+  const { subscription_details: details } = (object.parent ?? {}) as {
+    subscription_details?: { subscription?: unknown };
+  };
+  return [
+    ...['id', 'charge', 'payment_intent', 'subscription', 'customer', 'invoice'].map((field) => object[field]),
+    details?.subscription,
+  ].filter((id) => typeof id === 'string');
+}
+
+const linesOf = ({ kind, id, known, differences }: Finding, { at, run_id }: ReconcileReport): HealedField[] =>
+  differences.map(({ field, ours, stripes }) => ({
+    at,
+    run_id,
+    kind,
+    id,
+    known,
+    field,
+    before: ours ?? null,
+    after: stripes ?? null,
+  }));

@@ -1,0 +1,75 @@
+import type { FetchedKindName, FetchedObject } from '../../core/stripe/fetched-object.ts';
+import { byWorker, type Worker } from '../../core/workers.ts';
+import type { Finding } from './compare-objects.ts';
+
+/** One field of a row that a run had corrected, as kept in the audit bucket. */
+export interface HealedField {
+  /** ISO 8601. */
+  at: string;
+  run_id: string;
+  kind: FetchedKindName;
+  id: string;
+  /** false: there was no row. */
+  known: boolean;
+  field: string;
+  before: unknown;
+  after: unknown;
+}
+
+/** So many of a kind are named; all are counted, and those that are healed are kept field by field. */
+const NAMED = 50;
+
+/** What one run compared, found, queued and left out. Its size does not grow with the account. */
+export class ReconcileReport {
+  readonly run_id: string;
+  /** ISO 8601. */
+  readonly at: string;
+  /** Whether everything was read that this run set out to read. */
+  finished = true;
+  requests = 0;
+  events_compared = 0;
+  /** The seconds whose events each worker was compared in; `to` null: nothing can be said while its queue is behind. */
+  readonly windows = {} as Record<Worker, { from: number; to: number | null; waiting: number }>;
+  /** Objects compared, by kind. */
+  readonly compared: Partial<Record<FetchedKindName, number>> = {};
+  missed_events = 0;
+  readonly missed: { id: string; type: string }[] = [];
+  drifted_rows = 0;
+  readonly drifted: { kind: FetchedKindName; id: string; fields: string[] }[] = [];
+  /** Objects that Stripe has and we had no row of; among the drifted. */
+  new_rows = 0;
+  /** Rows that Stripe has no object of. */
+  readonly unknown_to_stripe: { kind: FetchedKindName; id: string }[] = [];
+  readonly unreadable: { kind: FetchedKindName; id: string; problem: string }[] = [];
+  /** Events that may still be on their way, and how many of them are not in the ledger yet. */
+  readonly left_out = { events: 0, not_in_ledger: 0 };
+  /** Objects from before our first event, of which we hold nothing: `ops backfill`. */
+  before_us = 0;
+  /** Subscriptions that entitle somebody nobody knows. */
+  entitled_without_user = 0;
+  /** Running subscriptions that were asked for and still have no user, as far as they are named. */
+  readonly without_user: { subscription_id: string; customer_id: string }[] = [];
+  readonly queued: Record<Worker, number> = byWorker(() => 0);
+
+  constructor(runId: string, now: number) {
+    this.run_id = runId;
+    this.at = new Date(now * 1000).toISOString();
+  }
+
+  miss(events: readonly FetchedObject[]): void {
+    this.missed_events += events.length;
+    for (const { id, type } of events.slice(0, NAMED - this.missed.length))
+      this.missed.push({ id, type: String(type) });
+  }
+
+  nobodys(subscription: { subscription_id: string; customer_id: string }): void {
+    if (this.without_user.length < NAMED) this.without_user.push(subscription);
+  }
+
+  differ({ kind, id, known, differences }: Finding): void {
+    this.drifted_rows += 1;
+    if (!known) this.new_rows += 1;
+    if (this.drifted.length < NAMED)
+      this.drifted.push({ kind, id, fields: known ? differences.map(({ field }) => field) : [] });
+  }
+}

@@ -1,0 +1,143 @@
+import { planStore } from '../../adapters/postgres/plan-store.ts';
+import { reconcileStore } from '../../adapters/postgres/reconcile-store.ts';
+import { requestShare } from '../../adapters/request-share.ts';
+import { stripeClient, stripeReader } from '../../adapters/stripe.ts';
+import { stripeLists } from '../../adapters/stripe-lists.ts';
+import { workerOf } from '../../core/event-routes.ts';
+import type { PlanEvent } from '../../core/plans/plan-event.ts';
+import type { Worker } from '../../core/workers.ts';
+import { type BackfillParts, backfill, THE_BEGINNING } from '../../pipeline/backfill/backfill.ts';
+import { processEvent } from '../../pipeline/process-event.ts';
+import type { ReconcileOptions, ReconcileParts } from '../../pipeline/reconcile/ports.ts';
+import { reconcile } from '../../pipeline/reconcile/reconcile.ts';
+import type { HealedField } from '../../pipeline/reconcile/report.ts';
+import { type AccountEvent, StripeAccount } from '../../stripe-simulator/account.ts';
+import { type StripeServer, startStripeServer } from '../../stripe-simulator/server.ts';
+import { catalogue } from './catalogue.ts';
+import { freshDatabase, type TestDatabase } from './database.ts';
+import { envelope, source, testProcessor } from './event-processor.ts';
+
+/** The moment in which the comparison runs; Stripe's clock and ours agree. */
+export const now = Math.floor(Date.now() / 1000);
+export const hour = 3600;
+export const day = 24 * hour;
+
+/**
+ * A Stripe account (simulated, asked through its API), our database (real) and the queues between (lists): what a test delivers reaches us,
+ * what it does not is lost.
+ */
+export class StripeAndUs {
+  readonly account: StripeAccount;
+  readonly server: StripeServer;
+  readonly db: TestDatabase;
+  /** What the comparison queued, until {@link work} is called. */
+  queued: { worker: Worker; envelope: object }[] = [];
+  healed: HealedField[] = [];
+  /** What a backfill told the apps. */
+  published: PlanEvent[] = [];
+  waiting = { payments: 0, billing: 0 };
+  #client: Awaited<ReturnType<typeof stripeClient>>;
+  #runs = 0;
+
+  private constructor(account: StripeAccount, server: StripeServer, db: TestDatabase, client: never) {
+    this.account = account;
+    this.server = server;
+    this.db = db;
+    this.#client = client;
+  }
+
+  static async start(): Promise<StripeAndUs> {
+    const account = new StripeAccount();
+    const server = await startStripeServer({ account, now: () => now * 1000 });
+    return new StripeAndUs(
+      account,
+      server,
+      await freshDatabase(),
+      (await stripeClient(server.key, server.url)) as never,
+    );
+  }
+
+  async stop(): Promise<void> {
+    await this.server.close();
+    await this.db.close();
+  }
+
+  /** The bus brings these events (by default all of the account), and workers settle them. */
+  async deliver(events: readonly AccountEvent[] = this.account.events): Promise<string[]> {
+    const outcomes = [];
+    for (const event of events) {
+      const worker = workerOf(event.type);
+      if (worker) outcomes.push(await this.settle(worker, envelope(event, { time: new Date().toISOString() })));
+    }
+    return outcomes;
+  }
+
+  async settle(worker: Worker, body: string): Promise<string> {
+    const processor = testProcessor(this.db.writer, {
+      worker,
+      stripe: { subscription: (id) => this.#client.subscriptions.retrieve(id) },
+    });
+    return (await processEvent(processor, body)).outcome;
+  }
+
+  /** Workers settle what the comparison queued. */
+  async work(): Promise<string[]> {
+    const outcomes = [];
+    for (const { worker, envelope: body } of this.queued.splice(0))
+      outcomes.push(`${worker} ${await this.settle(worker, JSON.stringify(body))}`);
+    return outcomes;
+  }
+
+  parts(more: Partial<ReconcileParts> = {}): ReconcileParts {
+    this.#runs += 1;
+    return {
+      stripe: stripeLists(this.#client, requestShare(1000, { sleep: async () => {} })),
+      store: reconcileStore(this.db.writer),
+      catalogue,
+      waiting: async () => this.waiting,
+      enqueue: async (worker, envelopes) =>
+        void this.queued.push(...envelopes.map((each) => ({ worker, envelope: each }))),
+      keepHealed: async (lines) => void this.healed.push(...lines),
+      source,
+      runId: `run-${this.#runs}`,
+      livemode: false,
+      now,
+      sleep: async () => {},
+      stop: () => false,
+      ...more,
+    };
+  }
+
+  /** Everything now, healed, as `ops reconcile --apply` does; nothing is worked off yet. */
+  compare(options: Partial<ReconcileOptions> = {}, more: Partial<ReconcileParts> = {}) {
+    return reconcile(this.parts(more), { scope: 'all', heal: true, beforeUs: true, ...options });
+  }
+
+  /** As the schedule does. */
+  scheduled(more: Partial<ReconcileParts> = {}) {
+    return reconcile(this.parts(more), { scope: 'scheduled', heal: true });
+  }
+
+  backfillParts(more: Partial<BackfillParts> = {}): BackfillParts {
+    return {
+      stripe: stripeLists(this.#client, requestShare(1000, { sleep: async () => {} })),
+      store: { ...reconcileStore(this.db.writer), apply: planStore(this.db.writer).apply },
+      reader: stripeReader(async () => this.#client),
+      catalogue,
+      publish: async (planEvents) => void this.published.push(...planEvents),
+      livemode: false,
+      now,
+      stop: () => false,
+      progress: () => {},
+      ...more,
+    };
+  }
+
+  backfill(options: { since?: number; notify?: boolean } = {}, more: Partial<BackfillParts> = {}) {
+    return backfill(this.backfillParts(more), { since: THE_BEGINNING, notify: false, ...options });
+  }
+
+  async rows(sql: string, ...values: unknown[]) {
+    return (await this.db.admin.query(sql, values)).rows;
+  }
+}
