@@ -712,6 +712,7 @@ policy every_row on billing.invoices for select to billing_reader using true
 policy every_row on billing.payments for select to billing_reader using true
 policy every_row on billing.plan_events for select to billing_reader using true
 policy own_plan_events on billing.plan_events for select to authenticated using (user_id = (( SELECT auth.uid() AS uid))::text)
+policy every_row on billing.reconcile_cursors for select to billing_reader using true
 policy every_row on billing.refunds for select to billing_reader using true
 policy every_row on billing.subscription_history for select to billing_reader using true
 policy every_row on billing.subscriptions for select to billing_reader using true
@@ -751,6 +752,8 @@ grant select on billing.plan_events to service_role
 grant select on billing.plan_states to authenticated
 grant select on billing.plan_states to billing_reader
 grant select on billing.plan_states to service_role
+grant select on billing.reconcile_cursors to billing_reader
+grant select on billing.reconcile_cursors to service_role
 grant select on billing.refunds to billing_reader
 grant select on billing.refunds to service_role
 grant select on billing.revenue_daily to billing_reader

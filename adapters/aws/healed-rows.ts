@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import type { S3Client } from '@aws-sdk/client-s3';
-import type { HealedField } from '../../pipeline/reconcile/report.ts';
+import type { HealedField } from '../../pipeline/reconcile/ports.ts';
 
 /** Beside the audit trail's folders, which begin with a year. */
 export const healedRowsPrefix = 'reconcile/';

@@ -3,7 +3,16 @@ import type Stripe from 'stripe';
 /** A right that the key in the secret needs, by the name under which docs/operations.md lists it. */
 export interface StripeRight {
   id: string;
-  name: 'Subscriptions' | 'Events' | 'Prices' | 'Event destinations';
+  name:
+    | 'Subscriptions'
+    | 'Events'
+    | 'Customers'
+    | 'Checkout Sessions'
+    | 'Invoices'
+    | 'Charges and Refunds'
+    | 'Disputes'
+    | 'Prices'
+    | 'Event destinations';
   neededBy: string;
   /** The smallest question that needs it. */
   read(stripe: Stripe): Promise<unknown>;
@@ -22,6 +31,36 @@ export const stripeRights: readonly StripeRight[] = [
     name: 'Events',
     neededBy: 'the scheduled comparison and reconcile',
     read: (stripe) => stripe.events.list({ limit: 1 }),
+  },
+  {
+    id: 'customers',
+    name: 'Customers',
+    neededBy: 'the comparison and the backfill, to know whose a subscription is',
+    read: (stripe) => stripe.customers.list({ limit: 1 }),
+  },
+  {
+    id: 'sessions',
+    name: 'Checkout Sessions',
+    neededBy: 'the comparison and the backfill, to know whose a subscription is',
+    read: (stripe) => stripe.checkout.sessions.list({ limit: 1 }),
+  },
+  {
+    id: 'invoices',
+    name: 'Invoices',
+    neededBy: 'the comparison and the backfill',
+    read: (stripe) => stripe.invoices.list({ limit: 1 }),
+  },
+  {
+    id: 'charges',
+    name: 'Charges and Refunds',
+    neededBy: 'the comparison and the backfill',
+    read: (stripe) => stripe.charges.list({ limit: 1 }),
+  },
+  {
+    id: 'disputes',
+    name: 'Disputes',
+    neededBy: 'the comparison and the backfill',
+    read: (stripe) => stripe.disputes.list({ limit: 1 }),
   },
   {
     id: 'prices',

@@ -1,7 +1,6 @@
 import type { Catalogue } from '../../core/plans/catalogue.ts';
 import type { FetchedKindName, FetchedObject } from '../../core/stripe/fetched-object.ts';
 import type { Worker } from '../../core/workers.ts';
-import type { HealedField } from './report.ts';
 
 /** What the comparison with Stripe and the backfill need of the outside. */
 
@@ -85,6 +84,20 @@ export interface ReconcileStore {
 
 /** Messages of a work queue, waiting or in flight. */
 export type Waiting = Record<Worker, number>;
+
+/** One field of a row that a run had corrected, as kept in the audit bucket. */
+export interface HealedField {
+  /** ISO 8601. */
+  at: string;
+  run_id: string;
+  kind: FetchedKindName;
+  id: string;
+  /** false: there was no row. */
+  known: boolean;
+  field: string;
+  before: unknown;
+  after: unknown;
+}
 
 export interface ReconcileParts {
   stripe: StripeLists;

@@ -4,8 +4,16 @@ import { type Worker, workers } from '../../core/workers.ts';
 import { type Comparing, compareObjects, type Finding } from './compare-objects.ts';
 import { endedSubscription, fetchedObject, missedEvent, questionFor, type Run } from './envelopes.ts';
 import { Findings } from './findings.ts';
-import type { HeldRow, ReconcileOptions, ReconcileParts, StripeList, StripePage, TimeRange } from './ports.ts';
-import type { HealedField, ReconcileReport } from './report.ts';
+import type {
+  HealedField,
+  HeldRow,
+  ReconcileOptions,
+  ReconcileParts,
+  StripeList,
+  StripePage,
+  TimeRange,
+} from './ports.ts';
+import type { ReconcileReport } from './report.ts';
 import { sweep } from './sweep.ts';
 
 /** The most types that one list call takes. @see https://docs.stripe.com/api/events/list */

@@ -2,20 +2,6 @@ import type { FetchedKindName, FetchedObject } from '../../core/stripe/fetched-o
 import { byWorker, type Worker } from '../../core/workers.ts';
 import type { Finding } from './compare-objects.ts';
 
-/** One field of a row that a run had corrected, as kept in the audit bucket. */
-export interface HealedField {
-  /** ISO 8601. */
-  at: string;
-  run_id: string;
-  kind: FetchedKindName;
-  id: string;
-  /** false: there was no row. */
-  known: boolean;
-  field: string;
-  before: unknown;
-  after: unknown;
-}
-
 /** So many of a kind are named; all are counted, and those that are healed are kept field by field. */
 const NAMED = 50;
 

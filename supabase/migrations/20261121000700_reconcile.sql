@@ -8,6 +8,8 @@ create table billing.reconcile_cursors (
   kept_at timestamptz not null default clock_timestamp()
 );
 alter table billing.reconcile_cursors enable row level security;
+create policy every_row on billing.reconcile_cursors for select to billing_reader using (true);
+grant select on billing.reconcile_cursors to billing_reader, service_role;
 
 create index subscriptions_without_user on billing.subscriptions (subscription_id) where user_id is null;
 

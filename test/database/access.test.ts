@@ -55,6 +55,7 @@ const tables = [
   'invoice_payments',
   'subscription_history',
   'user_plans',
+  'reconcile_cursors',
 ];
 const views = [
   'subscription_states',
@@ -172,13 +173,18 @@ it.each([
   );
 });
 
-it('lets stripe_writer execute the three functions of the handlers and no other of ours', async () => {
+it('lets stripe_writer execute the functions of the handlers and no other of ours', async () => {
   const { rows } = await db.admin.query(`
     select p.oid::regprocedure::text as name from pg_proc p where pronamespace = 'billing'::regnamespace and has_function_privilege('stripe_writer', p.oid, 'execute')`);
   expect(rows.map(({ name }) => name).sort()).toEqual([
     'billing.apply_events(jsonb,jsonb)',
     'billing.compare(jsonb)',
+    'billing.cursor_of(text)',
     'billing.due_users(integer)',
+    'billing.keep_cursor(text,jsonb)',
+    'billing.rows_of(text,text[],bigint,bigint)',
+    'billing.standing()',
+    'billing.without_user(text,integer)',
   ]);
   const { rows: columns } = await db.admin.query(`
     select c.relname from pg_class c where relnamespace in ('billing'::regnamespace, 'public'::regnamespace) and relkind in ('r', 'v')

@@ -87,6 +87,9 @@ export async function startDeployment() {
 
     /** Puts events on the partner bus, as Stripe does. */
     async deliver(sourceName: string, events: readonly object[]): Promise<void> {
+      // What an event is about, Stripe has; a story sets the subscriptions itself.
+      for (const { data } of events as { data?: { object: { object?: string } } }[])
+        if (data && data.object.object !== 'subscription') stripe.account.put(data.object);
       for (let first = 0; first < events.length; first += 10) {
         const Entries = events.slice(first, first + 10).map((event) => ({
           Source: sourceName,

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { envelope } from '../support/event-processor.ts';
-import { checkout, event, invoice, paymentIntent, subscriptionEvent } from '../support/stripe-samples.ts';
+import { checkout, customer, event, invoice, paymentIntent, subscriptionEvent } from '../support/stripe-samples.ts';
 import { type Deployment, type Ran, root, stackName, target } from './deployment.ts';
 import { region } from './emulator.ts';
 
@@ -332,8 +332,12 @@ export async function story(deployment: Deployment, step: Step, transcribe: Tran
     const missed = subscriptionEvent('evt_never_sent', 'created', start, other) as ReturnType<typeof event>;
     stripe.events = [missed];
     stripe.subscriptions.set('sub_2', objectOf(missed));
-    await ops('reconcile', { code: 1, name: 'reconcile-plan', says: [/Missing events: evt_never_sent/] });
-    await ops('reconcile --apply', { code: 0, name: 'reconcile', says: [/Queued 1 for billing/] });
+    await ops('reconcile', {
+      code: 1,
+      name: 'reconcile-plan',
+      says: [/1 events are missing: 1 customer\.subscription/],
+    });
+    await ops('reconcile --apply', { code: 0, name: 'reconcile', says: [/1 for billing/] });
     await becomes(
       'the plan of the missed event',
       async () => (await planState()).map(({ customer_id, plan_id }) => [customer_id, plan_id]),
@@ -343,6 +347,10 @@ export async function story(deployment: Deployment, step: Step, transcribe: Tran
       ],
     );
     await ops('reconcile', { code: 0, says: [/No event is missing/, /No row differs/] });
+    stripe.account.put(customer({ id: 'cus_2' }));
+    await ops('backfill', { code: 0, name: 'backfill-plan', says: [/users would get a plan/] });
+    await ops('backfill --apply', { code: 0, says: [/Wrote/] });
+    await ops('link --user 4f1c2b7e --customer cus_2', { code: 0, name: 'link-plan', says: [/1 customers to link/] });
   });
 
   await step('stops a release that went wrong, and comes back', async () => {

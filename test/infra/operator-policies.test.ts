@@ -23,12 +23,13 @@ const alwaysAllowed = ['sts:GetCallerIdentity'];
 /** Made in the caller's name by a call that the verbs do make: SQS and Secrets Manager use the key, a connection its secret. */
 const implied = ['kms:Decrypt', 'kms:GenerateDataKey', 'secretsmanager:UpdateSecret'];
 
-/** What the verbs call, by the SDK's commands that files below `ops/` (and the sender of envelopes, which they share) import. */
+/** What the verbs call, by the SDK's commands that files below `ops/` (and the senders that they share with the functions) import. */
 function calledByVerbs(): string[] {
   const files = readdirSync(join(root, 'ops'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
     .map((file) => join(root, 'ops', file));
-  const calls = [...files, join(root, 'adapters/aws/sqs.ts')].flatMap((file) => {
+  const shared = ['sqs', 'healed-rows'].map((name) => join(root, `adapters/aws/${name}.ts`));
+  const calls = [...files, ...shared].flatMap((file) => {
     const text = readFileSync(file, 'utf8');
     const imports = [
       ...text.matchAll(/(?:import|const) \{([^}]+)\} (?:from |= await import\()'@aws-sdk\/client-([\w-]+)'/g),
