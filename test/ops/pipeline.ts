@@ -15,8 +15,13 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { buildApp } from 'fauxqs';
-import { eventFamilies, queueFed, workers } from '../../core/workers.ts';
-import { functionNamesOf, outputsOfWorkers, type StackOutputs } from '../../lib/outputs.ts';
+import { capitalised, eventFamilies, queueFed, workers } from '../../core/workers.ts';
+import {
+  functionNamesOf,
+  ofWorkers as outputsByWorker,
+  outputsOfWorkers,
+  type StackOutputs,
+} from '../../lib/outputs.ts';
 import { ops } from '../../ops/cli/command-line.ts';
 import type { ProgressReporter } from '../../ops/cli/progress.ts';
 import type { Terminal } from '../../ops/cli/terminal.ts';
@@ -170,9 +175,9 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
     });
   }
   const arnOf = (url: string) => `arn:aws:sqs:${region}:${account}:${url.split('/').at(-1)}`;
+  const ruleArns = outputsByWorker(outputs, 'RuleArn');
   const rules = [
-    ['Payments', outputs.PaymentsRuleArn],
-    ['Billing', outputs.BillingRuleArn],
+    ...workers.map((worker) => [capitalised(worker), ruleArns[worker]] as const),
     ...outputs.AuditRuleArns.split(',').map((arn) => ['Audit', arn] as const),
   ] as const;
   for (const [name, arn] of rules) {
@@ -183,7 +188,7 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
     });
   }
   aws.rules.set(`huntaze-stripe-reconcile-${environment}`, { State: 'ENABLED', Targets: [] });
-  for (const name of ['Payments', 'Billing', 'Audit'] as const) {
+  for (const name of queueFed.map(capitalised)) {
     const sources = rules.filter(([of]) => of === name).map(([, arn]) => arn);
     for (const queue of ['Queue', 'UndeliveredQueue'] as const) {
       const QueueUrl = outputs[`${name}${queue}Url`];
