@@ -7,8 +7,8 @@ import { isOwnType, readFact } from '../core/stripe/read-fact.ts';
 /** @throws {PipelineError} later: no key, no answer, throttled; never: Stripe does not know it. */
 export type EventAtStripe = (eventId: string) => Promise<unknown>;
 
-/** What decides who has which plan. Payments, invoices and refunds move none: they are counted and shown. */
-const movesPlans = new Set<Fact['kind']>(['subscription', 'customer', 'checkout']);
+/** What decides who has which plan and until when; an unpaid invoice begins a grace period. Payments, refunds and disputes are counted and shown. */
+const movesPlans = new Set<Fact['kind']>(['subscription', 'customer', 'checkout', 'invoice']);
 
 /**
  * Asks Stripe for an event by its id before it may move a plan: the bus carries no signature, so whoever can put an event on it could give
