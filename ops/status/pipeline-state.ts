@@ -30,6 +30,8 @@ export interface Status {
   rules: Pick<LiveRule, 'name' | 'feeds' | 'state'>[];
   /** Values of the secret without which nothing can be settled, and which are empty. */
   secret_empty: string[];
+  /** Customers whose subscription entitles them and whom no user is known for; null when no comparison counted them for a day. */
+  entitled_without_user: number | null;
   last_event_at: string | null;
   alarms: string[];
 }

@@ -24,6 +24,8 @@ export function printStatus(status: Status, format: Formatting): string {
     '',
     `${format.bold(`Committed within ${slo.within_ms / 1000} s`)} (promise ${percent(slo.target)}): ${sli('last 5 minutes', slo.last_5_minutes)}; ${sli('last hour', slo.last_hour)}; ${sli('last 30 days', slo.last_30_days)}`,
     '',
+    `${format.bold('Entitled, but nobody’s')}: ${status.entitled_without_user ?? 'not counted for a day'}`,
+    '',
     format.table(
       ['worker', 'state', 'arrived in 5 min', 'settled', 'crashed'],
       workers.map(({ name, state, arrived, settled, crashed }) => [name, state, arrived, settled, crashed]),

@@ -21,17 +21,19 @@ const DAY = 24 * HOUR;
 /** How the pipeline is now: numbers of the last five minutes and the last hour, and what stands. Looks only; @see judge for the word. */
 export async function status(ops: Ops): Promise<Report<Status>> {
   const { outputs, updatedAt } = await ops.stack();
-  const [now, hour, month, workers, rules, dead, lastEvent, alarms, secret_empty] = await Promise.all([
-    lookBack(ops, 5 * MINUTE, MINUTE),
-    lookBack(ops, HOUR, 5 * MINUTE),
-    lookBack(ops, 30 * DAY, HOUR),
-    Promise.all(queueFed.map((worker) => workerNow(ops, worker))),
-    liveRules(ops),
-    deadLetters(ops),
-    lastEventAt(ops),
-    ringingAlarms(ops),
-    emptySecrets(ops),
-  ]);
+  const [now, hour, month, workers, rules, dead, lastEvent, entitled_without_user, alarms, secret_empty] =
+    await Promise.all([
+      lookBack(ops, 5 * MINUTE, MINUTE),
+      lookBack(ops, HOUR, 5 * MINUTE),
+      lookBack(ops, 30 * DAY, HOUR),
+      Promise.all(queueFed.map((worker) => workerNow(ops, worker))),
+      liveRules(ops),
+      deadLetters(ops),
+      lastEventAt(ops),
+      entitledWithoutUser(ops),
+      ringingAlarms(ops),
+      emptySecrets(ops),
+    ]);
   const data: Omit<Status, 'health' | 'reasons'> = {
     at: ops.now().toISOString(),
     code: { version: outputs.CodeVersion, deployed_at: updatedAt?.toISOString() ?? null },
@@ -48,6 +50,7 @@ export async function status(ops: Ops): Promise<Report<Status>> {
     workers: workers.map((worker) => worker.now),
     rules: rules.map(({ name, feeds, state }) => ({ name, feeds, state })),
     secret_empty,
+    entitled_without_user,
     last_event_at: lastEvent,
     alarms,
   };
@@ -72,6 +75,12 @@ async function deadLetters(ops: Ops): Promise<Status['queues']> {
     const empty = (waiting ?? 0) + in_flight === 0;
     return { name, kind, waiting, in_flight, oldest_s: empty ? null : (ages[index]![0]?.value ?? null) };
   });
+}
+
+/** By the last comparison with Stripe of a day; whether that is too many, an alarm judges, by this deployment's own threshold. */
+async function entitledWithoutUser(ops: Ops): Promise<number | null> {
+  const [points] = await askCloudWatch(ops, [ours(ops, 'EntitledWithoutUser', 'Maximum', HOUR)], DAY);
+  return points?.[0]?.value ?? null;
 }
 
 /** When something last came or was settled, within a day; to five minutes. */

@@ -80,6 +80,17 @@ it('reads as a page', async () => {
   expect(out).toMatch(/billing-failed +failed +0 +0 +–/);
 });
 
+it('says how many are entitled and nobody’s, by the last comparison', async () => {
+  traffic(pipeline, minutesAgo(2));
+  expect((await run()).data.entitled_without_user).toBeNull();
+  pipeline.aws.metrics.set('EntitledWithoutUser', [
+    { at: minutesAgo(20), value: 3 },
+    { at: minutesAgo(80), value: 5 },
+  ]);
+  const { data } = await run();
+  expect(data).toMatchObject({ entitled_without_user: 3, health: 'healthy' });
+});
+
 it('is healthy again as soon as five minutes went well, whatever the hour before was', async () => {
   traffic(pipeline, minutesAgo(40), { 'AttemptSucceeded.Sum': 0, 'EventsDeferred.Sum': 100 });
   traffic(pipeline, minutesAgo(2));
@@ -206,6 +217,7 @@ describe('the health word', () => {
     workers: [],
     rules: [],
     secret_empty: [],
+    entitled_without_user: 0,
     last_event_at: now.toISOString(),
     alarms: [],
   };
