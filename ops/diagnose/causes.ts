@@ -16,11 +16,17 @@ export interface Cause {
   /** CloudTrail's names of the calls that bring it about. */
   changes?: RegExp;
   command?: (lines: CommandLines) => string;
+  /** It may be what another cause left behind: named first only when there is no other. */
+  leftBehind?: true;
 }
 
 const wait = ({ verb }: CommandLines) => verb('watch');
 
-/** Roots before what they lead to: the first that matches is the cause, the others are named beside it. */
+/**
+ * Roots before what they lead to: the first that matches is the cause, the others are named beside it.
+ *
+ * What a check sees now goes before what the logs tell: a message of an incident that is over may wait a quarter of an hour for its next attempt.
+ */
 export const causes = [
   {
     id: 'key',
@@ -162,12 +168,14 @@ export const causes = [
   {
     id: 'unknown-price',
     page: 'unknown-price',
+    leftBehind: true,
     check: { id: 'stripe.prices.known' },
     command: ({ cdk }) => cdk('deploy'),
   },
   {
     id: 'dead-letters',
     page: 'failed',
+    leftBehind: true,
     check: { id: 'aws.queues.empty' },
     codes: /^(handler_bug|unreadable_event|stripe_not_found|database_2[23])/,
   },
@@ -190,16 +198,17 @@ export interface Finding {
 
 /** What the evidence shows, the cause first. */
 export function findCauses(evidence: Evidence, lines: CommandLines): Finding[] {
-  const findings: Finding[] = [];
+  const findings: (Finding & { rank: number })[] = [];
   const explained = new Set<string>();
   for (const cause of causes as readonly Cause[]) {
-    const { id, page, codes, changes, command } = cause;
+    const { id, page, codes, changes, command, leftBehind } = cause;
     const check = evidence.wrong.find((one) => cause.check && shows(cause.check, one) && !explained.has(one.id));
     const failed = evidence.codes.filter(({ code }) => codes?.test(code) && !explained.has(code));
     if (!check && failed.length === 0) continue;
     if (check) explained.add(check.id);
     for (const { code } of failed) explained.add(code);
     findings.push({
+      rank: leftBehind ? 2 : check ? 0 : 1,
       cause: id,
       says: [
         check?.says,
@@ -218,13 +227,14 @@ export function findCauses(evidence: Evidence, lines: CommandLines): Finding[] {
   // Nothing that doctor found is kept from whoever asks, though no cause here explains it.
   for (const { id, says, fix } of evidence.wrong.filter((check) => !explained.has(check.id)))
     findings.push({
+      rank: 3,
       cause: id,
       says,
       page: 'docs/runbooks/degraded.md',
       command: commandIn(fix) ?? lines.verb('doctor'),
       changed: [],
     });
-  return findings;
+  return findings.sort((one, other) => one.rank - other.rank).map(({ rank: _, ...finding }) => finding);
 }
 
 const shows = ({ id, says }: NonNullable<Cause['check']>, check: Check): boolean =>

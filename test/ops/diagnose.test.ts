@@ -193,6 +193,16 @@ it.each(faults)('when %s, names the cause, its page and its command', async (_wh
   expect(json.data.cause).toMatchObject({ cause, page: `docs/runbooks/${page}.md`, command });
 });
 
+it('goes by what is wrong now rather than by a message that still waits from an incident before', async () => {
+  failing('database_3F000');
+  destination().status = 'disabled';
+  const { json } = await pipeline.run('diagnose', '--json');
+  expect([json.data.cause, ...json.data.also].map(({ cause }: { cause: string }) => cause)).toEqual([
+    'destination-disabled',
+    'schema-behind',
+  ]);
+});
+
 it('takes no failure for a cause whose message was settled since: that incident is over', async () => {
   const m1 = { sqs_message_id: 'm1' };
   pipeline.aws.logs.set('/aws/lambda/huntaze-stripe-billing-dev', [
