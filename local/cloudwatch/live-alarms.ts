@@ -27,17 +27,22 @@ export class LiveAlarms {
     this.#metrics = metrics;
   }
 
-  /** Composite alarms are left out, too: they repeat their parts. */
   ringing(): RingingAlarm[] {
     const now = Date.now();
     if (now - this.#lookedAtMs < FRESH_FOR_MS) return this.#ringing;
     this.#lookedAtMs = now;
     const states = liveAlarmStates(this.#alarms, this.#metrics, now);
     this.#ringing = this.#alarms
-      .filter(({ type, logicalId }) => type === 'AWS::CloudWatch::Alarm' && states.get(logicalId) === 'ALARM')
+      .filter((alarm) => states.get(alarm.logicalId) === 'ALARM' && ringsByItself(alarm))
       .map((alarm) => ({ name: shortAlarmName(alarm), says: String(alarm.properties.AlarmDescription ?? '') }));
     return this.#ringing;
   }
+}
+
+/** Not what is only a part of another alarm, nor what only says that one of others rings. */
+function ringsByItself({ type, properties }: AlarmResource): boolean {
+  const actions = (properties.AlarmActions ?? []) as unknown[];
+  return actions.length > 0 && (type === 'AWS::CloudWatch::Alarm' || / AND /.test(String(properties.AlarmRule)));
 }
 
 export function liveAlarmStates(alarms: AlarmResource[], metrics: MetricStore, now: number) {

@@ -129,11 +129,11 @@ const planEventOf = ({ at, type, detail }, delivery) =>
     el('pre', { textContent: JSON.stringify(detail, null, 2) }),
   );
 
-/** Of whichever version the message is: whom it is about, and the words of its plan. */
-function summaryOf(detail) {
-  const plan = { ...detail.payload, ...detail.state, ...detail };
-  const words = [plan.user_id, plan.tier ?? plan.plan_id, plan.status].filter((word) => typeof word === 'string');
-  return words.join(' · ');
+/** Whom it is about, the words of their plan, and which of their versions it is. */
+function summaryOf({ user_id: user, plan, version }) {
+  return [user, plan?.tier, plan?.status, version === undefined ? undefined : `version ${version}`]
+    .filter((word) => typeof word === 'string')
+    .join(' · ');
 }
 
 function showDelivery(node, delivery, forward) {
@@ -149,12 +149,22 @@ function showDelivery(node, delivery, forward) {
 
 // --- alarms ----------------------------------------------------------------------------------------------------------
 
-/** What would ring in AWS, with the alarm's own words. */
+let shownAlarms = '';
+
+/** What would ring in AWS: in a sentence what happened, and to open what to do, both in the alarm's own words. */
 export function showAlarms(alarms) {
+  const text = JSON.stringify(alarms);
+  // Drawn anew only when it changes: what somebody opened stays open.
+  if (text === shownAlarms) return;
+  shownAlarms = text;
   $('alarms-panel').hidden = alarms.length === 0;
-  $('alarms').replaceChildren(
-    ...alarms.map(({ name, says }) => el('li', {}, el('b', { textContent: name }), ...linked(` ${says}`))),
-  );
+  $('alarms').replaceChildren(...alarms.map(alarmItem));
+}
+
+function alarmItem({ name, says }) {
+  const [happened, ...rest] = says.split(/ (?=What to do)/);
+  const summary = el('summary', {}, el('b', { textContent: name }), ` ${happened}`);
+  return el('li', {}, el('details', {}, summary, el('p', {}, ...linked(rest.join(' ')))));
 }
 
 /** Addresses in a text as links; everything else stays text. */
