@@ -3,6 +3,7 @@ import { printable, printableData } from '../../core/shown.ts';
 import { type Environment, environments } from '../../lib/names.ts';
 import { connectAws } from '../deployment/aws.ts';
 import { type CommandLines, commandLines } from './command-lines.ts';
+import { confirm } from './confirmation.ts';
 import { type Formatting, format } from './formatting.ts';
 import { createOps, type Ops } from './ops.ts';
 import { Refusal } from './refusal.ts';
@@ -124,7 +125,7 @@ export class CommandRunner {
           );
         return found.length > 0 ? 1 : 0;
       }
-      await this.confirmed(change);
+      await confirm(change, terminal, this.options);
       const report = await change.act();
       if (json)
         this.json({
@@ -162,28 +163,6 @@ export class CommandRunner {
         : []),
       '',
     ].join('\n');
-  }
-
-  /** @throws {Refusal} when something must be typed first, unless a person types it or --yes was given. */
-  private async confirmed({ confirm }: Pick<Change<unknown, unknown>, 'confirm'>): Promise<void> {
-    const { env, yes, json } = this.options;
-    const wanted = confirm ?? (env === 'prod' ? { question: 'This changes prod.', answer: 'prod' } : undefined);
-    if (!wanted || yes) return;
-    const { terminal } = this.context;
-    if (!terminal.interactive || json) {
-      throw new Refusal(
-        'confirmation_needed',
-        `${wanted.question} Nobody can be asked here.`,
-        'Look at the plan, then add --yes.',
-      );
-    }
-    if ((await terminal.ask(`${wanted.question} Type "${wanted.answer}" to go on:`)).trim() !== wanted.answer) {
-      throw new Refusal(
-        'not_confirmed',
-        'Not confirmed; nothing was changed.',
-        `Type "${wanted.answer}" when asked, or add --yes.`,
-      );
-    }
   }
 
   private async guarded(work: () => Promise<ExitCode>): Promise<ExitCode> {
