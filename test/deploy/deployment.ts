@@ -52,6 +52,12 @@ export async function startDeployment() {
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
   });
 
+  const tryCdk = (args: readonly string[]): Promise<Ran> =>
+    run('cdk', [...args, '--context', `environmentsFolder=${folder}`, '--app', 'node test/deploy/app.ts', '--ci'], {
+      ...variables,
+      EMULATOR_LIMITS_REPORT: limitsReport,
+    });
+
   return {
     emulator,
     stripe,
@@ -64,23 +70,12 @@ export async function startDeployment() {
 
     /** The real CDK CLI on the app with the emulator's limits. @throws with what it printed, when it fails. */
     async cdk(...args: string[]): Promise<string> {
-      const ran = await run(
-        'cdk',
-        [
-          ...args,
-          '--context',
-          `environmentsFolder=${folder}`,
-          '--app',
-          'node test/deploy/app.ts',
-          '--output',
-          join(folder, 'cdk.out'),
-          '--ci',
-        ],
-        { ...variables, EMULATOR_LIMITS_REPORT: limitsReport },
-      );
+      const ran = await tryCdk([...args, '--output', join(folder, 'cdk.out')]);
       if (ran.code !== 0) throw new Error(`cdk ${args.join(' ')} ended with ${ran.code}:\n${ran.output}`);
       return ran.output;
     },
+    /** The same, whatever its end. */
+    tryCdk,
     /** `npm run ops -- …` as an operator types it. */
     ops: (args: string, more: Record<string, string> = {}): Promise<Ran> =>
       run('node', ['bin/ops.ts', ...args.split(' ')], { ...variables, ...more }),
@@ -111,7 +106,7 @@ export async function startDeployment() {
 
 export const target = `aws://${account}/${region}`;
 
-async function run(program: string, args: string[], variables: Record<string, string>): Promise<Ran> {
+export async function run(program: string, args: string[], variables: Record<string, string>): Promise<Ran> {
   mkdirSync(join(root, '.local'), { recursive: true });
   // None of the variables of this machine: what an operator has set must not change what is tested.
   const env = { HOME: process.env.HOME ?? tmpdir(), ...variables };
