@@ -31,6 +31,7 @@ const commands = [
           .replace(/(cus|sub|evt)_…/g, '$1_1')
           .replace(/<verb>/g, 'status')
           .replace(/<[^>]*>/g, 'x')
+          .replace(/(--(?!apply)[\w-]+) …/g, '$1 x')
           .replace(/\s?…/g, ''),
       );
     }),
