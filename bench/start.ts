@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { functionNames } from '../core/workers.ts';
+import { readPlans } from '../lib/config-files.ts';
 import { loadedAtFirstUse, writeBundle } from '../lib/handler-code.ts';
 
 const { values } = parseArgs({ options: { runs: { type: 'string', default: '15' } } });
@@ -18,7 +19,9 @@ if (!Number.isInteger(runs) || runs < 1) {
   process.exit(2);
 }
 
-const define = { BUNDLED_CATALOGUE: '{"plans":[]}', BUNDLED_DATABASE_CA: 'null' };
+const problems: string[] = [];
+const define = { BUNDLED_CATALOGUE: JSON.stringify(readPlans(problems)), BUNDLED_DATABASE_CA: 'null' };
+if (problems.length > 0) throw new Error(problems.join('\n'));
 /** Any name and address will do: loading calls nobody. */
 const environment = Object.fromEntries(
   [

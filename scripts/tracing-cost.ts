@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { readPlans } from '../lib/config-files.ts';
 import { writeBundle } from '../lib/handler-code.ts';
 
 /**
@@ -34,7 +35,7 @@ const bundles = Object.entries(ways).map(([name, source], index) => {
   mkdirSync(out, { recursive: true });
   writeFileSync(join(out, 'entry.ts'), source);
   writeBundle(relative(root, join(out, 'entry.ts')), out, {
-    BUNDLED_CATALOGUE: '{"plans":[]}',
+    BUNDLED_CATALOGUE: JSON.stringify(readPlans([])),
     BUNDLED_DATABASE_CA: 'null',
   });
   return { name, file: join(out, 'index.js'), took: [] as number[] };

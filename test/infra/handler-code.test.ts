@@ -2,9 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { functionNames } from '../../core/workers.ts';
+import { byWorker, functionNames } from '../../core/workers.ts';
+import { auditEnv, reconcileEnv, workerEnv } from '../../lambdas/env.ts';
 import { loadedAtFirstUse, writeBundle } from '../../lib/handler-code.ts';
 import type { Settings } from '../../lib/settings.ts';
+import { catalogue } from '../support/catalogue.ts';
 import { root, Synthesis } from './synthesis.ts';
 
 const temporary = mkdtempSync(join(tmpdir(), 'handler-code-'));
@@ -18,12 +20,10 @@ const bundled = (entry: string, define: Record<string, string> = {}, later: read
 };
 
 /** What a handler asks for as it is loaded; any value will do. */
-const environment = Object.fromEntries(
-  [
-    ...['AWS_REGION', 'ENVIRONMENT', 'STRIPE_EVENT_SOURCE_NAME', 'SECRET_ID', 'IDEMPOTENCY_TABLE', 'APP_BUS_NAME'],
-    ...['WORK_QUEUE_URL', 'FAILED_QUEUE_URL', 'AUDIT_BUCKET', 'PAYMENTS_QUEUE_URL', 'BILLING_QUEUE_URL'],
-  ].map((name) => [name, 'x']),
-);
+const environment = {
+  ...Object.fromEntries([...workerEnv, ...auditEnv, ...reconcileEnv, 'AWS_REGION'].map((name) => [name, 'x'])),
+  WORK_QUEUE_URLS: JSON.stringify(byWorker(() => 'x')),
+};
 
 /** A handler outside the repository; its path is given from the repository, as the entry of a real one is. */
 const source = (text: string) => {
@@ -114,7 +114,7 @@ describe('the deployed code', () => {
     const folder = bundled(
       `lambdas/${name}/handler.ts`,
       {
-        BUNDLED_CATALOGUE: '{"plans":[]}',
+        BUNDLED_CATALOGUE: JSON.stringify(catalogue),
         BUNDLED_DATABASE_CA: 'null',
       },
       loadedAtFirstUse[name],
