@@ -25,6 +25,7 @@ export function pipelineNames({ appName, environment }: { appName: string; envir
     auditRule: (family: EventFamily, share: number) => named(`audit-${family}-${share}`),
     apiRule: named('api'),
     reconcileRule: named('reconcile'),
+    clockRule: named('clock'),
     keyLossRule: named('key-loss'),
     handMadeChangesRule: named('hand-made-changes'),
     lookPolicy: named('look'),

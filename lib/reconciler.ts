@@ -1,5 +1,5 @@
 import { Duration, Stack } from 'aws-cdk-lib';
-import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
+import { Rule, RuleTargetInput, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets';
 import type { Key } from 'aws-cdk-lib/aws-kms';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
@@ -72,6 +72,19 @@ export class Reconciler extends Construct {
       description: 'Starts the comparison of Stripe and Postgres',
       schedule: Schedule.rate(Duration.hours(1)),
       targets: [new LambdaTarget(this.fn, { deadLetterQueue: this.failed, maxEventAge: Duration.hours(1) })],
+    });
+    new Rule(this, 'Clock', {
+      ruleName: names.clockRule,
+      description: 'Notifies the apps of plans that end by time: a grace period, a date of cancellation',
+      schedule: Schedule.rate(Duration.minutes(5)),
+      targets: [
+        new LambdaTarget(this.fn, {
+          event: RuleTargetInput.fromObject({ task: 'clock' }),
+          deadLetterQueue: this.failed,
+          // The next turn finds whoever this one did not.
+          maxEventAge: Duration.minutes(5),
+        }),
+      ],
     });
   }
 }

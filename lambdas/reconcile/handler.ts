@@ -6,13 +6,15 @@ import { healedRows } from '../../adapters/aws/healed-rows.ts';
 import { messagesIn } from '../../adapters/aws/queue-depth.ts';
 import { secretReader } from '../../adapters/aws/secrets.ts';
 import { envelopeSender, sqsAtFirstUse } from '../../adapters/aws/sqs.ts';
+import { planStore } from '../../adapters/postgres/plan-store.ts';
 import { poolKeeper } from '../../adapters/postgres/pool.ts';
 import { reconcileStore } from '../../adapters/postgres/reconcile-store.ts';
 import { requestShare, requestsPerSecond } from '../../adapters/request-share.ts';
 import { stripeClient } from '../../adapters/stripe.ts';
 import { stripeLists } from '../../adapters/stripe-lists.ts';
 import { metricsOfReconcile } from '../../core/metrics.ts';
-import { byWorker, workers } from '../../core/workers.ts';
+import { byWorker, subscriptionWorker, workers } from '../../core/workers.ts';
+import { queueDue } from '../../pipeline/clock.ts';
 import { reconcile } from '../../pipeline/reconcile/reconcile.ts';
 import type { ReconcileReport } from '../../pipeline/reconcile/report.ts';
 import { catalogue, databaseCa } from '../bundled.ts';
@@ -30,9 +32,30 @@ const keepHealed = healedRows(env.AUDIT_BUCKET);
 /** Left for what was found last: its second look, the queues, the cursor. */
 const TO_END_MS = 120_000;
 
+/** What the five-minute schedule sends; the hourly one sends EventBridge's own event. */
+interface ClockTurn {
+  task?: 'clock';
+}
+
+/** Every five minutes: whose plan changed by time alone. */
+async function turnClock(runId: string): Promise<void> {
+  const { DATABASE_URL } = await secrets.read();
+  const due = await queueDue({
+    store: planStore(pools(DATABASE_URL)),
+    waiting: async () => messagesIn(await sqs(), queueUrls[subscriptionWorker]),
+    enqueue: (worker, envelopes) => send(queueUrls[worker], envelopes),
+    source: env.STRIPE_EVENT_SOURCE_NAME,
+    runId,
+    livemode: env.ENVIRONMENT === 'prod',
+    now: Math.floor(Date.now() / 1000),
+  });
+  if (due > 0) logger.info('plans due by time', { users: due });
+}
+
 /** On a schedule: finds what Stripe lost, or what differs, and queues it for the workers. A failed run is tried again by Lambda, then kept. */
-export const handler: Handler<unknown, void> = async (_event, context) => {
+export const handler: Handler<ClockTurn | null, void> = async (event, context) => {
   logger.addContext(context);
+  if (event?.task === 'clock') return turnClock(context.awsRequestId);
   const { DATABASE_URL, STRIPE_SECRET_KEY } = await secrets.read();
   const livemode = env.ENVIRONMENT === 'prod';
   const report = await reconcile(
