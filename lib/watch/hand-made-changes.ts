@@ -42,6 +42,7 @@ export class HandMadeChanges extends Construct {
 
 /** Each kind of call, and how CloudTrail names the part that it is about. */
 function changesOf({ settings, busName, archiveName, auditBucketName, workers }: WatchedPipeline): object[] {
+  const names = pipelineNames(settings);
   const ours = (whose: string) => `*${settings.appName}-stripe-${whose}-${settings.environment}*`;
   const mappings = workers.map(({ mapping }) => mapping.eventSourceMappingId);
   const mapping = [{ prefix: 'DeleteEventSourceMapping' }, { prefix: 'UpdateEventSourceMapping' }];
@@ -55,7 +56,7 @@ function changesOf({ settings, busName, archiveName, auditBucketName, workers }:
   const ruleCalls = ['DisableRule', 'DeleteRule', 'RemoveTargets', 'PutRule', 'PutTargets'];
   return [
     { eventName: ruleCalls, requestParameters: { eventBusName: [{ suffix: busName }] } },
-    { eventName: ruleCalls, requestParameters: { name: [pipelineNames(settings).reconcileRule] } },
+    { eventName: ruleCalls, requestParameters: { name: [names.reconcileRule, names.clockRule] } },
     { eventName: ['DeleteEventBus'], requestParameters: { name: [busName] } },
     { eventName: ['DeleteArchive', 'UpdateArchive'], requestParameters: { archiveName: [archiveName] } },
     {
