@@ -27,6 +27,7 @@ export function pipelineNames({ appName, environment }: { appName: string; envir
     reconcileRule: named('reconcile'),
     clockRule: named('clock'),
     keyLossRule: named('key-loss'),
+    deploymentRule: named('deployment'),
     handMadeChangesRule: named('hand-made-changes'),
     lookPolicy: named('look'),
     actPolicy: named('act'),

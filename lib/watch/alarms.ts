@@ -8,6 +8,7 @@ import { alarmText } from './alarm-text.ts';
 import { AlarmTopics } from './alarm-topics.ts';
 import { customerAlarms } from './customer-alarms.ts';
 import { deliveryAlarms } from './delivery-alarms.ts';
+import { DeploymentNotice } from './deployment-notice.ts';
 import { HandMadeChanges } from './hand-made-changes.ts';
 import { idOf, type PlannedAlarm, type Severity, severities } from './planned-alarm.ts';
 import { processingAlarms } from './processing-alarms.ts';
@@ -52,6 +53,7 @@ export class Alarms extends Construct {
     const topics = new AlarmTopics(this, 'Topics', pipeline);
     this.topic = topics.page;
     this.notices = topics.notices;
+    new DeploymentNotice(this, 'DeploymentNotice', pipeline, this.notices);
     new HandMadeChanges(this, 'HandMadeChanges', pipeline, this.topic);
 
     const planned = [deliveryAlarms, processingAlarms, customerAlarms].flatMap((alarms) =>

@@ -1,40 +1,67 @@
 import { type IMetric, type IWidget, MathExpression } from 'aws-cdk-lib/aws-cloudwatch';
 import type { WatchedPipeline } from '../watched-pipeline.ts';
 import { colors, question, stage } from './dashboard-parts.ts';
-import { arrivals, hours, minutes, type RuleMetric, reported, ruleMetric, shortName } from './watched-metrics.ts';
+import {
+  arrivals,
+  hours,
+  largest,
+  minutes,
+  type RuleMetric,
+  reported,
+  ruleMetric,
+  shortName,
+} from './watched-metrics.ts';
+
+/** Five-minute periods in a day: a day's sum through this is what is usual for five minutes. */
+const periodsADay = 288;
 
 /** Where is it stuck? One row for each stage from left to right of the architecture: the first row that looks wrong is the place. */
 export const pathRows = (pipeline: WatchedPipeline): IWidget[][] => [
-  question('2 · Where is it stuck? The first row that looks wrong is the place (numbers of the last 5 minutes)'),
+  question(
+    '2 · Where is it stuck? The first row that looks wrong is the place (the last 5 minutes; "usual" is the last day)',
+  ),
   stage('Bus', 'does Stripe deliver?', [
     arrivals(pipeline, { statistic: 'Sum', period: minutes(5), label: 'arrived' }),
+    new MathExpression({
+      expression: `day / ${periodsADay}`,
+      usingMetrics: { day: arrivals(pipeline, { statistic: 'Sum', period: hours(24) }) },
+      label: 'usual in 5 minutes',
+      period: hours(24),
+      color: colors.quiet,
+    }),
     arrivals(pipeline, { statistic: 'Sum', period: hours(1), label: 'arrived, last hour' }),
-    arrivals(pipeline, { statistic: 'Sum', period: hours(24), label: 'arrived, last day' }),
   ]),
   stage('Rules', 'does it reach the queues?', [
     ...pipeline.workers.map(({ name: part }) => acrossRules(pipeline, part, 'Invocations', 'Sum', `${part} delivered`)),
     acrossRules(pipeline, '', 'IngestionToInvocationSuccessLatency', 'p99', 'slowest delivery, p99 ms'),
     acrossRules(pipeline, '', 'FailedInvocations', 'Sum', 'gave up', colors.bad),
   ]),
-  stage(
-    'Queues',
-    'is it taken?',
-    pipeline.workers.flatMap(({ name, queue }) => [
+  stage('Queues', 'is it taken, and settled?', [
+    // What is being tried or was deferred is not "waiting" to SQS: a worker that stands still shows there, and nothing in "settled".
+    ...pipeline.workers.flatMap(({ name, queue }) => [
       queue.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum', label: `${name} waiting` }),
-      queue.metricApproximateAgeOfOldestMessage({ statistic: 'Maximum', label: `${name} oldest, s` }),
+      queue.metricApproximateNumberOfMessagesNotVisible({ statistic: 'Maximum', label: 'in flight' }),
+      queue.metricNumberOfMessagesDeleted({ statistic: 'Sum', label: 'settled', color: colors.good }),
     ]),
-  ),
-  stage(
-    'Functions',
-    'does it run?',
-    pipeline.workers.flatMap(({ name, fn }) => [
+    largest(
+      pipeline.workers.map(({ queue }) => queue.metricApproximateAgeOfOldestMessage({ statistic: 'Maximum' })),
+      'oldest of all, s',
+    ),
+  ]),
+  stage('Functions', 'does it run?', [
+    ...pipeline.workers.map(({ name, fn }) =>
       fn.metricErrors({ statistic: 'Sum', label: `${name} crashes`, color: colors.bad }),
-      fn.metricDuration({ statistic: 'p95', label: `${name} p95, ms` }),
-    ]),
-  ),
+    ),
+    ...pipeline.workers.map(({ name, fn }) => fn.metricDuration({ statistic: 'p95', label: `${name} p95, ms` })),
+  ]),
   stage('Database', 'does it commit?', [
-    reported(pipeline, 'DatabaseMs', { statistic: 'p50', label: 'apply p50, ms' }),
     reported(pipeline, 'DatabaseMs', { statistic: 'p99', label: 'apply p99, ms' }),
+    reported(pipeline, 'DatabaseMs', {
+      statistic: 'p99',
+      period: hours(24),
+      label: 'usual p99, ms',
+      color: colors.quiet,
+    }),
     new MathExpression({
       expression: '100 * succeeded',
       usingMetrics: { succeeded: reported(pipeline, 'AttemptSucceeded', { statistic: 'Average' }) },

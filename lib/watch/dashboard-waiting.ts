@@ -1,15 +1,13 @@
 import { Duration } from 'aws-cdk-lib';
-import { AlarmStatusWidget, type IMetric, type IWidget, SingleValueWidget } from 'aws-cdk-lib/aws-cloudwatch';
+import { type IMetric, type IWidget, SingleValueWidget } from 'aws-cdk-lib/aws-cloudwatch';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { WatchedPipeline } from '../watched-pipeline.ts';
-import type { Alarms } from './alarms.ts';
-import { outcomesOf } from './dashboard-customers.ts';
-import { colors, graph, question } from './dashboard-parts.ts';
-import { minutes, reported, shortName } from './watched-metrics.ts';
+import { colors, question } from './dashboard-parts.ts';
+import { hours, minutes, reported, shortName } from './watched-metrics.ts';
 
-/** What waits for me? Everything that only a person brings on its way again, and the alarms one by one. */
-export const waitingRow = (pipeline: WatchedPipeline, alarms: Alarms): IWidget[][] => [
-  question('4 · What waits for me?'),
+/** What waits for me? Everything that only a person brings on its way again. */
+export const waitingRow = (pipeline: WatchedPipeline): IWidget[][] => [
+  question('3 · What waits for me?'),
   [
     new SingleValueWidget({
       title: 'Failed: our code gave up (redrive after the fix)',
@@ -33,18 +31,14 @@ export const waitingRow = (pipeline: WatchedPipeline, alarms: Alarms): IWidget[]
         reported(pipeline, 'UnexpectedApiVersion', { statistic: 'Sum', period: day, label: 'API version' }),
         reported(pipeline, 'Drift', { statistic: 'Sum', period: day, label: 'drift' }),
         reported(pipeline, 'MissedEvents', { statistic: 'Sum', period: day, label: 'missed events' }),
+        reported(pipeline, 'EntitledWithoutUser', {
+          statistic: 'Maximum',
+          period: hours(1),
+          label: 'entitled, but nobody’s',
+        }),
       ].map((metric) => metric.with({ color: colors.look })),
       width: 12,
       height: 3,
-    }),
-  ],
-  [
-    graph('Replayed events by outcome, per 5 minutes', 8, 6, { stacked: true, left: outcomesOf(pipeline, 'replay') }),
-    new AlarmStatusWidget({
-      title: 'Every alarm; its text links the runbook',
-      alarms: [...alarms.parts.values()],
-      width: 16,
-      height: 6,
     }),
   ],
 ];

@@ -4,9 +4,10 @@ import { Construct } from 'constructs';
 import { pipelineNames } from '../names.ts';
 import type { WatchedPipeline } from '../watched-pipeline.ts';
 import type { Alarms } from './alarms.ts';
+import { byDayRows } from './dashboard-by-day.ts';
 import { customersRow } from './dashboard-customers.ts';
 import { linksRow } from './dashboard-links.ts';
-import { moneyRow } from './dashboard-money.ts';
+
 import { pathRows } from './dashboard-path.ts';
 import { waitingRow } from './dashboard-waiting.ts';
 
@@ -27,8 +28,8 @@ export class PipelineDashboard extends Construct {
       widgets: [
         ...customersRow(pipeline, alarms),
         ...pathRows(pipeline),
-        ...moneyRow(pipeline),
-        ...waitingRow(pipeline, alarms),
+        ...waitingRow(pipeline),
+        ...byDayRows(pipeline),
         ...linksRow(pipeline, alarms),
       ],
     });

@@ -52,11 +52,15 @@ function inside(widget: Widget, { history, alarms }: Showing, size: { width: num
   const { properties } = widget;
   if (widget.type === 'text') return markdown(properties.markdown ?? '');
   if (widget.type === 'alarm') {
-    const boxes = (properties.alarms ?? []).map((arn) => {
+    const named = (properties.alarms ?? []).map((arn) => {
       const alarm = alarms.get(arn);
       if (!alarm) throw new Error(`The dashboard shows an alarm that the template does not have: ${arn}`);
-      return `<li class="${alarm.state}">${escaped(alarm.name)}</li>`;
+      return alarm;
     });
+    const shown = named.filter(({ state }) => !properties.states || properties.states.includes(state));
+    const boxes = shown.map(({ name, state }) => `<li class="${state}">${escaped(name)}</li>`);
+    if (boxes.length === 0) return '<p class="quiet">Nothing.</p>';
+    if (properties.states) return `<ul class="ringing">${boxes.join('')}</ul>`;
     return `<ul class="${boxes.length > 6 ? 'many' : 'few'}">${boxes.join('')}</ul>`;
   }
   const lines = linesOf(widget, history);
@@ -126,6 +130,8 @@ em, .legend i { font: 600 12px "Liberation Sans", Arial, sans-serif; font-style:
 .lines i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 5px; }
 ul { list-style: none; margin: 6px 10px; padding: 0; display: grid; gap: 6px; }
 ul.few { grid-template-columns: 1fr; }
+ul.ringing { grid-template-columns: repeat(2, 1fr); gap: 4px; }
+p.quiet { padding: 10px 12px; color: #545b64; }
 ul.many { grid-template-columns: repeat(6, 1fr); gap: 4px; }
 li { border: 1px solid #b6e0c1; background: #eef9f0; border-radius: 4px; padding: 4px 8px; font-size: 12px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 ul.few li { padding: 22px 10px; font-size: 17px; font-weight: 600; }

@@ -15,6 +15,8 @@ export interface Widget {
     stacked?: boolean;
     metrics?: (string | Options)[][];
     alarms?: string[];
+    /** Of `alarms`, only those in one of these states. */
+    states?: string[];
     annotations?: { horizontal?: { value: number; label?: string; color?: string }[] };
     yAxis?: { left?: { min?: number; max?: number } };
   };

@@ -9,7 +9,7 @@ import { startPostgres } from '../../local/backends/postgres-server.ts';
 import { pricesOf } from '../../stripe-simulator/prices.ts';
 import { startStripeServer } from '../../stripe-simulator/server.ts';
 import { catalogue } from '../support/catalogue.ts';
-import { account, region, startEmulator } from './emulator.ts';
+import { account, awsCliFolder, region, startEmulator } from './emulator.ts';
 
 export const root = join(import.meta.dirname, '../..');
 export const stackName = 'huntaze-stripe-dev';
@@ -80,6 +80,27 @@ export async function startDeployment() {
     ops: (args: string, more: Record<string, string> = {}): Promise<Ran> =>
       run('node', ['bin/ops.ts', ...args.split(' ')], { ...variables, ...more }),
 
+    /** Commands as they stand in a runbook, with the AWS CLI; what they printed. @throws with all of it, when one fails. */
+    async shell(commands: string): Promise<string> {
+      const ran = await run(
+        'bash',
+        [
+          '-euo',
+          'pipefail',
+          '-c',
+          `${awsOfTheEmulator}
+${commands}`,
+        ],
+        {
+          ...variables,
+          PATH: [awsCliFolder(), variables.PATH].join(delimiter),
+        },
+        folder,
+      );
+      if (ran.code !== 0) throw new Error(`ended with ${ran.code}:\n${commands}\n${ran.output}`);
+      return ran.output;
+    },
+
     /** Puts events on the partner bus, as Stripe does. */
     async deliver(sourceName: string, events: readonly object[]): Promise<void> {
       // What an event is about, Stripe has; a story sets the subscriptions itself.
@@ -104,13 +125,22 @@ export async function startDeployment() {
   };
 }
 
+/** The AWS CLI asks SQS at its own old address, whatever AWS_ENDPOINT_URL says. */
+const awsOfTheEmulator =
+  'aws() { if [ "$1" = sqs ]; then command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; else command aws "$@"; fi; }';
+
 export const target = `aws://${account}/${region}`;
 
-export async function run(program: string, args: string[], variables: Record<string, string>): Promise<Ran> {
+export async function run(
+  program: string,
+  args: string[],
+  variables: Record<string, string>,
+  cwd = root,
+): Promise<Ran> {
   mkdirSync(join(root, '.local'), { recursive: true });
   // None of the variables of this machine: what an operator has set must not change what is tested.
   const env = { HOME: process.env.HOME ?? tmpdir(), ...variables };
-  const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const chunks: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
   const [code] = (await once(child, 'close')) as [number | null];

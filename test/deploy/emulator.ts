@@ -2,10 +2,13 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 
 /** What the test was made with; a newer one may do more, and then test/deploy/emulator-limits.ts may do less. */
 export const ministackVersion = '1.5.33';
+
+/** Any of the last years does: the runbooks use nothing new. */
+const awsCliVersion = '1.45.64';
 
 /** Any will do: nothing leaves this machine. */
 export const account = '123456789012';
@@ -30,7 +33,7 @@ export interface Emulator {
  * @throws {Error} with a sentence that says what is missing: Python, PyPI, or a reason in MiniStack's own log.
  */
 export async function startEmulator(variables: Record<string, string> = {}): Promise<Emulator> {
-  const python = await installed();
+  const python = installed('ministack', ministackVersion);
   const port = await freePort();
   // `localhost`, because MiniStack puts that name into queue URLs, and the SQS client wants one name for both.
   const url = `http://localhost:${port}`;
@@ -88,38 +91,30 @@ export async function startEmulator(variables: Record<string, string> = {}): Pro
   };
 }
 
-/** The virtual environment's Python, with MiniStack in it. */
-async function installed(): Promise<string> {
-  const folder = join(localFolder, `ministack-${ministackVersion}`);
+/** The AWS CLI that the runbooks' command lines run with: the folder of `aws`. Apart from MiniStack, which wants another botocore. */
+export const awsCliFolder = (): string => dirname(installed('awscli', awsCliVersion));
+
+/** The Python of a virtual environment under `.local/` with one package in it, which the first run makes. */
+function installed(name: string, version: string): string {
+  const folder = join(localFolder, `${name}-${version}`);
   const python = join(folder, 'bin', 'python');
   const done = join(folder, 'installed');
   if (existsSync(done)) return python;
   const system = systemPython();
   mkdirSync(localFolder, { recursive: true });
   rmSync(folder, { recursive: true, force: true });
+  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', `${name}==${version}`];
+  const constraints = join(import.meta.dirname, 'constraints', `${name}.txt`);
   try {
     execFileSync(system, ['-m', 'venv', folder], { stdio: 'pipe' });
-    execFileSync(
-      python,
-      [
-        '-m',
-        'pip',
-        'install',
-        '--quiet',
-        '--disable-pip-version-check',
-        `ministack==${ministackVersion}`,
-        '--constraint',
-        join(import.meta.dirname, 'constraints.txt'),
-      ],
-      { stdio: 'pipe' },
-    );
+    execFileSync(python, [...pip, '--constraint', constraints], { stdio: 'pipe' });
   } catch (cause) {
     throw new Error(
-      `MiniStack ${ministackVersion} could not be installed from PyPI into ${folder}: ${lastLines((cause as { stderr?: Buffer }).stderr)}`,
+      `${name} ${version} could not be installed from PyPI into ${folder}: ${lastLines((cause as { stderr?: Buffer }).stderr)}`,
       { cause },
     );
   }
-  writeFileSync(done, ministackVersion);
+  writeFileSync(done, version);
   return python;
 }
 

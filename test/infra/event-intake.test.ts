@@ -195,7 +195,7 @@ const rulesToQueues = (context: Record<string, unknown>): Resource[] =>
   synthesise(context)
     .all('AWS::Events::Rule')
     .map(([, rule]) => rule)
-    .filter(({ Properties }) => !/-(key-loss|hand-made-changes)-/.test(Properties.Name));
+    .filter(({ Properties }) => !/-(key-loss|hand-made-changes|deployment)-/.test(Properties.Name));
 
 /** The name of the rule that an ARN is of: a reference to it, or the ARN spelled out with the partner bus in it. */
 function ruleNamed(synthesis: Synthesis, arn: unknown): string {

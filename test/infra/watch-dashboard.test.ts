@@ -9,6 +9,9 @@ const awsMetrics: Record<string, string[]> = {
   'AWS/Events FailedInvocations': ['EventBusName', 'RuleName'],
   'AWS/Events IngestionToInvocationSuccessLatency': ['EventBusName', 'RuleName'],
   'AWS/SQS ApproximateNumberOfMessagesVisible': ['QueueName'],
+  'AWS/Events TriggeredRules': ['RuleName'],
+  'AWS/SQS ApproximateNumberOfMessagesNotVisible': ['QueueName'],
+  'AWS/SQS NumberOfMessagesDeleted': ['QueueName'],
   'AWS/SQS ApproximateAgeOfOldestMessage': ['QueueName'],
   'AWS/Lambda Errors': ['FunctionName'],
   'AWS/Lambda Duration': ['FunctionName'],
@@ -16,9 +19,9 @@ const awsMetrics: Record<string, string[]> = {
 
 const questions = [
   '## 1 · Are customers affected now?',
-  '## 2 · Where is it stuck? The first row that looks wrong is the place (numbers of the last 5 minutes)',
-  '## 3 · What about money?',
-  '## 4 · What waits for me?',
+  '## 2 · Where is it stuck? The first row that looks wrong is the place (the last 5 minutes; "usual" is the last day)',
+  '## 3 · What waits for me?',
+  '## 4 · By day: money, the error budget, replays',
   '## 5 · Where do I go from here?',
 ];
 
@@ -52,7 +55,13 @@ describe.each(deployments)('the dashboard (%s)', (_, context) => {
     expect(stages.slice(0, 5)).toEqual(['Bus', 'Rules', 'Queues', 'Functions', 'Database']);
   });
 
-  it('shows every alarm that tells something', () => {
+  it('shows beside the health word what rings now, and since when', () => {
+    const [health, ringing] = widgets.filter(({ type }) => type === 'alarm');
+    expect([health!.y, health!.x + health!.width]).toEqual([ringing!.y, ringing!.x]);
+    expect(ringing!.properties).toMatchObject({ states: ['ALARM'], sortBy: 'stateUpdatedTimestamp' });
+  });
+
+  it('shows every alarm that rings by itself', () => {
     const shown = new Set(widgets.flatMap(({ properties }) => properties.alarms ?? []));
     const hidden = alarms.filter(({ logicalId }) => !shown.has(`${logicalId}.Arn`));
     expect(

@@ -41,7 +41,8 @@ async function parsed(command: string): Promise<string | undefined> {
   const program = describeProgram({ out: () => {}, err: () => {} }, async () => {});
   const words = command
     .replaceAll(/<first event>|<now - 10 min>|<time>|(?<=--(?:from|to) )…/g, '2026-11-20T08:00:00Z')
-    .split(/\s+/);
+    .match(/"[^"]*"|\S+/g)!
+    .map((word) => word.replaceAll('"', ''));
   try {
     await program.parseAsync(words, { from: 'user' });
     return undefined;

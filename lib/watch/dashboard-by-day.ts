@@ -1,14 +1,16 @@
 import { Duration } from 'aws-cdk-lib';
-import { type IWidget, MathExpression, SingleValueWidget } from 'aws-cdk-lib/aws-cloudwatch';
+import { GaugeWidget, type IWidget, MathExpression, SingleValueWidget } from 'aws-cdk-lib/aws-cloudwatch';
+import { slo } from '../../core/metrics.ts';
 import type { WatchedPipeline } from '../watched-pipeline.ts';
+import { outcomesOf } from './dashboard-customers.ts';
 import { colors, graph, question } from './dashboard-parts.ts';
 import { hours, minutes, reported } from './watched-metrics.ts';
 
 const height = 6;
 
-/** What about money? An indication for on-call; finance reads `billing.revenue_daily`. */
-export const moneyRow = (pipeline: WatchedPipeline): IWidget[][] => [
-  question('3 · What about money?'),
+/** What is for the day: money (an indication; finance reads `billing.revenue_daily`), the error budget, replays. */
+export const byDayRows = (pipeline: WatchedPipeline): IWidget[][] => [
+  question('4 · By day: money, the error budget, replays'),
   [
     graph('Payments, per 5 minutes', 6, height, {
       left: [
@@ -42,15 +44,6 @@ export const moneyRow = (pipeline: WatchedPipeline): IWidget[][] => [
         { value: 25, label: 'critical', color: colors.bad },
       ],
     }),
-    new SingleValueWidget({
-      title: 'Amounts, last day',
-      metrics: currencies(pipeline).flatMap((currency) => [
-        amount(pipeline, 'AmountPaidMinor', currency, 'paid', colors.good),
-        amount(pipeline, 'AmountFailedMinor', currency, 'failed', colors.bad),
-      ]),
-      width: 6,
-      height,
-    }),
     graph('Subscriptions, per hour', 6, height, {
       left: [
         reported(pipeline, 'SubscriptionsActivated', {
@@ -67,8 +60,44 @@ export const moneyRow = (pipeline: WatchedPipeline): IWidget[][] => [
         }),
       ],
     }),
+    new SingleValueWidget({
+      title: 'Amounts, last day',
+      metrics: currencies(pipeline).flatMap((currency) => [
+        amount(pipeline, 'AmountPaidMinor', currency, 'paid', colors.good),
+        amount(pipeline, 'AmountFailedMinor', currency, 'failed', colors.bad),
+      ]),
+      width: 6,
+      height,
+    }),
+  ],
+  [
+    new GaugeWidget({
+      title: 'Error budget left, 30 days',
+      metrics: [budgetLeft(pipeline)],
+      leftYAxis: { min: 0, max: 100 },
+      start: '-P30D',
+      setPeriodToTimeRange: true,
+      width: 6,
+      height,
+    }),
+    graph('Replayed events by outcome, per 5 minutes', 18, height, {
+      stacked: true,
+      left: outcomesOf(pipeline, 'replay'),
+    }),
   ],
 ];
+
+/** Nothing left is 0 on a gauge, however much more was spent. */
+const budgetLeft = (pipeline: WatchedPipeline) =>
+  new MathExpression({
+    expression: `IF(kept > ${slo.target}, 100 * (1 - (1 - kept) / ${(1 - slo.target).toFixed(3)}), 0)`,
+    usingMetrics: {
+      kept: reported(pipeline, 'CommittedInTime', { statistic: 'Average', period: Duration.days(30) }),
+    },
+    label: '% left',
+    period: Duration.days(30),
+    color: colors.good,
+  });
 
 /** Those that the catalogue sells in. */
 export const currencies = ({ settings }: WatchedPipeline): string[] => [

@@ -1,0 +1,26 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { inNamesOf } from '../../lib/watch/alarm-text.ts';
+
+const folder = join(import.meta.dirname, '../../docs/runbooks');
+const deployed = { appName: 'huntaze', environment: 'dev' } as const;
+
+const pages = () =>
+  readdirSync(folder).map((file) => ({ file, text: inNamesOf(readFileSync(join(folder, file), 'utf8'), deployed) }));
+
+/** The shell blocks under `<!-- recipe: name -->`, by name, in the names of the deployment that the test makes. */
+export const recipes = (): Map<string, string> =>
+  new Map(
+    pages().flatMap(({ text }) =>
+      [...text.matchAll(/<!-- recipe: ([\w-]+) -->\n```sh\n([\s\S]*?)```/g)].map(([, name, block]) => [name!, block!]),
+    ),
+  );
+
+/** Every `aws …` line that stands in a sentence of a runbook, once, with the pages that have it. */
+export function lines(): Map<string, string[]> {
+  const found = pages().flatMap(({ file, text }) =>
+    [...text.matchAll(/`(aws \S+ [^`\n]+)`/g)].map(([, line]) => ({ file, line: line! })),
+  );
+  const byLine = Map.groupBy(found, ({ line }) => line);
+  return new Map([...byLine].map(([line, places]) => [line, places.map(({ file }) => file)]));
+}
