@@ -44,7 +44,7 @@ export const customersRow = (pipeline: WatchedPipeline, alarms: Alarms): IWidget
       width: 4,
       height,
     }),
-    graph('From arrival on the bus to the commit, ms (live)', 5, height, {
+    graph('From arrival to the commit, ms (live)', 4, height, {
       left: (['p50', 'p95', 'p99'] as const).map((statistic, index) =>
         reported(pipeline, 'ArrivalToCommitMs', {
           statistic,
@@ -55,7 +55,7 @@ export const customersRow = (pipeline: WatchedPipeline, alarms: Alarms): IWidget
       ),
       leftAnnotations: [{ value: slo.withinMs, label: 'promised', color: colors.bad }],
     }),
-    graph('Live events by outcome, per 5 minutes', 6, height, {
+    graph('Live events by outcome, per 5 minutes', 7, height, {
       stacked: true,
       left: outcomesOf(pipeline, 'live'),
       right: [deployments(pipeline)],

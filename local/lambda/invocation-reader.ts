@@ -54,6 +54,7 @@ export class InvocationReader {
       if (record && isDeferredLine(record)) this.#defer(name, record);
     }
     this.count(name, invoked);
+    this.#metrics.put('AWS/SQS', 'NumberOfMessagesDeleted', { QueueName: consumer.queue.name }, 'Count', [done.length]);
     if ('error' in invoked.outcome) {
       this.#complain(
         `${name} failed with ${messages.length} message(s), which come back: ${firstLine(invoked.outcome.error)}`,
