@@ -15,12 +15,3 @@ export const recipes = (): Map<string, string> =>
       [...text.matchAll(/<!-- recipe: ([\w-]+) -->\n```sh\n([\s\S]*?)```/g)].map(([, name, block]) => [name!, block!]),
     ),
   );
-
-/** Every `aws …` line that stands in a sentence of a runbook, once, with the pages that have it. */
-export function lines(): Map<string, string[]> {
-  const found = pages().flatMap(({ file, text }) =>
-    [...text.matchAll(/`(aws \S+ [^`\n]+)`/g)].map(([, line]) => ({ file, line: line! })),
-  );
-  const byLine = Map.groupBy(found, ({ line }) => line);
-  return new Map([...byLine].map(([line, places]) => [line, places.map(({ file }) => file)]));
-}
