@@ -60,10 +60,6 @@ export class InvocationReader {
         `${name} failed with ${messages.length} message(s), which come back: ${firstLine(invoked.outcome.error)}`,
       );
     }
-    if (done.length > 0)
-      this.#metrics.put('AWS/SQS', 'NumberOfMessagesDeleted', { QueueName: consumer.queue.name }, 'Count', [
-        done.length,
-      ]);
     if (consumer.kind === 'audit' && done.length > 0) this.#feed.add({ kind: 'audited', by: name });
     for (const message of done) this.#settle(consumer, message, settled.get(message.MessageId!));
   }
