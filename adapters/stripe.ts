@@ -45,8 +45,9 @@ export function stripeReader(connect: () => Promise<Stripe>): StripeReader & { e
   };
 }
 
-/** Stripe refused the key: it was rolled, or is wrong. */
-export const isKeyRefused = (error: unknown): boolean => (error as { code?: string } | null)?.code === 'stripe_401';
+/** Stripe refused the key (it was rolled, or is wrong), or the secret holds none. */
+export const isKeyRefused = (error: unknown): boolean =>
+  ['stripe_401', 'secret_not_set'].includes((error as { code?: string } | null)?.code ?? '');
 
 /** What an error of Stripe's API means: everything may heal but the answer that the object does not exist. */
 export function stripeError(cause: unknown, what: string): PipelineError {

@@ -8,7 +8,17 @@ export interface Database {
 }
 
 /** All that the handlers' role may execute; `ops doctor` names whatever is more, or less. */
-export const handlersFunctions = ['apply_events', 'compare', 'due_users'] as const;
+export const handlersFunctions = [
+  'apply_events',
+  'compare',
+  'due_users',
+  // The scheduled comparison's own: reconcile-store.ts.
+  'cursor_of',
+  'keep_cursor',
+  'rows_of',
+  'standing',
+  'without_user',
+] as const;
 
 /**
  * The database as `stripe_writer` may use it: three functions.

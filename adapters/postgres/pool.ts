@@ -61,9 +61,11 @@ const invalid = (): PipelineError =>
 /** A name that our SQL uses and the database lacks, or a right: a migration is missing, and every event fails until it is there. */
 const migrationMissing = new Set(['3F000', '42501', '42703', '42704', '42883', '42P01', '42P02']);
 
-/** The database refused who we say we are: the password was rotated, or is wrong. */
+/** The database refused who we say we are (the password was rotated, or is wrong), or the secret has nothing to say it with. */
 export const isLoginRefused = (error: unknown): boolean =>
-  ['28P01', '28000'].includes((error as { code?: string } | null)?.code ?? '');
+  ['28P01', '28000', 'secret_not_set', 'database_url_invalid'].includes(
+    (error as { code?: string } | null)?.code ?? '',
+  );
 
 /**
  * What a database error means for the event: network, shutdown, overload, deadlocks and a missing migration heal (`later`); bad data, what is

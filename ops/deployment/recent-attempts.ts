@@ -45,9 +45,16 @@ export async function recentLog(ops: Ops, worker: QueueFed, seconds: number): Pr
     { logGroupName, startTime: ops.now().getTime() - seconds * 1000 },
   );
   let lines = 0;
+  let before = '';
   try {
     for await (const { events = [] } of pages) {
-      for (const { message = '', timestamp = 0 } of events) read(message, new Date(timestamp), recent);
+      for (const { message = '', timestamp = 0 } of events) {
+        read(message, new Date(timestamp), recent);
+        // A crash in plain text is an error's name and words, then its stack, line by line.
+        if (/^\s+at \S/.test(message) && /^[A-Z]\w*: \S/.test(before))
+          recent.crashes.push({ at: new Date(timestamp), says: before.trim() });
+        before = message;
+      }
       lines += events.length;
       if (lines >= mostLines) return { ...recent, cut: true };
     }

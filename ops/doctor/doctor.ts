@@ -1,7 +1,7 @@
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import type { Ops } from '../cli/ops.ts';
 import type { Report } from '../cli/report.ts';
-import { localCodeVersion } from '../deployment/local-code-version.ts';
+import { type LocalDeployment, localDeployment } from '../deployment/local-deployment.ts';
 import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 import { checkAws } from './aws-end.ts';
 import { type Check, lookedAt } from './check.ts';
@@ -22,21 +22,21 @@ export interface DoctorOptions {
   ownerUrl?: string | undefined;
   databaseCaFile?: string | undefined;
   /** @default synthesises what lies here */
-  localVersion?: () => Promise<string>;
+  here?: () => Promise<LocalDeployment>;
 }
 
 /** Both ends and what lies between, before go-live and whenever something is odd. Changes nothing; `ping` sends one event. */
 export async function doctor(
   ops: Ops,
-  { hours, ping, ownerUrl, databaseCaFile, localVersion }: DoctorOptions,
+  { hours, ping, ownerUrl, databaseCaFile, here }: DoctorOptions,
 ): Promise<Report<Diagnosis>> {
   const { outputs } = await ops.stack();
   const [{ Account }, region] = await Promise.all([
     ops.aws.sts.send(new GetCallerIdentityCommand({})),
     ops.aws.sts.config.region(),
   ]);
-  const here = () =>
-    localCodeVersion({
+  const synthesised = () =>
+    localDeployment({
       stripeEventSourceName: outputs.StripeEventSourceName,
       environment: ops.environment,
       appName: ops.appName,
@@ -44,7 +44,7 @@ export async function doctor(
       ...(databaseCaFile && { databaseCaFile }),
     });
   const checks = [
-    ...(await checkAws(ops, Account ?? '', localVersion ?? here)),
+    ...(await checkAws(ops, Account ?? '', here ?? synthesised)),
     ...(await checkEnds(ops, { account: Account ?? '', region, ownerUrl })),
     ...(await lookedAt('path.last_event', ops.lines, () => checkPath(ops, { hours, ping }))),
   ];

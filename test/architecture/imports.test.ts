@@ -94,9 +94,9 @@ type Room = keyof typeof rooms;
 
 /** Files with a rule of their own, and why. */
 const exceptions: Record<string, { may: string[]; because: string }> = {
-  'ops/deployment/print-local-code-version.ts': {
+  'ops/deployment/print-local-deployment.ts': {
     may: ['lib/settings.ts', 'lib/stripe-pipeline-stack.ts'],
-    because: 'it synthesises in a process of its own, which ops/deployment/local-code-version.ts starts',
+    because: 'it synthesises in a process of its own, which ops/deployment/local-deployment.ts starts',
   },
 };
 

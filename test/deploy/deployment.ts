@@ -22,16 +22,26 @@ export interface Ran {
 
 export type Deployment = Awaited<ReturnType<typeof startDeployment>>;
 
+export interface DeploymentOptions {
+  /** What every role of Postgres must show. @default none is asked for one */
+  password?: string;
+  /** Whether CloudTrail keeps who called what. @default false: it slows the emulator down */
+  recordTrail?: boolean;
+}
+
 /** Everything around the stack: AWS emulated, Stripe's API by a server of its shape, Postgres real. Nothing is deployed yet. */
-export async function startDeployment() {
+export async function startDeployment({ password, recordTrail = false }: DeploymentOptions = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'stripe-eventbridge-deploy-'));
-  const postgres = await startPostgres();
+  const postgres = await startPostgres({ ...(password !== undefined && { password }) });
   const stripe = await startStripeServer();
   for (const price of pricesOf(catalogue)) stripe.prices.set(price.id, price);
-  const emulator = await startEmulator({ STRIPE_API_BASE: stripe.url });
+  const emulator = await startEmulator({
+    STRIPE_API_BASE: stripe.url,
+    ...(recordTrail && { CLOUDTRAIL_RECORDING: '1' }),
+  });
   const databaseName = 'pipeline';
   const ownerUrl = postgres.url.replace(/postgres$/, databaseName);
-  const writerUrl = ownerUrl.replace('postgres@', 'stripe_writer@');
+  const writerUrl = Object.assign(new URL(ownerUrl), { username: 'stripe_writer', password: '' }).href;
   await onServer(postgres.url, `create database ${databaseName}`);
   await onServer(ownerUrl, readFileSync(join(root, 'supabase/local-shim.sql'), 'utf8'));
   const owner = new pg.Pool({ connectionString: ownerUrl, max: 2 });
@@ -60,7 +70,9 @@ export async function startDeployment() {
 
   return {
     emulator,
+    postgres,
     stripe,
+    variables,
     owner,
     ownerUrl,
     writerUrl,

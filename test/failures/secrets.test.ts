@@ -53,3 +53,22 @@ it('takes a rotated password up with the event that meets it first, and asks for
   expect(await compare()).toMatchObject({ missing_event_ids: ['evt_1'] });
   for (const pool of opened) await pool.end().catch(() => {});
 });
+
+it('takes up a secret that was empty as soon as it is filled, and asks for an empty one once in ten seconds', async () => {
+  let now = 0;
+  const reader = secretReader(client, 'secret', () => now);
+  const pools = poolKeeper(null, 1);
+  const look = () =>
+    reader.freshOn(
+      isLoginRefused,
+      async () => (await pools((await reader.read()).DATABASE_URL).query('select 1 as one')).rows,
+    );
+  secrets.set('secret', JSON.stringify({ DATABASE_URL: '' }));
+  await expect(look()).rejects.toMatchObject({ code: 'secret_not_set', retry: 'later' });
+  secrets.set('secret', JSON.stringify({ DATABASE_URL: db.writerUrl }));
+  now += 9_000;
+  await expect(look()).rejects.toMatchObject({ code: 'secret_not_set' });
+  now += 2_000;
+  expect(await look()).toEqual([{ one: 1 }]);
+  await pools(db.writerUrl).end();
+});

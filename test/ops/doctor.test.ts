@@ -32,7 +32,9 @@ beforeEach(async () => {
 });
 afterEach(() => pipeline.close());
 
-async function examine(options: { ping?: boolean; version?: string; ownerUrl?: string | undefined } = {}) {
+async function examine(
+  options: { settings?: Record<string, unknown>; ping?: boolean; version?: string; ownerUrl?: string | undefined } = {},
+) {
   const endpoints = Object.fromEntries(jsonServices.map((service) => [service, pipeline.aws.url]));
   const ops = createOps({
     environment: 'dev',
@@ -45,7 +47,10 @@ async function examine(options: { ping?: boolean; version?: string; ownerUrl?: s
     hours: 24,
     ping: options.ping ?? false,
     ownerUrl: 'ownerUrl' in options ? options.ownerUrl : database.adminUrl,
-    localVersion: async () => options.version ?? '0.1.0+abcdef012345',
+    here: async () => ({
+      codeVersion: options.version ?? '0.1.0+abcdef012345',
+      settings: options.settings ?? { environment: 'dev', createKmsKey: true },
+    }),
   });
   const wrong = data.checks.filter(({ verdict }) => verdict === 'wrong');
   return { checks: data.checks, wrong, ids: wrong.map(({ id }) => id), found };
@@ -68,7 +73,7 @@ it('passes a pipeline that is ready for live traffic', async () => {
   const { checks, wrong } = await examine();
   expect(wrong).toEqual([]);
   expect(checks.map(({ verdict }) => verdict)).toEqual(checks.map(() => 'ok'));
-  expect(checks).toHaveLength(40);
+  expect(checks).toHaveLength(46);
 });
 
 /** What can be wrong, how a test makes it so, the line it is found in, and what the line says. */
@@ -347,7 +352,7 @@ it.each([
     expect(wrong.map((check) => check.id)).toEqual([id]);
     expect(wrong[0]!.says).toContain(`which ${neededBy} need.`);
     expect(wrong[0]!.fix).toMatch(/Give the restricted key the right "[A-Z][a-z ]+: read"/);
-    expect(checks.filter((check) => check.id.startsWith('stripe.right.'))).toHaveLength(4);
+    expect(checks.filter((check) => check.id.startsWith('stripe.right.'))).toHaveLength(9);
     expect(checks.filter((check) => check.id.startsWith('stripe.') && check.verdict === 'ok').length).toBeGreaterThan(
       4,
     );
@@ -398,6 +403,18 @@ it('says that it cannot compare code whose bundle is no longer kept', async () =
   const { checks, wrong } = await examine();
   expect(wrong).toEqual([]);
   expect(checks.find(({ id }) => id === 'aws.functions.code')).toMatchObject({ verdict: 'not checked' });
+});
+
+it('finds settings that are not what was deployed, each with both values', async () => {
+  const { wrong } = await examine({
+    settings: { environment: 'dev', createKmsKey: false, alarmEmail: 'oncall@example.com' },
+  });
+  expect(wrong).toEqual([
+    expect.objectContaining({
+      id: 'aws.settings',
+      says: 'Deployed with other settings than lie here: createKmsKey (deployed true, here false), alarmEmail (deployed nothing, here "oncall@example.com").',
+    }),
+  ]);
 });
 
 it('finds code that is not what is deployed', async () => {

@@ -131,6 +131,7 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
     AlarmTopicArn: `arn:aws:sns:${region}:${account}:alarms`,
     DashboardName: stackName,
     CodeVersion: '0.1.0+abcdef012345',
+    Settings: JSON.stringify({ environment, createKmsKey: true }),
   };
   const functionNames = functionNamesOf(outputs);
   aws.stacks.set(stackName, {

@@ -142,6 +142,22 @@ it('takes what a log tells for settled, and a crash for one', async () => {
   expect(data.health).toBe('degraded');
 });
 
+it('takes an error and its stack in plain text for one crash', async () => {
+  traffic(pipeline, minutesAgo(2));
+  const lines = [
+    'NoSuchBucket: The specified bucket does not exist',
+    '    at handle (/code/index.js:1513:180)',
+    '    at async run (/code/index.js:9:1)',
+  ];
+  pipeline.aws.logs.set(
+    '/aws/lambda/huntaze-stripe-audit-dev',
+    lines.map((text) => ({ at: minutesAgo(1), text })),
+  );
+  const { data } = await run();
+  expect(data.workers.find(({ name }) => name === 'audit')).toMatchObject({ crashed: 1 });
+  expect(data.reasons).toEqual(['1 run of audit crashed in the last 5 minutes, and none settled anything.']);
+});
+
 it('names a rule that is off or gone, a queue that is gone, a mapping that is gone, and what is empty in the secret', async () => {
   traffic(pipeline, minutesAgo(2));
   pipeline.aws.rules.get('huntaze-stripe-billing-dev')!.State = 'DISABLED';

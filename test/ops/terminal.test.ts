@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { processTerminal } from '../../ops/cli/terminal.ts';
-import { localCodeVersion } from '../../ops/deployment/local-code-version.ts';
+import { localDeployment } from '../../ops/deployment/local-deployment.ts';
 
 describe('where nobody can be asked', () => {
   it('stops waiting on Ctrl-C, and cancels what it started', async () => {
@@ -46,16 +46,17 @@ describe('the version of the code that lies here', () => {
 
   it('is the same for every deployment of the same code', async () => {
     const [dev, prod] = await Promise.all([
-      localCodeVersion(settings),
-      localCodeVersion({ ...settings, environment: 'prod' }),
+      localDeployment(settings),
+      localDeployment({ ...settings, environment: 'prod' }),
     ]);
-    expect(dev).toMatch(/^\d+\.\d+\.\d+\+[0-9a-f]{12}$/);
-    expect(prod).toBe(dev);
+    expect(dev.codeVersion).toMatch(/^\d+\.\d+\.\d+\+[0-9a-f]{12}$/);
+    expect(prod.codeVersion).toBe(dev.codeVersion);
+    expect([dev.settings.environment, prod.settings.environment]).toEqual(['dev', 'prod']);
     // Two syntheses at once, on a machine that may be busy with other tests.
   }, 120_000);
 
   it('says why when what lies here cannot be synthesised', async () => {
-    await expect(localCodeVersion({ ...settings, databaseCaFile: '/nowhere.pem' })).rejects.toThrow(
+    await expect(localDeployment({ ...settings, databaseCaFile: '/nowhere.pem' })).rejects.toThrow(
       /cannot be synthesised[\s\S]*nowhere\.pem/,
     );
   }, 120_000);

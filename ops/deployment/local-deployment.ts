@@ -12,23 +12,29 @@ export interface SynthSettings {
   databaseCaFile?: string;
 }
 
+/** What a stack deployed from here would say of itself: its outputs `CodeVersion` and `Settings`. */
+export interface LocalDeployment {
+  codeVersion: string;
+  settings: Record<string, unknown>;
+}
+
 /**
- * The version of the code that lies here, as the stack would tell it.
+ * What lies here, as a stack deployed from it would say.
  *
  * Synthesised in a process of its own: the CDK takes a second to load, talks on stderr, and may end the process.
  * @throws {Refusal} when what lies here cannot be synthesised.
  */
-export async function localCodeVersion(settings: SynthSettings): Promise<string> {
+export async function localDeployment(settings: SynthSettings): Promise<LocalDeployment> {
   const child = spawn(
     process.execPath,
-    [join(import.meta.dirname, 'print-local-code-version.ts'), JSON.stringify(settings)],
+    [join(import.meta.dirname, 'print-local-deployment.ts'), JSON.stringify(settings)],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   const [out, err]: [Buffer[], Buffer[]] = [[], []];
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
   const [code] = (await once(child, 'close')) as [number | null];
-  if (code === 0) return Buffer.concat(out).toString().trim();
+  if (code === 0) return JSON.parse(Buffer.concat(out).toString()) as LocalDeployment;
   const said = Buffer.concat(err).toString().trim();
   throw new Refusal(
     'not_synthesisable',

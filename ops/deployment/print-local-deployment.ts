@@ -5,7 +5,7 @@ import { App } from 'aws-cdk-lib';
 import { readSettings } from '../../lib/settings.ts';
 import { StripePipelineStack } from '../../lib/stripe-pipeline-stack.ts';
 
-/** Run by ops/deployment/local-code-version.ts: prints the code version of a stack with the settings of the first argument. */
+/** Run by ops/deployment/local-deployment.ts: prints what a stack would say of itself, with the settings of the first argument. */
 const outdir = mkdtempSync(join(tmpdir(), 'stripe-eventbridge-synth-'));
 try {
   const app = new App({
@@ -17,7 +17,8 @@ try {
   const { Outputs } = app.synth().getStackByName(stack.stackName).template as {
     Outputs: Record<string, { Value: string }>;
   };
-  console.log(Outputs.CodeVersion!.Value);
+  const settings = JSON.parse(Outputs.Settings!.Value) as Record<string, unknown>;
+  console.log(JSON.stringify({ codeVersion: Outputs.CodeVersion!.Value, settings }));
 } finally {
   rmSync(outdir, { recursive: true, force: true });
 }
