@@ -18,9 +18,20 @@ create type billing.applied as (
 );
 
 -- Keeps a snapshot in the history, by its own second, whatever becomes of the row. A snapshot read anew by a replay replaces what it was read as before.
+-- What a fetch showed stands only for a second of which no event tells: events can be read anew by a replay, an answer cannot.
 create function billing.remember_snapshot(event_id text, event_type text, told billing.subscriptions) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
+  if event_type = 'fetch' then
+    if exists (
+      select from billing.subscription_history as known
+      where known.subscription_id = told.subscription_id and known.as_of = told.as_of and known.source_type <> 'fetch') then
+      return;
+    end if;
+  else
+    delete from billing.subscription_history as answer
+    where answer.subscription_id = told.subscription_id and answer.as_of = told.as_of and answer.source_type = 'fetch';
+  end if;
   insert into billing.subscription_history as kept (
     subscription_id, as_of, source_event_id, source_type, customer_id, livemode, status, price_id, plan_id, tier, tier_rank, grace_days, features,
     quantity, currency, monthly_minor, cancel_at, cancellation_reason)
@@ -137,6 +148,9 @@ create function billing.relink(event jsonb, of_customer billing.customers) retur
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   subscription billing.subscriptions;
+  next billing.subscriptions;
+  before billing.subscriptions[];
+  after billing.subscriptions[];
   notified integer := 0;
 begin
   update billing.customers as payer set
@@ -144,7 +158,16 @@ begin
     user_id = coalesce(of_customer.metadata_user_id, of_customer.session_user_id, payer.user_id)
   where payer.customer_id = of_customer.customer_id;
   for subscription in select * from billing.subscriptions where customer_id = of_customer.customer_id order by subscription_id loop
-    notified := notified + billing.rederive(event, subscription, of_customer);
+    next := billing.derive(subscription, of_customer);
+    if next is distinct from subscription then
+      perform billing.write_subscription(next);
+      before := before || subscription;
+      after := after || next;
+    end if;
+  end loop;
+  -- Only once all of them are somebody else's: their user's plan is made of all, and changes once.
+  for place in 1 .. coalesce(cardinality(after), 0) loop
+    notified := notified + billing.settle_subscription(event, before[place], after[place], of_customer);
   end loop;
   return notified;
 end
