@@ -23,11 +23,11 @@ export const reconcile: Verb<ReconcileOptions> = {
       .option('--hours <hours>', 'events of the last so many hours', wholeNumber(1, 720))
       .option('--all', 'also what may still be on its way (15 minutes, or what waits in a queue)', false),
   async run(runner, { from, hours, all }) {
-    if (from && hours)
-      throw new Refusal('one_start', '--from and --hours say the same thing twice.', 'Give one of them.');
     const { planReconcile } = await import('./reconcile.ts');
     return runner.change(
       () => {
+        if (from && hours)
+          throw new Refusal('one_start', '--from and --hours say the same thing twice.', 'Give one of them.');
         const ops = runner.ops();
         const since = from ?? (hours === undefined ? undefined : new Date(ops.now().getTime() - hours * 3_600_000));
         return planReconcile(ops, { all, ...(since && { from: Math.floor(since.getTime() / 1000) }) });

@@ -106,7 +106,7 @@ describe('sync', () => {
     clearInterval(clock);
     expect(code).toBe(1);
     expect(json.result.still_different).toEqual(['sub_1']);
-    expect(json.found[0]).toContain('is the billing worker paused');
+    expect(json.found[0]).toContain('is its worker paused');
   });
 
   it('finds a subscription of the customer that we never heard of', async () => {
