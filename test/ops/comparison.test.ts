@@ -192,7 +192,8 @@ describe('reconcile', () => {
     expect(json.result).toMatchObject({ queued: { payments: 0, billing: 2 } });
     expect(await work()).toBe(2);
     expect(await planId()).toBe('premium_plus');
-    expect((await pipeline.run('reconcile')).code).toBe(0);
+    // The test's worker leaves its messages in the queue; what may be waiting is left out otherwise.
+    expect((await pipeline.run('reconcile', '--all')).code).toBe(0);
     expect(await healedFields(json.result.run_id)).toContainEqual({
       id: 'sub_1',
       field: 'plan_id',

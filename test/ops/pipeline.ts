@@ -283,7 +283,8 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
         environmentsFolder: join(import.meta.dirname, '../infra/environments'),
         aws: (wanted) => connectAws(wanted ?? region, { ...endpoints, sqs: queuesUrl, s3: queuesUrl }),
         sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 20))),
-        ...(now && { now }),
+        // Asked each time: a test may move the clock while a verb waits.
+        ...(now && { now: () => now!() }),
       });
       const out = printed.out.join('\n');
       return { code, out, err: printed.err.join('\n'), json: args.includes('--json') ? JSON.parse(out) : undefined };
