@@ -29,6 +29,7 @@ try {
   };
   if (process.argv.includes('--recipes')) await step('deploys', () => deployOnly(deployment));
   else await story(deployment, step, transcripts.keep);
+  if (process.argv.includes('--write-docs')) transcripts.write(deployment);
   await tryRecipes(deployment, step);
   console.log('\nTaken out of the template, since the emulator cannot create it (test/deploy/emulator-limits.ts):');
   for (const [why, taken] of Map.groupBy(deployment.limits(), ({ why }) => why as keyof typeof limits)) {
@@ -38,7 +39,6 @@ try {
   console.log(
     "Not seen here: rules' dead-letter queues and retries, and a replay's filter of rules, which the emulator does not model.",
   );
-  if (process.argv.includes('--write-docs')) transcripts.write(deployment);
   console.log(`\nPassed in ${seconds()}`);
 } catch (error) {
   console.error(`\n\n${(error as Error).stack}\n\nMiniStack's log: ${deployment.emulator.logFile}`);
