@@ -48,8 +48,10 @@ aws lambda update-function-code --function-name ${billing} --zip-file fileb://ot
       shows: `aws lambda get-function-configuration --function-name ${billing} --query CodeSha256`,
     },
     'audit-bucket-gone': {
-      // Again where the audit function wrote one more object in between.
-      breaks: `for turn in 1 2 3; do aws s3 rb --force "s3://${bucket}" && break; sleep 2; done`,
+      // Every version of every object, and the marks of what was deleted: a bucket with any of them is not empty.
+      breaks: `aws s3api list-object-versions --bucket "${bucket}" --query '{Objects: [Versions, DeleteMarkers][].{Key: Key, VersionId: VersionId}}' > versions.json
+aws s3api delete-objects --bucket "${bucket}" --delete file://versions.json > /dev/null || true
+aws s3 rb --force "s3://${bucket}"`,
       shows: `aws s3api get-public-access-block --bucket "${bucket}"`,
     },
     'bus-deleted': {
