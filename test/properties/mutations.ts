@@ -203,8 +203,8 @@ export const mutations: readonly Mutation[] = [
   ),
   swap(
     'the latest session of a customer wins, not the earliest',
-    `and session.status = 'complete' and session.user_id is not null\n  order by session.as_of,`,
-    `and session.status = 'complete' and session.user_id is not null\n  order by session.as_of desc,`,
+    `and session.status = 'complete' and session.user_id is not null\n    order by session.as_of,`,
+    `and session.status = 'complete' and session.user_id is not null\n    order by session.as_of desc,`,
   ),
   swap(
     'an abandoned session links as a completed one does',
