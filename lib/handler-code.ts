@@ -16,7 +16,7 @@ const root = join(import.meta.dirname, '..');
 export const loadedAtFirstUse: Readonly<Record<FunctionName, readonly string[]>> = {
   ...byWorker(() => ['stripe', '@aws-sdk/client-sqs', '@aws-sdk/client-eventbridge']),
   audit: [],
-  reconcile: ['@aws-sdk/client-sqs'],
+  reconcile: ['stripe', '@aws-sdk/client-sqs', '@aws-sdk/client-s3'],
 };
 
 /** The SDK's ways to credentials that a function never takes: Lambda hands them over in variables. 170 KB less to read. */

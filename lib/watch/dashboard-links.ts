@@ -24,6 +24,7 @@ export const situations = [
   'api-version-upgrade',
   'rollback',
   'go-live-checklist',
+  'gameday',
 ] as const;
 
 /** Where to go from here. */
