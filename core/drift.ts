@@ -13,9 +13,9 @@ const fromCatalogue = ['plan_id', 'tier', 'tier_rank', 'grace_days', 'features']
  *
  * Times are compared as moments, whatever their notation; lists and records by what they hold, whatever its order.
  */
-export function differencesOf(held: Record<string, unknown> | null, told: object): Difference[] {
-  const unknownPrice = (told as { plan_unknown?: boolean }).plan_unknown === true;
-  return Object.entries(told)
+export function differencesOf(held: Record<string, unknown> | null, says: object): Difference[] {
+  const unknownPrice = (says as { plan_unknown?: boolean }).plan_unknown === true;
+  return Object.entries(says)
     .filter(([field]) => !(unknownPrice && fromCatalogue.includes(field)))
     .map(([field, stripes]) => ({ field, ours: held?.[field] ?? null, stripes }))
     .filter(({ ours, stripes }) => comparable(ours) !== comparable(stripes));

@@ -21,7 +21,7 @@ export interface AuditTrailProps {
   readonly intake: EventIntake;
 }
 
-/** Writing one small object takes a tenth of a second; the rest is patience with S3. */
+/** Writing one small object takes a tenth of a second; the rest is for a slow S3. */
 const timeout = Duration.seconds(30);
 
 /** Every 3 minutes (the visibility timeout) for an hour: a group waits behind its first message, so not for longer. */

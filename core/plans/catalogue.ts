@@ -72,7 +72,7 @@ export const catalogueForDatabase = ({ tiers, without_subscription }: Catalogue)
 });
 
 /**
- * The catalogue in `document` (parsed YAML), or every problem it has: each names the entry and what would mend it.
+ * The catalogue in `document` (parsed YAML), or every problem it has: each names the entry and what would repair it.
  */
 export function readCatalogue(document: unknown): { catalogue: Catalogue } | { problems: string[] } {
   const parsed = catalogueShape.safeParse(document);

@@ -43,7 +43,7 @@ export function readPlanEventRegistry(document: unknown): { check: PlanEventChec
   try {
     validate = ajv.compile(document);
   } catch (error) {
-    return { problems: [`the document: ${(error as Error).message}; mend that keyword`] };
+    return { problems: [`the document: ${(error as Error).message}; correct that keyword`] };
   }
   const { properties = {}, required = [] } = document as {
     properties?: Record<string, { enum?: unknown[] }>;

@@ -25,12 +25,12 @@ export interface AlarmResource {
  */
 export function alarmStates(
   alarms: readonly AlarmResource[],
-  book: MetricHistory,
+  history: MetricHistory,
   window: Window,
 ): Map<string, AlarmState> {
   const states = new Map<string, AlarmState>();
   for (const { logicalId, properties } of alarms.filter(({ type }) => type === 'AWS::CloudWatch::Alarm')) {
-    states.set(logicalId, stateOf(properties, book, window));
+    states.set(logicalId, stateOf(properties, history, window));
   }
   let open = alarms.filter(({ type }) => type === 'AWS::CloudWatch::CompositeAlarm');
   while (open.length > 0) {
@@ -43,17 +43,17 @@ export function alarmStates(
   return states;
 }
 
-function stateOf(properties: Record<string, unknown>, book: MetricHistory, window: Window): AlarmState {
+function stateOf(properties: Record<string, unknown>, history: MetricHistory, window: Window): AlarmState {
   const metrics = metricsOfAlarm(properties);
   const raw = metrics.flatMap(({ MetricStat }) => (MetricStat ? [nameOf(MetricStat.Metric)] : []));
-  if (raw.every((metric) => !book.has(metric))) {
+  if (raw.every((metric) => !history.has(metric))) {
     return properties.TreatMissingData === 'breaching' || raw.some(({ namespace }) => namespace.startsWith('AWS/'))
       ? 'aws'
       : 'OK';
   }
   const values: Record<string, number | undefined> = {};
   for (const { Id, MetricStat } of metrics) {
-    if (MetricStat) values[Id] = statistic(MetricStat.Stat, book.valuesOf(nameOf(MetricStat.Metric), window));
+    if (MetricStat) values[Id] = statistic(MetricStat.Stat, history.valuesOf(nameOf(MetricStat.Metric), window));
   }
   const expression = metrics.find(({ Expression }) => Expression);
   const value = expression ? evaluateMath(expression.Expression!, values) : values[metrics[0]!.Id];

@@ -15,7 +15,7 @@ export interface Change<Plan, Result> {
   steps: string[];
   /** What a person should know before saying yes. */
   warnings: string[];
-  /** What is wrong already, and what `act` would mend: makes the exit code 1 as long as it is only looked at. */
+  /** What is wrong already, and what `act` would repair: makes the exit code 1 as long as it is only looked at. */
   found?: string[];
   /** What a person must type before `act` in any environment, since --env does not say what is changed. @default the environment, in prod */
   confirm?: { question: string; answer: string };

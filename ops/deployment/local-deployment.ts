@@ -39,6 +39,6 @@ export async function localDeployment(settings: SynthSettings): Promise<LocalDep
   throw new Refusal(
     'not_synthesisable',
     `What lies here cannot be synthesised: ${said.split('\n').slice(-20).join('\n')}`,
-    'Mend it until `npx cdk synth` passes.',
+    'Repair it until `npx cdk synth` passes.',
   );
 }

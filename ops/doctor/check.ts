@@ -1,7 +1,7 @@
 import type { CommandLines } from '../cli/command-lines.ts';
 import { toUserError } from '../cli/user-error.ts';
 
-/** One line of the doctor's: what was looked at, what it saw, and for what is wrong, the way to mend it. */
+/** One line of the doctor's: what was looked at, what it saw, and for what is wrong, the way to repair it. */
 export interface Check {
   /** Stable, for scripts: `stripe.key`, `aws.rules.enabled`. */
   id: string;

@@ -65,7 +65,7 @@ export interface PreviewParts {
 }
 
 /**
- * Tries the events through the functions' own door and the apply function.
+ * Tries the events through the functions' own event processor and the apply function.
  *
  * One transaction per customer, rolled back: the lock on a customer is held for milliseconds, so live events hardly wait.
  */
@@ -80,7 +80,7 @@ export async function previewReplay(parts: PreviewParts, batches: AsyncIterable<
     not_tried: 0,
   };
   const groups = new Map<string, AuditedEnvelope[]>();
-  let told = 0;
+  let shown = 0;
   for await (const batch of batches) {
     for (const envelope of batch) {
       const type = envelope['detail-type'];
@@ -95,9 +95,9 @@ export async function previewReplay(parts: PreviewParts, batches: AsyncIterable<
       const customer = customerOf(envelope, parts.catalogue);
       groups.set(customer, [...(groups.get(customer) ?? []), envelope]);
     }
-    if (preview.events >= told + SAY_EVERY) {
-      told = preview.events;
-      parts.say(`${told} events read from the audit bucket.`);
+    if (preview.events >= shown + SAY_EVERY) {
+      shown = preview.events;
+      parts.say(`${shown} events read from the audit bucket.`);
     }
   }
   const queue = [...groups.entries()];
@@ -140,7 +140,7 @@ async function tryEvent(
     preview.by_outcome[outcome] = (preview.by_outcome[outcome] ?? 0) + 1;
   };
   const envelope = JSON.parse(line) as { 'detail-type': string };
-  const door: EventProcessor = {
+  const processor: EventProcessor = {
     worker: workerOf(envelope['detail-type'])!,
     livemode: parts.livemode,
     source: parts.source,
@@ -159,7 +159,7 @@ async function tryEvent(
   // An event that the database refuses must not take the customer's others with it.
   await client.query('savepoint event');
   try {
-    const { outcome } = await processEvent(door, JSON.stringify({ ...envelope, 'replay-name': 'dry-run' }));
+    const { outcome } = await processEvent(processor, JSON.stringify({ ...envelope, 'replay-name': 'dry-run' }));
     count(outcome);
   } catch (error) {
     await client.query('rollback to savepoint event');

@@ -202,7 +202,7 @@ it('takes a replay of what it holds for a duplicate, and derives anew what a mis
   await arrive(unknown);
   expect(await row()).toMatchObject({ plan_id: null, status: 'active' });
   expect((await arrive(unknown, { 'replay-name': 'r1' })).outcome).toBe('duplicate');
-  const mended = {
+  const repaired = {
     catalogue: {
       ...catalogue,
       plans: [
@@ -216,8 +216,8 @@ it('takes a replay of what it holds for a duplicate, and derives anew what a mis
       ],
     },
   };
-  expect((await arrive(unknown, { 'replay-name': 'r2' }, mended)).outcome).toBe('applied');
-  expect((await arrive(unknown, { 'replay-name': 'r3' }, mended)).outcome).toBe('duplicate');
+  expect((await arrive(unknown, { 'replay-name': 'r2' }, repaired)).outcome).toBe('applied');
+  expect((await arrive(unknown, { 'replay-name': 'r3' }, repaired)).outcome).toBe('duplicate');
   expect(await row()).toMatchObject({ plan_id: 'premium' });
   expect((await planEvents()).map((told) => [told.event_type, told.plan.plan_id, told.metadata.origin])).toEqual([
     ['SUBSCRIPTION_UPDATED', null, 'webhook'],
@@ -225,7 +225,7 @@ it('takes a replay of what it holds for a duplicate, and derives anew what a mis
   ]);
 });
 
-it('mends by one replay an end that was misread in the very second of the deletion, whichever comes first', async () => {
+it('repairs by one replay an end that was misread in the very second of the deletion, whichever comes first', async () => {
   const update = event('u', 'updated', 100);
   const deletion = event('d', 'deleted', 100, { status: 'canceled' });
   // What a release that took `active` for the end left behind: the update closed the row, the deletion was stale.

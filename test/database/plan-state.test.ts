@@ -275,7 +275,7 @@ it('gives nothing for an unknown price of somebody who had no plan before, and s
   });
 });
 
-it('tells of a failed payment once an attempt, and not of one that is already mended', async () => {
+it('tells of a failed payment once an attempt, and not of one that was paid meanwhile', async () => {
   await arrive(subscription('a', 'updated', 100, { metadata: { user_id: user() } }));
   await arrive(bill('f1', 'invoice.payment_failed', 200));
   await arrive(bill('f1', 'invoice.payment_failed', 200));

@@ -107,7 +107,7 @@ it('decodes what is encoded in the URL', () => {
 });
 
 it.each([undefined, '', 'not a url', 'https://example.com/db', 'postgres://host'])(
-  'says how to mend a URL that is none (%s), without showing it',
+  'says how to repair a URL that is none (%s), without showing it',
   (databaseUrl) => {
     expect(() => connectionOptions(databaseUrl, null)).toThrow(/DATABASE_URL.*`ops secrets` sets it/);
     if (databaseUrl) expect(() => connectionOptions(databaseUrl, null)).not.toThrow(databaseUrl);

@@ -227,7 +227,7 @@ export async function story(deployment: Deployment, step: Step, transcribe: Tran
     stripe.subscriptions.set('sub_1', objectOf(subscriptionEvent('', 'updated', 0)));
   });
 
-  await step('parks what a database refuses, and sends it back once that is mended', async () => {
+  await step('parks what a database refuses, and sends it back once that is repaired', async () => {
     await owner.query("alter table billing.invoices add constraint too_strict check (status <> 'paid') not valid");
     await deliver(source, [
       event('evt_too_early', 'invoice.paid', start + 200, invoice({ id: 'in_2', status: 'paid' })),

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Deployment, type Ran, root } from './deployment.ts';
 
-const book = join(root, 'docs/operations.md');
+const page = join(root, 'docs/operations.md');
 
 /** What the verbs printed, by the name under which docs/operations.md shows it. */
 export class Transcripts {
@@ -17,7 +17,7 @@ export class Transcripts {
    * @throws {Error} naming the marks without a transcript and the transcripts without marks.
    */
   write(deployment: Deployment): void {
-    const text = readFileSync(book, 'utf8');
+    const text = readFileSync(page, 'utf8');
     const marks = /(<!-- transcript: ([\w-]+) -->\n)[\s\S]*?(<!-- end -->)/g;
     const shown = [...text.matchAll(marks)].map(([, , name]) => name!);
     const unknown = shown.filter((name) => !this.#kept.has(name));
@@ -31,7 +31,7 @@ export class Transcripts {
       (_whole, opening: string, name: string, end: string) =>
         `${opening}${block(this.#kept.get(name)!, deployment)}${end}`,
     );
-    writeFileSync(book, written);
+    writeFileSync(page, written);
     console.log('Wrote the transcripts into docs/operations.md');
   }
 }

@@ -125,7 +125,7 @@ describe('the API destination', () => {
   });
 });
 
-it('opens no door to the internet', () => {
+it('takes nothing from the internet', () => {
   const types = Object.values(synthesise(everything('prod')).json.Resources as Record<string, { Type: string }>).map(
     ({ Type }) => Type,
   );

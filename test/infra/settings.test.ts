@@ -96,7 +96,7 @@ describe('a flag', () => {
   });
 });
 
-describe('a wrong setting stops the synth and says what it is, what was given and how to mend it', () => {
+describe('a wrong setting stops the synth and says what it is, what was given and how to repair it', () => {
   it.each<[context: Record<string, unknown>, message: string]>([
     [
       { stripeEventSourceName: undefined },
@@ -185,12 +185,12 @@ describe('a wrong setting stops the synth and says what it is, what was given an
 });
 
 describe('databaseCaFile', () => {
-  const mend =
+  const repair =
     'download the authority\'s certificate (Supabase: Database settings, "SSL certificate") and give the file\'s path.';
 
   it('that is missing is named', () => {
     expect(problemsOf({ databaseCaFile: '/nowhere/ca.crt' })).toEqual([
-      `databaseCaFile "/nowhere/ca.crt" cannot be read (ENOENT): ${mend}`,
+      `databaseCaFile "/nowhere/ca.crt" cannot be read (ENOENT): ${repair}`,
     ]);
   });
 
@@ -198,7 +198,7 @@ describe('databaseCaFile', () => {
     const file = join(temporary, 'not-a-certificate.txt');
     writeFileSync(file, 'hello');
     expect(problemsOf({ databaseCaFile: file })).toEqual([
-      `databaseCaFile "${file}" holds no PEM certificate: ${mend}`,
+      `databaseCaFile "${file}" holds no PEM certificate: ${repair}`,
     ]);
   });
 
@@ -206,14 +206,14 @@ describe('databaseCaFile', () => {
     const file = join(temporary, 'damaged.crt');
     writeFileSync(file, '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n');
     expect(problemsOf({ databaseCaFile: file })).toEqual([
-      `databaseCaFile "${file}" holds a certificate that cannot be read as X.509: ${mend}`,
+      `databaseCaFile "${file}" holds a certificate that cannot be read as X.509: ${repair}`,
     ]);
   });
 
   it('that has expired is named with the day and whose it is', () => {
     const file = certificate('expired');
     expect(problemsOf({ databaseCaFile: file })).toEqual([
-      `databaseCaFile "${file}" holds a certificate that expired on 2020-01-02 (CN=Test CA): ${mend}`,
+      `databaseCaFile "${file}" holds a certificate that expired on 2020-01-02 (CN=Test CA): ${repair}`,
     ]);
   });
 });

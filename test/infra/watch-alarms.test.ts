@@ -13,10 +13,10 @@ const each = deployments.flatMap(([deployment, context]) => {
   const synthesis = synthesise(context);
   return [...alarmsOf(synthesis)].map(([name, alarm]) => ({ deployment, name, alarm, synthesis }));
 });
-const telling = each.filter(({ name }) => !isHalf(name));
+const notifying = each.filter(({ name }) => !isHalf(name));
 
 describe('alarm, runbook and metric belong together', () => {
-  it.each(telling)(
+  it.each(notifying)(
     '$name ($deployment) says what happened, what customers notice, and links a runbook that exists',
     ({ alarm }) => {
       const text = /^(.+\.) For customers: (.+\.) What to do/.exec(alarm.AlarmDescription);
@@ -27,7 +27,7 @@ describe('alarm, runbook and metric belong together', () => {
     },
   );
 
-  it.each(telling)('$name ($deployment) is named after its runbook', ({ name, alarm }) => {
+  it.each(notifying)('$name ($deployment) is named after its runbook', ({ name, alarm }) => {
     const runbook = runbookOf(alarm);
     expect(name === runbook || name.startsWith(`${runbook}-`)).toBe(true);
   });
@@ -38,7 +38,7 @@ describe('alarm, runbook and metric belong together', () => {
   });
 
   it('uses each kind in some alarm', () => {
-    const linked = telling.map(({ alarm }) => runbookOf(alarm));
+    const linked = notifying.map(({ alarm }) => runbookOf(alarm));
     expect([...new Set(linked)].sort()).toEqual(['critical', 'degraded', ...alarmKinds].sort());
   });
 

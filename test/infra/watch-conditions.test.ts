@@ -171,7 +171,7 @@ describe('what fails, and which alarm says so', () => {
     expect(alarmsThatFire([...times(100, event()), ...times(100, failing)])).toEqual(['deferred-long', 'degraded']);
   });
 
-  it('parked events are mended and redriven: the SLO is not broken a second time', () => {
+  it('parked events are repaired and redriven: the SLO is not broken a second time', () => {
     expect(
       alarmsThatFire([...times(100, event()), ...times(50, event({ redriven: true, arrivalToCommitMs: 86_400_000 }))]),
     ).toEqual([]);

@@ -32,7 +32,7 @@ async function watching() {
   await sleep(2000 - (Date.now() % 1000));
   const fromMs = Math.round(Date.now() / 1000) * 1000;
   const window = () => ({ fromMs, toMs: Date.now() + 1000 });
-  const book = async () => {
+  const history = async () => {
     const { series } = (await (await fetch(`${run.url}/metrics`)).json()) as { series: Series[] };
     const { queues } = await run.state();
     const at = new Date().toISOString();
@@ -49,7 +49,7 @@ async function watching() {
   };
   const watch = {
     async firing(): Promise<string[]> {
-      const states = alarmStates(alarms, await book(), window());
+      const states = alarmStates(alarms, await history(), window());
       return alarms
         .filter(({ logicalId }) => states.get(logicalId) === 'ALARM')
         .map(({ properties }) => shortAlarmName(String(properties.AlarmName)))
@@ -57,7 +57,7 @@ async function watching() {
     },
     async total(name: string, traffic?: string): Promise<number> {
       const dimensions = { environment: 'dev', ...(traffic && { traffic }) };
-      const values = (await book()).valuesOf({ namespace: 'huntaze/stripe', name, dimensions }, window());
+      const values = (await history()).valuesOf({ namespace: 'huntaze/stripe', name, dimensions }, window());
       return values.reduce((sum, value) => sum + value, 0);
     },
     /** Metrics come a moment after the work is done, as they do in CloudWatch. */

@@ -63,8 +63,8 @@ export function alarmsThatFire(
       points: [{ at, values: [value] }],
     }),
   );
-  const book = new MetricHistory(merged([...ours, ...more]));
-  const states = alarmStates(alarms, book, book.span);
+  const history = new MetricHistory(merged([...ours, ...more]));
+  const states = alarmStates(alarms, history, history.span);
   const fires = alarms.filter(({ logicalId }) => states.get(logicalId) === ('ALARM' satisfies AlarmState));
   // The parts of a composite ring nothing by themselves.
   return fires

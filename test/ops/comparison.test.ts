@@ -38,14 +38,14 @@ function theirs(object: Parameters<typeof subscriptionEvent>[3]): void {
 
 /** Plays the billing worker: settles what lies in its queue, asking the server of Stripe's shape. */
 async function work(): Promise<number> {
-  const door = {
+  const processor = {
     ...testProcessor(database.writer),
     source,
     store: planStore(database.writer),
     stripe: { subscription: async (id: string) => pipeline.stripe.subscriptions.get(id) },
   };
   const messages = await pipeline.take('BillingQueueUrl');
-  for (const { body } of messages) await processEvent(door, body);
+  for (const { body } of messages) await processEvent(processor, body);
   return messages.length;
 }
 

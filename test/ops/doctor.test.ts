@@ -374,7 +374,7 @@ it('takes an archived price for no fault, and says whether somebody pays by it',
   expect((await says()).says).toContain('Archived, and still paid by: price_premium_monthly_eur.');
 });
 
-it.each(faults)('finds that %s, and says how to mend it', async (_what, make, id, says) => {
+it.each(faults)('finds that %s, and says how to repair it', async (_what, make, id, says) => {
   await make();
   const { wrong, found } = await examine();
   const line = wrong.find((check: Check) => check.id === id);

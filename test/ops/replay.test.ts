@@ -90,9 +90,9 @@ describe('the plan', () => {
     const { planStore } = await import('../../adapters/postgres/plan-store.ts');
     const { processEvent } = await import('../../pipeline/process-event.ts');
     const { testProcessor } = await import('../support/event-processor.ts');
-    const door = { ...testProcessor(database.writer), source, store: planStore(database.writer) };
-    await processEvent(door, envelope(subscriptionEvent('evt_created', 'created', started), { source }));
-    await processEvent(door, envelope(subscriptionEvent('evt_active', 'updated', started + 60), { source }));
+    const processor = { ...testProcessor(database.writer), source, store: planStore(database.writer) };
+    await processEvent(processor, envelope(subscriptionEvent('evt_created', 'created', started), { source }));
+    await processEvent(processor, envelope(subscriptionEvent('evt_active', 'updated', started + 60), { source }));
     const { out } = await replay('--rules', 'billing');
     expect(out).toContain('No plan state would change.');
     expect(out).toContain('The apps would receive nothing.');

@@ -5,8 +5,8 @@ import { type DeliveryPlan, deliveryPlan, inOrder } from '../model/deliveries.ts
 import { isTied } from '../model/expectations.ts';
 import type { Recipe } from '../model/life.ts';
 import { live } from '../model/live.ts';
+import { type ExpectedPlanEvent, expectedPlanEvents, type View } from '../model/plan-events.ts';
 import type { StripeAccount } from '../model/stripe-account.ts';
-import { type Telling, tellings, type View } from '../model/tellings.ts';
 import { backUp, restore } from './backup.ts';
 import type { Database } from './database.ts';
 import { type Held, heldOf, type Row } from './held.ts';
@@ -165,16 +165,20 @@ export const storyInOrder = claim(
       says: viewOf(plan as Row),
       due: (payload as Row).amount ?? null,
     }));
-    const [told, wanted] = [tidy(written as Telling[]), tidy(tellings(account, Date.now() / 1000))];
-    const at = [...told, ...wanted].findIndex((_, index) => told[index] !== wanted[index]);
-    if (at >= 0) throw new Error(`Told ${told[at] ?? 'nothing more'}; wanted ${wanted[at] ?? 'nothing more'}`);
+    const [published, wanted] = [
+      tidy(written as ExpectedPlanEvent[]),
+      tidy(expectedPlanEvents(account, Date.now() / 1000)),
+    ];
+    const at = [...published, ...wanted].findIndex((_, index) => published[index] !== wanted[index]);
+    if (at >= 0)
+      throw new Error(`Published ${published[at] ?? 'nothing more'}; wanted ${wanted[at] ?? 'nothing more'}`);
   },
 );
 
 /** What one event makes us tell of several subscriptions has no order of its own. */
-function tidy(told: Telling[]): string[] {
-  const order = [...new Set(told.map(({ because }) => because))];
-  return told
+function tidy(published: ExpectedPlanEvent[]): string[] {
+  const order = [...new Set(published.map(({ because }) => because))];
+  return published
     .map(({ because, user, type, says, due }) => ({
       at: order.indexOf(because),
       text: `${type} to ${user}: ${JSON.stringify(says)}${due === null ? '' : `, due ${due}`} (${because})`,
@@ -276,7 +280,7 @@ const bookkeeping = new Set(['ticket_issued', 'ticket_applied', 'source_event_id
 
 export const replayRepairs = claim(
   'repair',
-  'is repaired by one replay, in any order, after a wrong reading was mended',
+  'is repaired by one replay, in any order, after a wrong reading was corrected',
   2,
   fc.record({
     first: deliveryPlan,

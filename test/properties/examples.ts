@@ -122,7 +122,7 @@ export const examples: readonly Example[] = [
   },
 ];
 
-/** A release took `active` for the end, until it was mended before the quantity changed. */
+/** A release took `active` for the end, until it was repaired before the quantity changed. */
 const activeIsTheEnd: NonNullable<TrialOptions['misread']> = (fact) => {
   const read = fact as { snapshot?: { status: string; quantity: number } };
   if (read.snapshot?.status !== 'active' || read.snapshot.quantity !== 1) return fact;

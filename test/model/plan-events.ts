@@ -12,7 +12,7 @@ import type { StripeAccount, StripeHappening } from './stripe-account.ts';
 import type { CheckoutSession, Customer, Invoice, Subscription } from './stripe-objects.ts';
 
 /** One plan event that must be written when a history arrives in order. */
-export interface Telling {
+export interface ExpectedPlanEvent {
   because: string;
   user: string;
   type: string;
@@ -65,7 +65,7 @@ interface Known {
   sessions: Map<string, { object: CheckoutSession; last: StripeHappening }>;
   invoices: Map<string, Invoice>;
   /** Invoices whose last news is that the customer must do something. */
-  troubles: Map<string, { invoice: Invoice; type: string }>;
+  problems: Map<string, { invoice: Invoice; type: string }>;
   /** Trial ends that Stripe announced, by subscription. */
   trialsEnding: Map<string, number>;
 }
@@ -77,25 +77,25 @@ const badNews: Record<string, string> = {
 const over = ['cancelled', 'expired', 'none'];
 
 /**
- * Exactly what the apps must be told, step by step, when every event arrives once and in order.
+ * Exactly what must be published to the apps, step by step, when every event arrives once and in order.
  *
- * A user is told of their whole plan whenever an app could see that it changed, whoever's event it was; whoever loses a subscription is told, too. What
- * was over when it was first seen is no news. A Checkout that completes before its subscription is heard of is told as `pending`.
+ * A user's whole plan is published whenever an app could see that it changed, whoever's event it was; whoever loses a subscription hears of it, too. What
+ * was over when it was first seen is no news. A Checkout that completes before its subscription is heard of is published as `pending`.
  */
-export function tellings(account: StripeAccount, at: number): Telling[] {
+export function expectedPlanEvents(account: StripeAccount, at: number): ExpectedPlanEvent[] {
   const known: Known = {
     customers: new Map(),
     subscriptions: new Map(),
     sessions: new Map(),
     invoices: new Map(),
-    troubles: new Map(),
+    problems: new Map(),
     trialsEnding: new Map(),
   };
   const lastSeen = new Map<string, View>();
   const everTold = new Set<string>();
   const troubleTold = new Map<string, string>();
   const trialTold = new Map<string, number>();
-  const told: Telling[] = [];
+  const published: ExpectedPlanEvent[] = [];
   for (const happening of account.happenings) {
     learn(known, happening);
     const views = viewsOf(known, at);
@@ -107,15 +107,15 @@ export function tellings(account: StripeAccount, at: number): Telling[] {
       if (!everTold.has(user) && over.includes(says.status) && (before === undefined || over.includes(before.status)))
         continue;
       everTold.add(user);
-      told.push({ because: happening.id, user, type: callIt(before, says), says, due: null });
+      published.push({ because: happening.id, user, type: callIt(before, says), says, due: null });
     }
-    for (const { invoice, type } of known.troubles.values()) {
+    for (const { invoice, type } of known.problems.values()) {
       const about = views.find(({ view }) => view.subscription === invoice.subscription);
       const key = `${type} ${invoice.attempts}`;
       if (!about || troubleTold.get(invoice.id) === key) continue;
       troubleTold.set(invoice.id, key);
       everTold.add(about.user);
-      told.push({
+      published.push({
         because: happening.id,
         user: about.user,
         type,
@@ -129,7 +129,7 @@ export function tellings(account: StripeAccount, at: number): Telling[] {
         continue;
       trialTold.set(id, trialEnd);
       everTold.add(about.user);
-      told.push({
+      published.push({
         because: happening.id,
         user: about.user,
         type: 'TRIAL_ENDING',
@@ -138,7 +138,7 @@ export function tellings(account: StripeAccount, at: number): Telling[] {
       });
     }
   }
-  return told;
+  return published;
 }
 
 function learn(known: Known, happening: StripeHappening): void {
@@ -153,8 +153,8 @@ function learn(known: Known, happening: StripeHappening): void {
     known.sessions.set(object.id, { object, last: happening });
   if (object.kind === 'invoice' && invoiceEvents.includes(type)) {
     known.invoices.set(object.id, object);
-    if (badNews[type]) known.troubles.set(object.id, { invoice: object, type: badNews[type] });
-    else known.troubles.delete(object.id);
+    if (badNews[type]) known.problems.set(object.id, { invoice: object, type: badNews[type] });
+    else known.problems.delete(object.id);
   }
 }
 
