@@ -1,4 +1,5 @@
 import { functionNames, workers } from '../../core/workers.ts';
+import { reconcileEnv } from '../../lambdas/env.ts';
 import { deployments, eventSource, synthesise } from './synthesis.ts';
 
 const functionsOf = (context: Record<string, unknown>) => synthesise(context).all('AWS::Lambda::Function');
@@ -77,15 +78,9 @@ it('the audit function gets its bucket', () => {
 
 it('the reconcile function gets what lambdas/env.ts says it needs, and time', () => {
   const { Environment, Timeout } = functionNamed('reconcile');
-  expect(Object.keys(Environment.Variables).sort()).toEqual([
-    'ENVIRONMENT',
-    'POWERTOOLS_LOG_LEVEL',
-    'POWERTOOLS_METRICS_NAMESPACE',
-    'POWERTOOLS_SERVICE_NAME',
-    'SECRET_ID',
-    'STRIPE_EVENT_SOURCE_NAME',
-    'WORK_QUEUE_URLS',
-  ]);
+  expect(Object.keys(Environment.Variables).sort()).toEqual(
+    [...reconcileEnv, ...Object.keys(powertools('reconcile'))].sort(),
+  );
   expect(Timeout).toBe(900);
 });
 
