@@ -269,7 +269,8 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
         askSecret: async () => answers?.shift() ?? '',
         readerGone: () => false,
         progress: () => ({
-          wait: async () => false,
+          // Lets the rest of the process have its turn, as a wait does: a verb may wait in a loop while others work.
+          wait: () => new Promise((resolve) => setImmediate(resolve, false)),
           ask: async () => 'go on',
           progress: () => {},
           done: () => {},
