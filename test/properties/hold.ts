@@ -22,6 +22,6 @@ export function hold(...claims: readonly Claim[]): void {
     it(claim.name, async () => {
       const evidence = await claim.hold(database, runs * claim.weight, seed);
       process.stderr.write(`  ${describeEvidence(claim, evidence)}\n`);
-    }, 300_000);
+    }, 1_200_000);
   }
 }
