@@ -919,6 +919,10 @@ begin
     outcome = excluded.outcome, reason = excluded.reason, held_event_id = excluded.held_event_id, held_as_of = excluded.held_as_of,
     replay_name = excluded.replay_name, committed_at = excluded.committed_at
     where ledger.outcome = 'parked' or excluded.outcome in ('applied', 'refetched');
+  -- Nothing is locked for an event without a customer: another delivery of it may have come first.
+  if not found and known.event_id is null then
+    return jsonb_build_object('outcome', 'duplicate', 'reason', 'known_event', 'plan_events', billing.plan_events_of(event));
+  end if;
 
   return jsonb_build_object(
     'outcome', outcome, 'reason', answer.reason,

@@ -248,3 +248,34 @@ it('notes an event of the wrong mode or of a connected account as ignored', asyn
   });
   expect(await row()).toBeUndefined();
 });
+
+it('works once on an event without a customer that is delivered twice at once', async () => {
+  const event = {
+    ...{ id: `evt_${sub}`, type: 'setup_intent.succeeded', created: 100, livemode: false, api_version: null },
+    ...{ arrived_at: '2026-11-20T10:00:00Z', replay_name: null, origin: 'webhook', worker: 'payments' },
+  };
+  const apply = async (client: { query(sql: string, values: string[]): Promise<{ rows: { answers: object[] }[] }> }) =>
+    (await client.query('select billing.apply_events($1) as answers', [JSON.stringify([{ event, fact: null }])]))
+      .rows[0]!.answers;
+  const first = await db.writer.connect();
+  try {
+    await first.query('begin');
+    expect(await apply(first)).toMatchObject([{ outcome: 'ignored' }]);
+    const second = apply(db.writer);
+    // It waits for the first, whose row nobody else can see yet.
+    await until(async () => {
+      const { rows } = await db.admin.query(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      return rows.length > 0;
+    });
+    await first.query('commit');
+    expect(await second).toMatchObject([{ outcome: 'duplicate', reason: 'known_event' }]);
+  } finally {
+    first.release();
+  }
+});
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 10));
+}
