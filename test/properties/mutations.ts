@@ -309,6 +309,11 @@ export const mutations: readonly Mutation[] = [
     `if false then`,
   ),
   swap(
+    'the second of two racing deliveries without a customer counts as the first',
+    `if not found and known.event_id is null then`,
+    `if false then`,
+  ),
+  swap(
     'events of one customer do not wait for each other',
     `  perform billing.lock_customers(array(`,
     `  perform cardinality(array(`,
