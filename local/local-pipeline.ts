@@ -52,7 +52,11 @@ interface Foundation {
   database: LocalDatabase;
 }
 
-/** The whole pipeline on this machine, built from the synthesised template. */
+/**
+ * The whole pipeline on this machine, built from the synthesised template.
+ *
+ * Long, because it is the one place that knows every part: what starts before what, and what stops after it, is read here from top to bottom.
+ */
 export class LocalPipeline {
   readonly blueprint: Blueprint;
   readonly database: LocalDatabase;

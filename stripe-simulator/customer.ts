@@ -26,7 +26,7 @@ interface SignUp {
 /**
  * One customer of an account, and all that can happen to them.
  *
- * Each verb says which events Stripe sends for it, in Stripe's order.
+ * Each verb says which events Stripe sends for it, in Stripe's order. Long, because the verbs share the customer's objects, which name each other.
  */
 export class StripeCustomer {
   readonly userId: string;

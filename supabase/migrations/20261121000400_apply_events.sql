@@ -2,6 +2,7 @@
 --
 -- Idempotent by event id and monotonic by the order rule (20261121000200): no replay, race or crash can move a state backwards.
 -- All events of one customer pass one after another, by a lock on the customer's own row; a batch locks its customers in the order of their ids.
+-- One file, since these functions call each other and are only right together.
 
 -- What became of one event.
 create type billing.applied as (
