@@ -6,7 +6,7 @@ import { type AccountEvent, collections, type ObjectMap, StripeAccount, type Str
 import { refuse, send, text, unknown } from './answers.ts';
 import { answerDestinations, type Destination, type Destinations } from './event-destinations.ts';
 import { type Faults, Measured, noFaults } from './faults.ts';
-import { BadRequest, isCollection, listEvents, listObjects } from './lists.ts';
+import { BadRequest, isCollection, listEvents, listObjects, searchObjects } from './lists.ts';
 import { inOldShape } from './old-shape.ts';
 
 export interface StripeServerOptions {
@@ -114,6 +114,10 @@ async function answer(
     return send(response, 200, { object: 'list', url: path, has_more, data: data.map(shaped) });
   }
   const [, collection = '', id = ''] = /^(.+)\/([^/]+)$/.exec(resource) ?? [];
+  if (request.method === 'GET' && id === 'search' && isCollection(collection)) {
+    const { data, has_more } = searchObjects(account, collection, query);
+    return send(response, 200, { object: 'search_result', url: path, has_more, data: data.map(shaped) });
+  }
   const held: StripeObject | undefined =
     collection === 'events'
       ? account.events.find((event) => event.id === id)

@@ -18,6 +18,10 @@ export const handlersFunctions = [
   'rows_of',
   'standing',
   'without_user',
+  // What support, on-call and finance ask: story-store.ts.
+  'story_of',
+  'story_of_event',
+  'money_of',
 ] as const;
 
 /**

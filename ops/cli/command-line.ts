@@ -4,9 +4,11 @@ import { backfill } from '../backfill/command.ts';
 import { destination } from '../destination/command.ts';
 import { diagnose } from '../diagnose/command.ts';
 import { doctor } from '../doctor/command.ts';
+import { event } from '../event/command.ts';
 import { link } from '../link/command.ts';
 import { logs } from '../logs/command.ts';
 import { migrate } from '../migrate/command.ts';
+import { money } from '../money/command.ts';
 import { pause } from '../pause/command.ts';
 import { reconcile } from '../reconcile/command.ts';
 import { redrive } from '../redrive/command.ts';
@@ -17,6 +19,7 @@ import { secrets } from '../secrets/command.ts';
 import { status } from '../status/command.ts';
 import { sync } from '../sync/command.ts';
 import { watch } from '../watch/command.ts';
+import { why } from '../why/command.ts';
 import { type CommandContext, CommandRunner, type ExitCode } from './command-runner.ts';
 import { regionName } from './option-values.ts';
 import type { Terminal } from './terminal.ts';
@@ -26,6 +29,7 @@ import { commandOf, type RunVerb, type Verb, type VerbGroup } from './verb.ts';
 export const verbs: Readonly<Record<string, readonly (Verb | VerbGroup)[]>> = {
   'Going live:': [doctor, destination, secrets, migrate, backfill, link],
   'Something is wrong:': [diagnose, status, watch, logs, pause, resume, rollback, redrive],
+  'Somebody asks:': [why, event, money],
   'Repairing:': [replay, sync, reconcile],
 };
 

@@ -22,15 +22,55 @@ export async function* auditedEvents(
   from: Date,
   to: Date,
 ): AsyncGenerator<AuditedEnvelope[]> {
+  for await (const { envelopes } of auditObjects(s3, bucket, from, to)) {
+    const live = envelopes.filter(
+      ({ time, 'replay-name': replay }) => replay === undefined && time >= from && time <= to,
+    );
+    if (live.length > 0) yield live;
+  }
+}
+
+/** Where the audit keeps a delivery of an event. */
+export interface AuditedCopy {
+  key: string;
+  /** When the bus took it; ISO 8601. */
+  time: string;
+  replay_name: string | null;
+}
+
+/** Every copy of one event among what the audit wrote between two moments, its replays included. */
+export async function auditedCopies(
+  s3: S3Client,
+  bucket: string,
+  eventId: string,
+  from: Date,
+  to: Date,
+): Promise<AuditedCopy[]> {
+  const copies: AuditedCopy[] = [];
+  for await (const { key, envelopes } of auditObjects(s3, bucket, from, to)) {
+    for (const { line, time, 'replay-name': replay = null } of envelopes)
+      if (
+        line.includes(JSON.stringify(eventId)) &&
+        (JSON.parse(line) as { detail?: { id?: unknown } }).detail?.id === eventId
+      )
+        copies.push({ key, time: time.toISOString(), replay_name: replay });
+  }
+  return copies;
+}
+
+/** The objects that may hold something of a time range, each with its envelopes. */
+async function* auditObjects(
+  s3: S3Client,
+  bucket: string,
+  from: Date,
+  to: Date,
+): AsyncGenerator<{ key: string; envelopes: AuditedEnvelope[] }> {
   for (const hour of hoursBetween(new Date(from.getTime() - NAMED_EARLIER_MS), to)) {
     for await (const { Contents = [] } of paginateListObjectsV2({ client: s3 }, { Bucket: bucket, Prefix: hour })) {
       for (const { Key, LastModified } of Contents) {
         // Written before the range began: it can hold nothing of it.
         if (Key === undefined || (LastModified !== undefined && LastModified < from)) continue;
-        const envelopes = (await readAuditObject(s3, bucket, Key)).filter(
-          ({ time, 'replay-name': replay }) => replay === undefined && time >= from && time <= to,
-        );
-        if (envelopes.length > 0) yield envelopes;
+        yield { key: Key, envelopes: await readAuditObject(s3, bucket, Key) };
       }
     }
   }

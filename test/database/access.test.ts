@@ -182,8 +182,11 @@ it('lets stripe_writer execute the functions of the handlers and no other of our
     'billing.cursor_of(text)',
     'billing.due_users(integer)',
     'billing.keep_cursor(text,jsonb)',
+    'billing.money_of(date,boolean)',
     'billing.rows_of(text,text[],bigint,bigint)',
     'billing.standing()',
+    'billing.story_of(text,text[],integer)',
+    'billing.story_of_event(text)',
     'billing.without_user(text,integer)',
   ]);
   const { rows: columns } = await db.admin.query(`

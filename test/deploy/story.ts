@@ -4,7 +4,16 @@ import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-clo
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { routedEventTypes } from '../../core/event-routes.ts';
 import { envelope } from '../support/event-processor.ts';
-import { checkout, customer, event, invoice, paymentIntent, subscriptionEvent } from '../support/stripe-samples.ts';
+import {
+  charge,
+  checkout,
+  customer,
+  event,
+  invoice,
+  paymentIntent,
+  refund,
+  subscriptionEvent,
+} from '../support/stripe-samples.ts';
 import { type Deployment, type Ran, root, stackName, target } from './deployment.ts';
 import { region } from './emulator.ts';
 
@@ -352,6 +361,46 @@ export async function story(deployment: Deployment, step: Step, transcribe: Tran
     await ops('backfill', { code: 0, name: 'backfill-plan', says: [/users would get a plan/] });
     await ops('backfill --apply', { code: 0, says: [/Wrote/] });
     await ops('link --user 4f1c2b7e --customer cus_2', { code: 0, name: 'link-plan', says: [/1 customers to link/] });
+  });
+
+  await step('answers who asks', async () => {
+    await ops(`why --user ${user}`, {
+      code: 0,
+      name: 'why',
+      says: [/^WHY {3}sub_1 gives PREMIUM_PLUS/, /SUBSCRIPTION_UPDATED/],
+    });
+    stripe.account.put(customer({ id: 'cus_3' }));
+    stripe.subscriptions.set(
+      'sub_3',
+      objectOf(subscriptionEvent('', 'created', start, { id: 'sub_3', customer: 'cus_3' })),
+    );
+    await ops('why --customer cus_3', {
+      code: 1,
+      name: 'why-missed',
+      says: [/is at Stripe and not here/, /sync --customer cus_3 --apply/],
+    });
+    stripe.subscriptions.delete('sub_3');
+    await ops('event evt_upgraded', {
+      code: 0,
+      name: 'event',
+      says: [/^END {2}It was settled: applied/m, /^before +sub_1 active, plan premium$/m],
+    });
+    await deliver(source, [
+      event(
+        'evt_charged',
+        'charge.succeeded',
+        start + 3,
+        charge({ created: start + 3, amount: 4900, amount_captured: 4900 }),
+      ),
+      event('evt_refunded', 'refund.created', start + 500, refund({ created: start + 500 })),
+    ]);
+    await eventually('the worker idle', async () => assert.equal(await waiting(outputs.PaymentsQueueUrl!), 0));
+    const month = new Date(start * 1000).toISOString().slice(0, 7);
+    await ops(`money --month ${month}`, {
+      code: 0,
+      name: 'money',
+      says: [/^payments received +49\.00$/m, /^refunded +5\.00$/m],
+    });
   });
 
   await step('stops a release that went wrong, and comes back', async () => {

@@ -1,0 +1,137 @@
+import type { Outcome } from '../../core/outcome.ts';
+import type { PlanState } from '../../core/plans/plan-event.generated.ts';
+import type { Database } from './plan-store.ts';
+import { databaseError } from './pool.ts';
+
+/** A row of the ledger: one Stripe event, and how it ended. Times are ISO 8601, here and below. */
+export interface LedgerRow {
+  event_id: string;
+  type: string;
+  created: string;
+  worker: string;
+  origin: string;
+  replay_name: string | null;
+  customer_id: string | null;
+  object_id: string | null;
+  outcome: Outcome;
+  reason: string | null;
+  held_event_id: string | null;
+  held_as_of: string | null;
+  arrived_at: string;
+  committed_at: string;
+}
+
+/** What one event told of a subscription. */
+export interface ToldSnapshot {
+  subscription_id: string;
+  as_of: string;
+  source_event_id: string;
+  status: string;
+  price_id: string | null;
+  plan_id: string | null;
+  tier: string | null;
+  quantity: number | null;
+  cancel_at: string | null;
+  cancellation_reason: string | null;
+}
+
+/** What the apps were notified of. */
+export interface NotifiedPlan {
+  event_type: string;
+  user_id: string;
+  version: number;
+  occurred_at: string;
+  plan: PlanState;
+  source_event_id: string;
+  replay_name: string | null;
+  created_at: string;
+}
+
+/** A subscription as the apps see it, and what support asks for beside that. */
+export interface StoriedSubscription extends PlanState {
+  subscription_id: string;
+  customer_id: string;
+  user_id: string | null;
+  as_of: string | null;
+  price_id: string | null;
+  cancellation_reason: string | null;
+  canceled_at: string | null;
+  ended_at: string | null;
+}
+
+/** All that we hold of a user or of some customers; ledger and plan events newest first. */
+export interface Story {
+  customers: {
+    customer_id: string;
+    user_id: string | null;
+    metadata_user_id: string | null;
+    session_user_id: string | null;
+  }[];
+  plans: { user_id: string; version: number; state: PlanState; notified: PlanState | null }[];
+  /** The one that stands for the plan first. */
+  subscriptions: StoriedSubscription[];
+  unpaid_invoices: { invoice_id: string; problem: string | null; attempt_count: number; created: string }[];
+  ledger: (LedgerRow & { told: ToldSnapshot | null })[];
+  plan_events: NotifiedPlan[];
+}
+
+/** One event; null and empty where we never settled it. */
+export interface EventStory {
+  ledger: LedgerRow | null;
+  told: ToldSnapshot | null;
+  /** What Stripe told of the subscription before and after, by its own seconds. */
+  before: ToldSnapshot | null;
+  after: ToldSnapshot | null;
+  held_now: StoriedSubscription | null;
+  held_event: LedgerRow | null;
+  plan_events: NotifiedPlan[];
+}
+
+/** One currency's month (UTC), in minor units. */
+export interface MoneyOfMonth {
+  currency: string;
+  gross_minor: number;
+  refunded_minor: number;
+  disputed_minor: number;
+  net_minor: number;
+  payments: number;
+  refunds: number;
+  disputes_lost: number;
+  opening_minor: number;
+  new_minor: number;
+  expansion_minor: number;
+  contraction_minor: number;
+  churn_minor: number;
+  reactivation_minor: number;
+  closing_minor: number;
+  /** Who paid something when the month began. */
+  opening_customers: number;
+  new_customers: number;
+  churned_customers: number;
+  reactivated_customers: number;
+}
+
+export interface StoryStore {
+  /** @param most of the ledger and of the plan events, each */
+  storyOf(whose: { user: string | null; customers: readonly string[] }, most: number): Promise<Story>;
+  storyOfEvent(id: string): Promise<EventStory>;
+  /** @param month its first day, `2026-10-01` */
+  moneyOf(month: string, livemode: boolean): Promise<MoneyOfMonth[]>;
+}
+
+/** The database as support, on-call and finance ask it. Reads only. @throws {PipelineError} `database_…` */
+export function storyStore(database: Database): StoryStore {
+  const call = async (sql: string, ...values: unknown[]) => {
+    try {
+      const { rows } = await database.query(`select billing.${sql} as answer`, values);
+      return rows[0]!.answer as never;
+    } catch (error) {
+      throw databaseError(error);
+    }
+  };
+  return {
+    storyOf: ({ user, customers }, most) => call('story_of($1, $2, $3)', user, customers, most),
+    storyOfEvent: (id) => call('story_of_event($1)', id),
+    moneyOf: (month, livemode) => call('money_of($1, $2)', month, livemode),
+  };
+}
