@@ -97,7 +97,8 @@ export async function differencesFrom(
       })),
     );
   }
-  return differences;
+  // What gives the plan first.
+  return differences.sort((one, other) => Number(other.kind === 'subscription') - Number(one.kind === 'subscription'));
 }
 
 function customerOf(object: FetchedObject, catalogue: Catalogue): CustomerAtStripe {

@@ -9,7 +9,7 @@ import { moment } from '../cli/formatting.ts';
 export const reasonWords: Readonly<Record<string, string>> = {
   first_sight: 'nothing was held before',
   own_event: 'what is held stems from this very event; it was read anew',
-  later: 'later than what was held',
+  later: 'nothing newer was held',
   ends: 'the subscription has ended, which is final',
   after_created: 'of the same second, and what was held was its beginning',
   after_deletion: 'of the second of the deletion, and tells more of it',

@@ -383,7 +383,7 @@ export async function story(deployment: Deployment, step: Step, transcribe: Tran
     await ops('event evt_upgraded', {
       code: 0,
       name: 'event',
-      says: [/^END {2}It was settled: applied/m, /^before +sub_1 active, plan premium$/m],
+      says: [/^END {2}It was settled: /m, /^before +sub_1 active, plan premium$/m],
     });
     await deliver(source, [
       event(

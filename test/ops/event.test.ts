@@ -74,7 +74,7 @@ describe('an event that was settled', () => {
     const { code, json } = await page('evt_upgraded');
     expect(code).toBe(0);
     expect(json.data).toMatchObject({
-      says: 'It was settled: applied: later than what was held (held: evt_began of 2026-11-20 09:00:00 UTC).',
+      says: 'It was settled: applied: nothing newer was held (held: evt_began of 2026-11-20 09:00:00 UTC).',
       stripe: { type: 'customer.subscription.updated', pending: 1, object_id: 'sub_1', reads_as: 'subscription' },
       archive: { state: 'ENABLED', keeps: 'for ever' },
       audit: [{ key: '2026/11/20/10/one.ndjson.gz', time: '2026-11-20T10:00:00.000Z', replay_name: null }],
