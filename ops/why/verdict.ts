@@ -35,12 +35,13 @@ export function verdictOf(seen: Seen, lines: CommandLines): Verdict {
 function lostOrMissed({ stripe, differences, lost, waiting, asked }: Seen, lines: CommandLines): Verdict | undefined {
   const letter = lost?.[0];
   if (letter && (differences === null || differences.length > 0)) {
+    const id = letter.event_id ?? 'evt_…';
     const detail = letter.detail ? ` (${letter.detail})` : '';
     return {
       cause: 'parked',
-      says: `${letter.event_type ?? 'A message'} ${letter.event_id ?? ''} was given up on: ${letter.reason}${detail}. It lies in ${letter.queue} since ${moment(letter.since)}.`,
+      says: `${letter.event_type ?? 'A message'} ${letter.event_id ?? 'without an id'} was given up on: ${letter.reason}${detail}. It lies in ${letter.queue} since ${moment(letter.since)}.`,
       do: [
-        `${lines.verb(`event ${letter.event_id ?? 'evt_…'}`)}`,
+        `${lines.verb(`event ${id}`)}`,
         `Once the cause is repaired: ${lines.verb(`redrive --reason ${letter.reason} --apply`)}`,
       ],
       page: letter.queue.endsWith('undelivered') ? 'undelivered' : 'failed',

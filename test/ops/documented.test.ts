@@ -21,12 +21,15 @@ const commands = [
       const text = readFileSync(join(root, file), 'utf8');
       const found = [
         ...text.matchAll(/npm run ops -- (?!<|\\|…)([^`'"#|()\n;,&$\\]+?)(?=\s{2,}|[`'"#|()\n;,&]|\. |\.$|: )/g),
-        ...text.matchAll(/\.verb\([`']([^`'$]+)/g),
+        ...text.matchAll(/\.verb\([`']([^`']+)/g),
         ...text.matchAll(/\\?`ops ([^`\\$]+)\\?`/g),
       ];
       return found.map(([, command]) =>
         command!
           .trim()
+          // What the code puts in: a value after an option or an id, else a name that may be left out.
+          .replace(/(--[\w-]+ |^event )\$\{[^}]*\}?/g, '$1x')
+          .replace(/\$\{[^}]*\}?/g, '')
           .replace(/(--from|--to) (<[^>]*>|…)/g, '$1 2026-11-20T08:00')
           .replace(/(cus|sub|evt)_…/g, '$1_1')
           .replace(/<verb>/g, 'status')
