@@ -1,6 +1,6 @@
 import type { MetricStore } from './cloudwatch/metrics.ts';
 import type { EventTally } from './event-tally.ts';
-import type { Delivery } from './eventbridge/event-bus.ts';
+import type { BusDelivery } from './eventbridge/event-bus.ts';
 import type { LiveFeed } from './http/live-feed.ts';
 import type { QueueConsumer } from './lambda/queue-consumers.ts';
 
@@ -21,7 +21,7 @@ export class DeliveryRecorder {
   }
 
   /** @param ingestedMs when the bus took the events */
-  record(deliveries: Delivery[], ingestedMs: number): void {
+  record(deliveries: BusDelivery[], ingestedMs: number): void {
     const { consumers, tally, metrics, feed, say } = this.#options;
     const latency = Date.now() - ingestedMs;
     for (const { envelope, rule, queue, outcome } of deliveries) {

@@ -4,7 +4,7 @@ import { type Outcome, outcomes } from '../core/outcome.ts';
 export type OutcomeCounts = Record<Outcome | 'unrouted', number>;
 
 /** One SQS message that a function is done with. */
-export interface Settled {
+export interface SettledDelivery {
   messageId: string;
   replayName: string | undefined;
   /** A function of ours put it into the queue, the reconcile function for one: it never was on the bus. */
@@ -88,7 +88,7 @@ export class EventTally {
   }
 
   /** @returns false when it was counted before. */
-  settle({ messageId, replayName, fromFunction, outcome }: Settled): boolean {
+  settle({ messageId, replayName, fromFunction, outcome }: SettledDelivery): boolean {
     if (this.#settled.has(messageId)) return false;
     this.#settled.add(messageId);
     if (this.#settled.size > SETTLED_IDS_KEPT) this.#settled.delete(this.#settled.values().next().value!);

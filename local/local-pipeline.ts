@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type PutEvent, startAwsEndpoint } from './backends/aws-endpoint.ts';
 import { type LocalDatabase, openDatabase } from './backends/database.ts';
-import { type AwsParts, createResources, type QueueDepth, startAwsParts } from './backends/sqs-s3-dynamodb.ts';
+import { type AwsParts, createResources, type LocalQueueDepth, startAwsParts } from './backends/sqs-s3-dynamodb.ts';
 import { type Blueprint, readBlueprint } from './cloudformation/blueprint.ts';
 import { type Synthesised, synthesise } from './cloudformation/synthesise.ts';
 import { LiveAlarms } from './cloudwatch/live-alarms.ts';
@@ -338,7 +338,7 @@ export class LocalPipeline {
     return { plans: await this.database.planStates(), ...counted };
   }
 
-  #counted(queues: Record<string, QueueDepth>): Omit<PipelineState, 'plans'> {
+  #counted(queues: Record<string, LocalQueueDepth>): Omit<PipelineState, 'plans'> {
     const { posted, outcomes, audited, undelivered, unexplained, repairs, replays } = this.#tally;
     const reading = this.#consumers.map(({ queue }) => queues[queue.name]!);
     // What a function queued itself was never counted as sent; its queue knows.
@@ -366,7 +366,7 @@ export class LocalPipeline {
   }
 
   /** What SQS itself moved to a failed queue keeps its message id; its function never said how it ended. */
-  async #countReceivedTooOften(depths: Record<string, QueueDepth>): Promise<void> {
+  async #countReceivedTooOften(depths: Record<string, LocalQueueDepth>): Promise<void> {
     for (const { failedQueueName } of this.#consumers) {
       if (failedQueueName === undefined || depths[failedQueueName]?.visible === 0) continue;
       for (const { messageId } of await this.#parts.peek(failedQueueName)) {

@@ -1,5 +1,5 @@
-import type { PlanState } from './backends/plan-states.ts';
-import type { QueueDepth } from './backends/sqs-s3-dynamodb.ts';
+import type { PlanStateRow } from './backends/plan-states.ts';
+import type { LocalQueueDepth } from './backends/sqs-s3-dynamodb.ts';
 import type { RingingAlarm } from './cloudwatch/live-alarms.ts';
 import type { OutcomeCounts, ReplayTally } from './event-tally.ts';
 import type { PublishedPlanEvent } from './eventbridge/published-plan-events.ts';
@@ -13,11 +13,11 @@ import type { FunctionState } from './lambda/local-functions.ts';
  * The counts and `idle` are read before the plans: once it says idle, the plans of every event that it counts are in it.
  */
 export interface PipelineState {
-  plans: PlanState[];
+  plans: PlanStateRow[];
   posted: number;
   outcomes: OutcomeCounts;
   audited: number;
-  queues: Record<string, QueueDepth>;
+  queues: Record<string, LocalQueueDepth>;
   idle: boolean;
   /** Deliveries of live events that a target's queue did not take. */
   undelivered: number;

@@ -6,7 +6,7 @@ import { type Forward, readForwardUrl } from './forward.ts';
 import { PortInUse, startHttpServer } from './http/http-server.ts';
 import { LocalPipeline, type PipelineOptions } from './local-pipeline.ts';
 import { Shutdown } from './shutdown.ts';
-import { Terminal } from './terminal.ts';
+import { RunTerminal } from './terminal.ts';
 
 interface Options {
   once: boolean;
@@ -24,7 +24,7 @@ export async function runLocally(argv: string[]): Promise<number> {
   const options = readOptions(argv);
   if (typeof options === 'number') return options;
   const shutdown = new Shutdown();
-  const terminal = new Terminal();
+  const terminal = new RunTerminal();
   shutdown.add('the terminal', () => terminal.close());
   const ended = untilStopped(shutdown, options);
   try {
@@ -46,7 +46,7 @@ export async function runLocally(argv: string[]): Promise<number> {
 async function run(
   { once, demo, port, forward: forwardUrl }: Options,
   shutdown: Shutdown,
-  terminal: Terminal,
+  terminal: RunTerminal,
 ): Promise<number> {
   const server = await startHttpServer(port, shutdown);
   terminal.say(`Starting: ${server.url} answers in a few seconds.`);

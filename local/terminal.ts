@@ -13,7 +13,7 @@ export interface Progress {
 const SECONDS_BETWEEN_LINES = 3;
 
 /** What people at the terminal see. */
-export class Terminal {
+export class RunTerminal {
   readonly #interactive = process.stdout.isTTY === true;
   #bar: SingleBar | undefined;
 

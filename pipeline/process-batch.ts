@@ -11,7 +11,7 @@ export interface Queues {
   park(record: SQSRecord, error: PipelineError): Promise<void>;
 }
 
-export interface Report {
+export interface BatchReport {
   settled(record: SQSRecord, settled: SettledMessage): void;
   parked(record: SQSRecord, error: PipelineError): void;
   deferred(record: SQSRecord, error: PipelineError, retryInSeconds: number): void;
@@ -31,7 +31,7 @@ export async function processBatch(
   parts: ApplyParts,
   settle: (record: SQSRecord, applyOne: Apply) => Promise<SettledMessage>,
   queues: Queues,
-  report: Report,
+  report: BatchReport,
 ): Promise<SQSBatchResponse> {
   const gathering = new Gathering(parts, records.length);
   const failed = await Promise.all(
@@ -59,7 +59,7 @@ async function giveBack(
   record: SQSRecord,
   error: PipelineError,
   queues: Queues,
-  report: Report,
+  report: BatchReport,
 ): Promise<{ itemIdentifier: string }[]> {
   let deferral = error;
   if (error.retry === 'never') {

@@ -5,7 +5,7 @@ import { type Measurement, metricsOf, metricsOfDeferral } from '../core/metrics.
 import { type Origin, originOf } from '../core/origin.ts';
 import { plainWord, wordOrLength } from '../core/shown.ts';
 import type { Worker } from '../core/workers.ts';
-import type { Report } from './process-batch.ts';
+import type { BatchReport } from './process-batch.ts';
 
 /** One JSON line for each message ({@link logLines}), and the batch's metrics. */
 export function reporter(
@@ -13,13 +13,13 @@ export function reporter(
   environment: string,
   worker: Worker,
   emitMetrics: (measurements: readonly Measurement[]) => void,
-): { report: Report; publishMetrics(): void } {
+): { report: BatchReport; publishMetrics(): void } {
   const measurements: Measurement[] = [];
   const attempt = (record: SQSRecord) => ({
     sqs_message_id: record.messageId,
     attempt: Number(record.attributes.ApproximateReceiveCount),
   });
-  const report: Report = {
+  const report: BatchReport = {
     settled(record, settled) {
       measurements.push(...metricsOf({ ...settled, redriven: isRedriven(record) }, environment));
       const line: SettledLine = {

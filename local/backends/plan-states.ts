@@ -1,7 +1,7 @@
 import type pg from 'pg';
 
 /** One row of `billing.plan_states`, times in ISO 8601. */
-export interface PlanState {
+export interface PlanStateRow {
   user_id: string | null;
   customer_id: string;
   subscription_id: string;
@@ -15,7 +15,7 @@ export interface PlanState {
 
 export interface PlanStateReader {
   /** Every plan state by user; while the server is down, those that were read last. */
-  planStates(): Promise<PlanState[]>;
+  planStates(): Promise<PlanStateRow[]>;
   /** How many plan events these users have; a replay must not add to them. */
   planEventCount(userIds: string[]): Promise<number>;
 }
@@ -26,11 +26,11 @@ const isoOf = (column: string) =>
    else ${column}::text end as ${column}`;
 
 export function planStateReader(pool: pg.Pool): PlanStateReader {
-  let last: PlanState[] = [];
+  let last: PlanStateRow[] = [];
   return {
     async planStates() {
       try {
-        const { rows } = await pool.query<PlanState>(
+        const { rows } = await pool.query<PlanStateRow>(
           `select user_id, customer_id, subscription_id, plan_id, tier, status, entitled,
              ${isoOf('current_period_end')}, ${isoOf('as_of')}
            from billing.plan_states order by user_id nulls last, customer_id`,

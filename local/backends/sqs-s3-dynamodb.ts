@@ -25,12 +25,12 @@ export interface AwsParts {
   queuesEndpoint: string;
   tablesEndpoint: string;
   sqs: SQSClient;
-  depths(): Promise<Record<string, QueueDepth>>;
+  depths(): Promise<Record<string, LocalQueueDepth>>;
   /** The messages of a queue, without taking them. */
   peek(queueName: string): Promise<PeekedMessage[]>;
 }
 
-export interface QueueDepth {
+export interface LocalQueueDepth {
   visible: number;
   in_flight: number;
 }

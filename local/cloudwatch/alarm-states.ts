@@ -1,4 +1,4 @@
-import { type MetricHistory, type MetricName, statistic, type Window } from './metric-history.ts';
+import { type MetricHistory, type MetricIdentity, statistic, type TimeWindow } from './metric-history.ts';
 import { evaluateMath } from './metric-math.ts';
 
 /** `aws`: nothing local can tell, because only AWS produces the metric or the silence would have to last for hours. */
@@ -26,7 +26,7 @@ export interface AlarmResource {
 export function alarmStates(
   alarms: readonly AlarmResource[],
   history: MetricHistory,
-  window: Window,
+  window: TimeWindow,
 ): Map<string, AlarmState> {
   const states = new Map<string, AlarmState>();
   for (const { logicalId, properties } of alarms.filter(({ type }) => type === 'AWS::CloudWatch::Alarm')) {
@@ -43,7 +43,7 @@ export function alarmStates(
   return states;
 }
 
-function stateOf(properties: Record<string, unknown>, history: MetricHistory, window: Window): AlarmState {
+function stateOf(properties: Record<string, unknown>, history: MetricHistory, window: TimeWindow): AlarmState {
   const metrics = metricsOfAlarm(properties);
   const raw = metrics.flatMap(({ MetricStat }) => (MetricStat ? [nameOf(MetricStat.Metric)] : []));
   if (raw.every((metric) => !history.has(metric))) {
@@ -85,7 +85,7 @@ function metricsOfAlarm(properties: Record<string, unknown>): AlarmMetric[] {
   ];
 }
 
-const nameOf = (metric: { Namespace: string; MetricName: string; Dimensions?: Dimension[] }): MetricName => ({
+const nameOf = (metric: { Namespace: string; MetricName: string; Dimensions?: Dimension[] }): MetricIdentity => ({
   namespace: metric.Namespace,
   name: metric.MetricName,
   dimensions: Object.fromEntries((metric.Dimensions ?? []).map(({ Name, Value }) => [Name, Value])),

@@ -1,4 +1,4 @@
-import type { Window } from './metric-history.ts';
+import type { TimeWindow } from './metric-history.ts';
 import type { Line, Widget } from './widget-lines.ts';
 
 /** The colours CloudWatch gives to lines without one of their own. */
@@ -10,7 +10,7 @@ export const colorOf = (line: Line, index: number): string => line.color ?? pale
 export function timeChart(
   widget: Widget,
   lines: Line[],
-  window: Window,
+  window: TimeWindow,
   size: { width: number; height: number },
   points: number,
 ): string {

@@ -7,13 +7,13 @@ export interface Series {
   points: { at: string; values: number[] }[];
 }
 
-export interface MetricName {
+export interface MetricIdentity {
   namespace: string;
   name: string;
   dimensions: Record<string, string>;
 }
 
-export interface Window {
+export interface TimeWindow {
   fromMs: number;
   toMs: number;
 }
@@ -21,32 +21,32 @@ export interface Window {
 /** Looks up values as CloudWatch does: a metric is its namespace, its name and exactly its dimensions. */
 export class MetricHistory {
   readonly #series: Map<string, { atMs: number; values: number[] }[]>;
-  readonly span: Window;
+  readonly span: TimeWindow;
 
   /** @param span what "all of it" is; @default from the first value to the last */
-  constructor(series: readonly Series[], span?: Window) {
+  constructor(series: readonly Series[], span?: TimeWindow) {
     this.#series = new Map(
       series.map((one) => [keyOf(one), one.points.map(({ at, values }) => ({ atMs: Date.parse(at), values }))]),
     );
     this.span = span ?? spanOf([...this.#series.values()].flat().map(({ atMs }) => atMs));
   }
 
-  valuesOf(metric: MetricName, { fromMs, toMs }: Window): number[] {
+  valuesOf(metric: MetricIdentity, { fromMs, toMs }: TimeWindow): number[] {
     const points = this.#series.get(keyOf(metric)) ?? [];
     return points.filter(({ atMs }) => atMs >= fromMs && atMs < toMs).flatMap(({ values }) => values);
   }
 
-  has(metric: MetricName): boolean {
+  has(metric: MetricIdentity): boolean {
     return this.#series.has(keyOf(metric));
   }
 }
 
-const spanOf = (times: number[]): Window => ({
+const spanOf = (times: number[]): TimeWindow => ({
   fromMs: times.reduce((one, other) => Math.min(one, other), Number.POSITIVE_INFINITY),
   toMs: times.reduce((one, other) => Math.max(one, other), Number.NEGATIVE_INFINITY) + 1000,
 });
 
-const keyOf = ({ namespace, name, dimensions }: MetricName): string =>
+const keyOf = ({ namespace, name, dimensions }: MetricIdentity): string =>
   JSON.stringify([namespace, name, Object.entries(dimensions).sort(([one], [other]) => (one < other ? -1 : 1))]);
 
 /**

@@ -1,4 +1,4 @@
-import { type MetricHistory, type MetricName, statistic, type Window } from './metric-history.ts';
+import { type MetricHistory, type MetricIdentity, statistic, type TimeWindow } from './metric-history.ts';
 import { evaluateMath } from './metric-math.ts';
 
 /** A widget in a dashboard's body. @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html */
@@ -38,17 +38,17 @@ export interface Line {
   /** Only AWS produces what it shows: nothing in the local run has these metrics. */
   onlyAws: boolean;
   /** How many things happened, or how long, how large: what was not measured shows as nothing, not as 0. */
-  valueIn(window: Window): number | undefined;
+  valueIn(window: TimeWindow): number | undefined;
 }
 
 interface Entry {
   options: Options;
   /** Absent for an expression. */
-  metric?: MetricName;
+  metric?: MetricIdentity;
 }
 
 /** The metrics that a widget reads, hidden operands of expressions included. */
-export const metricsIn = (widget: Widget): MetricName[] => entriesOf(widget).flatMap(({ metric }) => metric ?? []);
+export const metricsIn = (widget: Widget): MetricIdentity[] => entriesOf(widget).flatMap(({ metric }) => metric ?? []);
 
 export function linesOf(widget: Widget, history: MetricHistory): Line[] {
   const entries = entriesOf(widget);
@@ -85,7 +85,7 @@ const entriesOf = (widget: Widget): Entry[] =>
     return { options, metric: { namespace: namespace!, name: name!, dimensions } };
   });
 
-const read = ({ metric, options }: Entry, history: MetricHistory, window: Window) =>
+const read = ({ metric, options }: Entry, history: MetricHistory, window: TimeWindow) =>
   statistic(options.stat ?? 'Average', history.valuesOf(metric!, window));
 
 const onlyAws = (entries: readonly Entry[], history: MetricHistory) =>

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AccountEvent, StripeAccount } from '../../stripe-simulator/account.ts';
-import type { PlanState } from '../backends/plan-states.ts';
+import type { PlanStateRow } from '../backends/plan-states.ts';
 import type { OutcomeCounts, ReplayTally } from '../event-tally.ts';
 import type { LocalPipeline } from '../local-pipeline.ts';
 import type { PipelineState } from '../pipeline-state.ts';
-import type { Progress, Terminal } from '../terminal.ts';
+import type { Progress, RunTerminal } from '../terminal.ts';
 import { bystanders, deliveriesOf, seededRandom } from './deliveries.ts';
 import { type Day, stories } from './stories.ts';
 
@@ -15,7 +15,7 @@ export interface Demonstration {
   expected: ExpectedPlan[];
 }
 
-type ExpectedPlan = Omit<PlanState, 'subscription_id'> & { what: string };
+type ExpectedPlan = Omit<PlanStateRow, 'subscription_id'> & { what: string };
 
 /** The same lives, disorder and duplicates in every run. */
 const SEED = 20_261_121;
@@ -63,7 +63,7 @@ const LONGEST_WAIT_MS = 90_000;
 export async function runDemonstration(
   { deliveries, expected }: Demonstration,
   pipeline: LocalPipeline,
-  terminal: Terminal,
+  terminal: RunTerminal,
 ): Promise<string[]> {
   const began = Date.now();
   const users = expected.map(({ user_id }) => user_id!);
@@ -157,12 +157,12 @@ const sum = (counts: OutcomeCounts): number => Object.values(counts).reduce((tot
 
 const seconds = (since: number): string => `${((Date.now() - since) / 1000).toFixed(1)} s`;
 
-const ofUsers = (plans: PlanState[], users: string[]): PlanState[] =>
+const ofUsers = (plans: PlanStateRow[], users: string[]): PlanStateRow[] =>
   plans.filter(({ user_id }) => user_id !== null && users.includes(user_id));
 
 const compared = ['customer_id', 'plan_id', 'tier', 'status', 'entitled', 'current_period_end', 'as_of'] as const;
 
-function differences(plans: PlanState[], expected: ExpectedPlan[]): string[] {
+function differences(plans: PlanStateRow[], expected: ExpectedPlan[]): string[] {
   return expected.flatMap((wanted) => {
     const got = planOf(plans, wanted);
     if (!got) return [`${wanted.user_id} has no plan state; expected ${wanted.status} ${wanted.tier}.`];
@@ -172,7 +172,7 @@ function differences(plans: PlanState[], expected: ExpectedPlan[]): string[] {
   });
 }
 
-const planOf = (plans: PlanState[], wanted: ExpectedPlan) => plans.find(({ user_id }) => user_id === wanted.user_id);
+const planOf = (plans: PlanStateRow[], wanted: ExpectedPlan) => plans.find(({ user_id }) => user_id === wanted.user_id);
 
 const text = (value: unknown): string => String(value);
 
@@ -184,7 +184,7 @@ function unbalanced({ posted, outcomes, audited }: PipelineState): string[] {
 }
 
 function report(
-  terminal: Terminal,
+  terminal: RunTerminal,
   { plans, outcomes, posted, audited }: PipelineState,
   expected: ExpectedPlan[],
   replay: ReplayTally,

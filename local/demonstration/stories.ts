@@ -6,7 +6,7 @@ import {
   premiumMonthlyUsd,
   premiumYearly,
 } from '../../stripe-simulator/prices.ts';
-import type { PlanState } from '../backends/plan-states.ts';
+import type { PlanStateRow } from '../backends/plan-states.ts';
 
 /** A second, in unix time: so many days from today (UTC) at that time of day. A story told relative to today never grows stale. */
 export type Day = (offset: number, time: string) => number;
@@ -19,7 +19,7 @@ export interface Story {
   /** Written by hand from what happens, never computed; times as unix seconds. */
   expected(
     day: Day,
-  ): Pick<PlanState, 'plan_id' | 'tier' | 'status' | 'entitled'> & { current_period_end: number; as_of: number };
+  ): Pick<PlanStateRow, 'plan_id' | 'tier' | 'status' | 'entitled'> & { current_period_end: number; as_of: number };
 }
 
 /** Thirteen customers, from the easy to the odd. A period is thirty days, whatever the month. */

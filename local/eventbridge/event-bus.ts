@@ -10,7 +10,7 @@ import type { ApiTarget, QueueTarget, RuleBlueprint } from '../cloudformation/ru
 import type { EventEnvelope } from './event-envelope.ts';
 
 /** What became of one event at one target. */
-export interface Delivery {
+export interface BusDelivery {
   envelope: EventEnvelope;
   rule: RuleBlueprint;
   queue: QueueBlueprint;
@@ -78,7 +78,7 @@ export class EventBus {
    * Delivers events in their order, each to every target; comes back when each is in a queue: the target's or, once retries are
    * used up or pointless, the target's dead-letter queue. What even that one refuses is `undelivered` too, with both reasons.
    */
-  async deliver(envelopes: EventEnvelope[], only?: ReadonlySet<string>): Promise<Delivery[]> {
+  async deliver(envelopes: EventEnvelope[], only?: ReadonlySet<string>): Promise<BusDelivery[]> {
     const parcels = new Map<string, Parcel[]>();
     for (const envelope of envelopes) {
       const body = sendable(JSON.stringify(envelope));
@@ -106,14 +106,14 @@ export class EventBus {
     return queue;
   }
 
-  async #sendAll(queue: QueueBlueprint, parcels: Parcel[]): Promise<Delivery[]> {
-    const deliveries: Delivery[] = [];
+  async #sendAll(queue: QueueBlueprint, parcels: Parcel[]): Promise<BusDelivery[]> {
+    const deliveries: BusDelivery[] = [];
     for (const batch of batchesOf(parcels)) deliveries.push(...(await this.#sendBatch(queue, batch)));
     return deliveries;
   }
 
-  async #sendBatch(queue: QueueBlueprint, batch: Parcel[]): Promise<Delivery[]> {
-    const deliveries: Delivery[] = [];
+  async #sendBatch(queue: QueueBlueprint, batch: Parcel[]): Promise<BusDelivery[]> {
+    const deliveries: BusDelivery[] = [];
     const began = Date.now();
     let waiting = batch;
     for (let attempt = 0; waiting.length > 0; attempt++) {
@@ -148,7 +148,7 @@ export class EventBus {
     return deliveries;
   }
 
-  async #trySend(queue: QueueBlueprint, parcels: Parcel[], deliveries: Delivery[]): Promise<SendFailure[]> {
+  async #trySend(queue: QueueBlueprint, parcels: Parcel[], deliveries: BusDelivery[]): Promise<SendFailure[]> {
     try {
       const { Successful: sent = [], Failed: failed = [] } = await this.#options.sqs.send(
         new SendMessageBatchCommand({ QueueUrl: queue.url, Entries: parcels.map(entryOf) }),

@@ -8,7 +8,7 @@ export type LossOwner = QueueFed | 'api' | 'reconcile';
 /** `undelivered`: our code never ran for what lies there. `failed`: it ran and gave up. */
 export type LossKind = 'undelivered' | 'failed';
 
-export interface DeadLetterQueue {
+export interface DeadLetterDepth {
   /** As people say it: `billing-failed`. */
   name: string;
   owner: LossOwner;
@@ -27,8 +27,8 @@ export interface QueueDepth {
 export const workQueueUrls = (outputs: StackOutputs): Record<QueueFed, string> => ofQueueFed(outputs, 'QueueUrl');
 
 /** Every queue where something lies that was lost on its way. */
-export function deadLetterQueues(outputs: StackOutputs): DeadLetterQueue[] {
-  const queue = (owner: LossOwner, kind: LossKind, url: string): DeadLetterQueue => ({
+export function deadLetterQueues(outputs: StackOutputs): DeadLetterDepth[] {
+  const queue = (owner: LossOwner, kind: LossKind, url: string): DeadLetterDepth => ({
     name: `${owner}-${kind}`,
     owner,
     kind,

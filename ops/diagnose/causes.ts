@@ -186,7 +186,7 @@ function revert({ cdk }: CommandLines): string {
 }
 
 /** A cause that the evidence shows. */
-export interface Finding {
+export interface ShownCause {
   cause: Cause['id'];
   says: string;
   /** `docs/runbooks/rule-disabled.md` */
@@ -197,8 +197,8 @@ export interface Finding {
 }
 
 /** What the evidence shows, the cause first. */
-export function findCauses(evidence: Evidence, lines: CommandLines): Finding[] {
-  const findings: (Finding & { rank: number })[] = [];
+export function findCauses(evidence: Evidence, lines: CommandLines): ShownCause[] {
+  const findings: (ShownCause & { rank: number })[] = [];
   const explained = new Set<string>();
   for (const cause of causes as readonly Cause[]) {
     const { id, page, codes, changes, command, leftBehind } = cause;

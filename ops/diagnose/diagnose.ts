@@ -1,14 +1,14 @@
 import type { Ops } from '../cli/ops.ts';
 import type { Report } from '../cli/report.ts';
-import { type Finding, findCauses } from './causes.ts';
+import { findCauses, type ShownCause } from './causes.ts';
 import { type Evidence, gather } from './evidence.ts';
 
 export interface DiagnosedPipeline {
   health: Evidence['health'];
   /** Null: nothing is wrong. */
-  cause: Finding | null;
+  cause: ShownCause | null;
   /** What else is wrong, on its own or because of the cause. */
-  also: Finding[];
+  also: ShownCause[];
   reasons: string[];
   crashes: Evidence['crashes'];
   /** Everything that somebody changed by hand in the last hour. */
@@ -34,7 +34,7 @@ export async function diagnose(ops: Ops, ownerUrl: string | undefined): Promise<
 }
 
 /** Something is wrong, and nothing that we know explains it: where a person begins to look. */
-function unexplained({ lines }: Ops, { health, reasons, crashes, changes }: Evidence): Finding | null {
+function unexplained({ lines }: Ops, { health, reasons, crashes, changes }: Evidence): ShownCause | null {
   if (crashes.length === 0 && (health === 'healthy' || health === 'unknown')) return null;
   const crash = crashes[0];
   return {

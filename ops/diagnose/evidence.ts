@@ -8,7 +8,7 @@ import type { Check } from '../doctor/check.ts';
 import { checkEnds } from '../doctor/doctor.ts';
 import type { HealthWord } from '../status/pipeline-state.ts';
 import { status } from '../status/status.ts';
-import { type Change, recentChanges } from './recent-changes.ts';
+import { type RecordedChange, recentChanges } from './recent-changes.ts';
 
 /** Attempts of the last minutes that ended with one code. */
 export interface FailureCode {
@@ -30,7 +30,7 @@ export interface Evidence {
   codes: FailureCode[];
   /** The newest crash of each function that crashed. */
   crashes: { worker: QueueFed; says: string }[];
-  changes: Change[];
+  changes: RecordedChange[];
   /** What could not be looked at, and why. */
   unseen: string[];
 }

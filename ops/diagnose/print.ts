@@ -1,7 +1,7 @@
 import { type Formatting, moment } from '../cli/formatting.ts';
-import type { Finding } from './causes.ts';
+import type { ShownCause } from './causes.ts';
 import type { DiagnosedPipeline } from './diagnose.ts';
-import type { Change } from './recent-changes.ts';
+import type { RecordedChange } from './recent-changes.ts';
 
 export function printDiagnosed(diagnosed: DiagnosedPipeline, format: Formatting): string {
   const { health, cause, also, reasons, crashes, changes, unseen, confirm } = diagnosed;
@@ -28,5 +28,5 @@ export function printDiagnosed(diagnosed: DiagnosedPipeline, format: Formatting)
   ].join('\n');
 }
 
-const lineOf = ({ says, page, command }: Finding): string => `${says} ${page}, \`${command}\``;
-const said = ({ at, who, action, on }: Change): string => `${moment(at)} ${who}: ${action} ${on}`;
+const lineOf = ({ says, page, command }: ShownCause): string => `${says} ${page}, \`${command}\``;
+const said = ({ at, who, action, on }: RecordedChange): string => `${moment(at)} ${who}: ${action} ${on}`;

@@ -2,7 +2,7 @@ import { LookupEventsCommand } from '@aws-sdk/client-cloudtrail';
 import type { Ops } from '../cli/ops.ts';
 
 /** Somebody's call that changed a part of this deployment, as CloudTrail keeps it. */
-export interface Change {
+export interface RecordedChange {
   at: string;
   who: string;
   /** `DisableRule` */
@@ -15,7 +15,7 @@ export interface Change {
 const MOST_PAGES = 5;
 
 /** Who changed a part of this deployment in the last `seconds`, newest first. Deployments by CloudFormation are one line of theirs. */
-export async function recentChanges(ops: Ops, seconds: number): Promise<Change[]> {
+export async function recentChanges(ops: Ops, seconds: number): Promise<RecordedChange[]> {
   const { outputs } = await ops.stack();
   const ours = [
     ops.stackName.replace(`-${ops.environment}`, '-'),
@@ -24,7 +24,7 @@ export async function recentChanges(ops: Ops, seconds: number): Promise<Change[]
     outputs.SecretArn,
   ];
   const mappings = Object.entries(outputs).flatMap(([name, value]) => (name.endsWith('MappingId') ? [value] : []));
-  const changes: Change[] = [];
+  const changes: RecordedChange[] = [];
   let NextToken: string | undefined;
   for (let page = 0; page < MOST_PAGES; page++) {
     const answer = await ops.aws.cloudtrail.send(

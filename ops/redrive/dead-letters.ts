@@ -1,11 +1,11 @@
 import type { Message, MessageAttributeValue } from '@aws-sdk/client-sqs';
 import type { StackOutputs } from '../../lib/outputs.ts';
-import type { DeadLetterQueue } from '../deployment/queue-depths.ts';
+import type { DeadLetterDepth } from '../deployment/queue-depths.ts';
 import { type WayBack, wayBackOf } from './way-back.ts';
 
 /** A message of a dead-letter queue, and what can be said of it. */
 export interface DeadLetter {
-  queue: DeadLetterQueue;
+  queue: DeadLetterDepth;
   message_id: string;
   receipt: string;
   /** Why it lies there: EventBridge's error code, the code it was parked with, or `too_many_attempts` when SQS gave up on it. */
@@ -22,7 +22,7 @@ export interface DeadLetter {
 }
 
 /** Unwraps each of the formats in which a loss can lie there. */
-export function readDeadLetter(message: Message, queue: DeadLetterQueue, outputs: StackOutputs): DeadLetter {
+export function readDeadLetter(message: Message, queue: DeadLetterDepth, outputs: StackOutputs): DeadLetter {
   const attributes = message.MessageAttributes ?? {};
   const body = message.Body ?? '';
   const parsed = parseObject(body);
@@ -55,7 +55,7 @@ const text = (attributes: Attributes, name: string): string | null => attributes
  * - SQS moves a message as it is, once it was received too often.
  */
 function reasonOf(
-  queue: DeadLetterQueue,
+  queue: DeadLetterDepth,
   attributes: Attributes,
   body: Json | undefined,
 ): { reason: string; detail: string } {

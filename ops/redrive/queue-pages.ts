@@ -1,7 +1,7 @@
 import { ChangeMessageVisibilityBatchCommand, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { StackOutputs } from '../../lib/outputs.ts';
 import type { Ops } from '../cli/ops.ts';
-import type { DeadLetterQueue } from '../deployment/queue-depths.ts';
+import type { DeadLetterDepth } from '../deployment/queue-depths.ts';
 import { type DeadLetter, readDeadLetter } from './dead-letters.ts';
 
 /**
@@ -11,7 +11,7 @@ import { type DeadLetter, readDeadLetter } from './dead-letters.ts';
 const HIDDEN_S = 300;
 
 /** Up to `limit` messages of a queue, left where they are. */
-export async function lookAt(ops: Ops, queue: DeadLetterQueue, limit: number): Promise<DeadLetter[]> {
+export async function lookAt(ops: Ops, queue: DeadLetterDepth, limit: number): Promise<DeadLetter[]> {
   const seen: DeadLetter[] = [];
   try {
     await eachPage(ops, queue, limit, async (page) => {
@@ -31,7 +31,7 @@ export async function lookAt(ops: Ops, queue: DeadLetterQueue, limit: number): P
  */
 export async function eachPage(
   ops: Ops,
-  queue: DeadLetterQueue,
+  queue: DeadLetterDepth,
   limit: number,
   take: (page: DeadLetter[]) => Promise<'enough' | undefined>,
 ): Promise<void> {
@@ -49,7 +49,7 @@ export async function eachPage(
 }
 
 /** One page of a queue, hidden from everybody else for a while. Empty when there is nothing more to see now. */
-async function receive(sqs: SQSClient, queue: DeadLetterQueue, outputs: StackOutputs): Promise<DeadLetter[]> {
+async function receive(sqs: SQSClient, queue: DeadLetterDepth, outputs: StackOutputs): Promise<DeadLetter[]> {
   const { Messages = [] } = await sqs.send(
     new ReceiveMessageCommand({
       QueueUrl: queue.url,

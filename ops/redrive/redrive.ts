@@ -2,7 +2,7 @@ import { DeleteMessageCommand } from '@aws-sdk/client-sqs';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
 import type { Change, Report } from '../cli/report.ts';
-import { type DeadLetterQueue, deadLetterQueues, queueDepth } from '../deployment/queue-depths.ts';
+import { type DeadLetterDepth, deadLetterQueues, queueDepth } from '../deployment/queue-depths.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import { newDiscardFile } from './discard-file.ts';
 import { eachPage, lookAt, release } from './queue-pages.ts';
@@ -142,7 +142,7 @@ async function act(
 
 const nameOf = ({ event_id, message_id }: DeadLetter): string => event_id ?? message_id;
 
-function chosenQueues(queues: DeadLetterQueue[], { queues: names }: DeadLetterFilter): DeadLetterQueue[] {
+function chosenQueues(queues: DeadLetterDepth[], { queues: names }: DeadLetterFilter): DeadLetterDepth[] {
   const unknown = names.filter((name) => !queues.some((queue) => queue.name === name));
   if (unknown.length > 0) {
     throw new Refusal(

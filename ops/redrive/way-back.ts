@@ -5,7 +5,7 @@ import { type MessageAttributeValue, SendMessageCommand } from '@aws-sdk/client-
 import { workerOf } from '../../core/event-routes.ts';
 import type { StackOutputs } from '../../lib/outputs.ts';
 import type { Ops } from '../cli/ops.ts';
-import { type DeadLetterQueue, queueNameOf, workQueueUrls } from '../deployment/queue-depths.ts';
+import { type DeadLetterDepth, queueNameOf, workQueueUrls } from '../deployment/queue-depths.ts';
 
 /** Where a dead letter came from, hence goes back to. */
 export type WayBack =
@@ -36,7 +36,7 @@ type Json = Record<string, unknown>;
 
 /** Where a message of this queue came from. */
 export function wayBackOf(
-  queue: DeadLetterQueue,
+  queue: DeadLetterDepth,
   lost: {
     body: string;
     parsed: Json | undefined;

@@ -25,7 +25,7 @@ const MINUTE_MS = 60_000;
 const OVERLAP_S = 75;
 
 /** Looks at a worker; with the look `before`, reads only what its log says since. */
-export async function lookAt(ops: Ops, name: QueueFed, before: WorkerLook | undefined): Promise<WorkerLook> {
+export async function lookAtPipeline(ops: Ops, name: QueueFed, before: WorkerLook | undefined): Promise<WorkerLook> {
   const at = ops.now();
   const since_s = before ? (at.getTime() - before.at.getTime()) / 1000 + OVERLAP_S : LONGEST_PAUSE_S;
   const { outputs } = await ops.stack();

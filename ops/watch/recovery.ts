@@ -25,7 +25,7 @@ export interface Recovery {
 }
 
 /** What stands in the way whatever the log says. */
-export interface Standing {
+export interface WatchedState {
   rules: Pick<LiveRule, 'name' | 'state'>[];
   paused: QueueFed[];
   secretEmpty: string[];
@@ -36,7 +36,7 @@ export interface Standing {
 const QUIET_MS = 60_000;
 
 /** Whether it is over: by each worker's look, and by what stands. */
-export function recoveryOf(looks: readonly WorkerLook[], standing: Standing): Recovery {
+export function recoveryOf(looks: readonly WorkerLook[], standing: WatchedState): Recovery {
   const workers = looks.map(ofWorker);
   const says = [
     ...standing.secretEmpty.map((name) => `${name} is empty in the secret`),

@@ -6,8 +6,8 @@ import { emptySecrets } from '../deployment/empty-secrets.ts';
 import { liveRules } from '../deployment/live-rules.ts';
 import { ifThere } from '../deployment/not-there.ts';
 import { deadLetterQueues, queueDepth } from '../deployment/queue-depths.ts';
-import { lookAt, type WorkerLook } from './look.ts';
-import { type Recovery, recoveryOf, type Standing } from './recovery.ts';
+import { lookAtPipeline, type WorkerLook } from './look.ts';
+import { type Recovery, recoveryOf, type WatchedState } from './recovery.ts';
 
 export interface Watched extends Recovery {
   waited_s: number;
@@ -30,7 +30,7 @@ export async function watch(
     const ops = fresh();
     const [standing, ...looks] = await Promise.all([
       standingOf(ops),
-      ...queueFed.map((name) => lookAt(ops, name, before.get(name))),
+      ...queueFed.map((name) => lookAtPipeline(ops, name, before.get(name))),
     ]);
     for (const look of looks) before.set(look.name, look);
     const recovery = recoveryOf(looks, standing);
@@ -42,7 +42,7 @@ export async function watch(
   }
 }
 
-async function standingOf(ops: Ops): Promise<Standing> {
+async function standingOf(ops: Ops): Promise<WatchedState> {
   const { outputs } = await ops.stack();
   const dead = deadLetterQueues(outputs);
   const [rules, states, secretEmpty, depths] = await Promise.all([

@@ -1,4 +1,4 @@
-import { Terminal } from '../../local/terminal.ts';
+import { RunTerminal } from '../../local/terminal.ts';
 import { processTerminal } from '../../ops/cli/terminal.ts';
 import { characters } from './hostile-values.ts';
 
@@ -19,9 +19,9 @@ afterEach(() => jest.restoreAllMocks());
 it.each([
   ['a verb says', (text: string) => processTerminal().out(text)],
   ['a verb complains', (text: string) => processTerminal().err(text)],
-  ['the local run says', (text: string) => new Terminal().say(text)],
-  ['the local run complains', (text: string) => new Terminal().fail(text)],
-  ['the local run shows in a table', (text: string) => new Terminal().table(['plan'], [[text]])],
+  ['the local run says', (text: string) => new RunTerminal().say(text)],
+  ['the local run complains', (text: string) => new RunTerminal().fail(text)],
+  ['the local run shows in a table', (text: string) => new RunTerminal().table(['plan'], [[text]])],
 ])('%s nothing that moves, hides or turns what a terminal shows', (_who, print) => {
   print(hostile);
   expect(written).toContain('drop schema');

@@ -2,7 +2,7 @@ import { type Measurement, metrics } from '../../core/metrics.ts';
 import type { Thresholds } from '../../lib/watch/thresholds.ts';
 import type { Template } from '../../local/cloudformation/synthesise.ts';
 import { type AlarmState, alarmStates } from '../../local/cloudwatch/alarm-states.ts';
-import { MetricHistory, type MetricName, type Series } from '../../local/cloudwatch/metric-history.ts';
+import { MetricHistory, type MetricIdentity, type Series } from '../../local/cloudwatch/metric-history.ts';
 import { dashboardOf, type StackDashboard } from '../../local/cloudwatch/stack-dashboard.ts';
 import { metricsIn } from '../../local/cloudwatch/widget-lines.ts';
 import { eventSource, type Resource, Synthesis, synthesise } from './synthesis.ts';
@@ -20,7 +20,7 @@ export function alarmsOf(synthesis: Synthesis): Map<string, Resource['Properties
 }
 
 /** The metrics that one alarm reads. */
-export function metricsOfAlarm(alarm: Resource['Properties']): MetricName[] {
+export function metricsOfAlarm(alarm: Resource['Properties']): MetricIdentity[] {
   const named = (metric: {
     Namespace: string;
     MetricName: string;
@@ -38,7 +38,7 @@ export function metricsOfAlarm(alarm: Resource['Properties']): MetricName[] {
 export const dashboardIn = (synthesis: Synthesis): StackDashboard =>
   dashboardOf(synthesis.json as Template, synthesis.stack.stackName);
 
-export const metricsOfDashboard = (synthesis: Synthesis): MetricName[] =>
+export const metricsOfDashboard = (synthesis: Synthesis): MetricIdentity[] =>
   dashboardIn(synthesis).widgets.flatMap(metricsIn);
 
 /** The alarms that fire when this is all that was measured, in one period; `more` is what AWS or a stand-in measures. */

@@ -1,5 +1,5 @@
 import type { WorkerLook } from '../../ops/watch/look.ts';
-import { recoveryOf, type Standing } from '../../ops/watch/recovery.ts';
+import { recoveryOf, type WatchedState } from '../../ops/watch/recovery.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
 
 const now = new Date('2026-11-21T12:00:00Z');
@@ -7,7 +7,7 @@ const secondsAgo = (seconds: number) => new Date(now.getTime() - seconds * 1000)
 const inSeconds = (seconds: number) => secondsAgo(-seconds);
 
 describe('recovery', () => {
-  const nothing: Standing = { rules: [], paused: [], secretEmpty: [], deadLetters: [] };
+  const nothing: WatchedState = { rules: [], paused: [], secretEmpty: [], deadLetters: [] };
   const look = (more: Partial<WorkerLook> = {}): WorkerLook => ({
     name: 'billing',
     at: now,
@@ -63,7 +63,7 @@ describe('recovery', () => {
   });
 
   it('is not there while something stands in the way, and says what', () => {
-    const standing: Standing = {
+    const standing: WatchedState = {
       rules: [{ name: 'r', state: 'DISABLED' }],
       paused: ['audit'],
       secretEmpty: ['DATABASE_URL'],
