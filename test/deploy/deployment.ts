@@ -9,6 +9,7 @@ import { startPostgres } from '../../local/backends/postgres-server.ts';
 import { pricesOf } from '../../stripe-simulator/prices.ts';
 import { startStripeServer } from '../../stripe-simulator/server.ts';
 import { catalogue } from '../support/catalogue.ts';
+import { onServer } from '../support/on-server.ts';
 import { account, awsCliFolder, region, startEmulator } from './emulator.ts';
 
 export const root = join(import.meta.dirname, '../..');
@@ -157,14 +158,4 @@ export async function run(
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
   const [code] = (await once(child, 'close')) as [number | null];
   return { code: code ?? -1, output: Buffer.concat(chunks).toString().trimEnd() };
-}
-
-async function onServer(url: string, sql: string): Promise<void> {
-  const client = new pg.Client(url);
-  await client.connect();
-  try {
-    await client.query(sql);
-  } finally {
-    await client.end();
-  }
 }

@@ -1,19 +1,13 @@
 import pg from 'pg';
 import { planStateReader } from '../../local/backends/plan-states.ts';
+import { onServer } from '../support/on-server.ts';
 
 /** A database with nothing in it but what `GET /state` reads, so that any row may stand there. */
 let pool: pg.Pool;
 const name = `plan_states_${process.pid}`;
 
-async function onServer(sql: string): Promise<void> {
-  const client = new pg.Client(process.env.TEST_POSTGRES_URL);
-  await client.connect();
-  await client.query(sql);
-  await client.end();
-}
-
 beforeAll(async () => {
-  await onServer(`create database ${name}`);
+  await onServer(process.env.TEST_POSTGRES_URL!, `create database ${name}`);
   pool = new pg.Pool({ connectionString: process.env.TEST_POSTGRES_URL!.replace(/postgres$/, name) });
   await pool.query(`create schema billing; create table billing.plan_states (
     user_id text, customer_id text, subscription_id text, plan_id text, tier text, status text, entitled boolean,
@@ -22,7 +16,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await pool.end();
-  await onServer(`drop database ${name} with (force)`);
+  await onServer(process.env.TEST_POSTGRES_URL!, `drop database ${name} with (force)`);
 });
 
 it.each([

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { parse } from 'yaml';
 import { readPlanEventRegistry } from '../../core/plans/plan-event-registry.ts';
+import { onServer } from './on-server.ts';
 
 /** A database of a test's own, with every migration applied. */
 export interface TestDatabase {
@@ -60,14 +61,4 @@ export async function freshDatabase(): Promise<TestDatabase> {
       }
     },
   };
-}
-
-async function onServer(url: string, sql: string): Promise<void> {
-  const client = new pg.Client(url);
-  await client.connect();
-  try {
-    await client.query(sql);
-  } finally {
-    await client.end();
-  }
 }
