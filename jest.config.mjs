@@ -18,7 +18,11 @@ export default {
   // ESM-only packages that tests load in process: turned into CommonJS like our own code.
   transformIgnorePatterns: ['node_modules/(?!(fauxqs|cookie|stripe|commander|@inquirer)/)'],
   // It names no entry for require, which is what our transformed imports become.
-  moduleNameMapper: { '^fauxqs$': '<rootDir>/node_modules/fauxqs/dist/app.js' },
+  moduleNameMapper: {
+    '^fauxqs$': '<rootDir>/node_modules/fauxqs/dist/app.js',
+    // As an app has it installed.
+    '^stripe-plan-events$': '<rootDir>/packages/consumer/index.js',
+  },
   testTimeout: 30_000,
   maxWorkers: 2,
 };

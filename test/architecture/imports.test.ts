@@ -85,8 +85,16 @@ const rooms = {
     because: 'a measurement runs what is deployed, and nothing imports it',
   },
   test: {
-    may: ['core', 'pipeline', 'adapters', 'lambdas', 'lib', 'ops', 'local', 'stripe-simulator'],
+    may: ['core', 'pipeline', 'adapters', 'lambdas', 'lib', 'ops', 'local', 'stripe-simulator', 'examples'],
     because: 'a test imports what it holds; what a script and a test both need stands in test/support',
+  },
+  packages: {
+    may: [],
+    because: 'what an app installs works in its repository, where nothing of ours lies',
+  },
+  examples: {
+    may: [],
+    because: 'an example is copied into an app, which has the package and nothing else of ours',
   },
   bin: { may: ['lib', 'ops', 'local'], because: 'entry points for people hold no logic' },
 } as const satisfies Record<string, Rule>;

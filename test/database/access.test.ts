@@ -237,6 +237,13 @@ it('gives finance, support and servers every row, and lets them change none', as
   expect(await as('service_role', `select public.plan_of('${bob}') ->> 'tier' as tier`)).toEqual([{ tier: 'PREMIUM' }]);
 });
 
+it('says no, and is no error, before the first event has brought the catalogue', async () => {
+  const empty = await freshDatabase();
+  const { rows } = await empty.admin.query(`select public.has_plan('PREMIUM')`);
+  await empty.close();
+  expect(rows).toEqual([{ has_plan: false }]);
+});
+
 it('answers the questions of an app: has_plan, has_feature, plan_of', async () => {
   const ask = async (sql: string, user: string) =>
     ((await as('authenticated', `select ${sql} as answer`, user)) as { answer: unknown }[])[0]!.answer;
