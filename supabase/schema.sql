@@ -65,6 +65,13 @@ table billing.disputes (
   CREATE INDEX disputes_charge ON billing.disputes USING btree (charge_id)
   row level security enabled
 
+table billing.erasures (
+  pseudonym text not null,
+  erased_at timestamp with time zone not null default clock_timestamp()
+)
+  constraint erasures_pkey PRIMARY KEY (pseudonym)
+  row level security enabled
+
 table billing.events (
   event_id text not null,
   type text not null,
@@ -706,6 +713,7 @@ policy names_of_tiers on billing.catalogue for select to authenticated using tru
 policy every_row on billing.checkouts for select to billing_reader using true
 policy every_row on billing.customers for select to billing_reader using true
 policy every_row on billing.disputes for select to billing_reader using true
+policy every_row on billing.erasures for select to billing_reader using true
 policy every_row on billing.events for select to billing_reader using true
 policy every_row on billing.invoice_payments for select to billing_reader using true
 policy every_row on billing.invoices for select to billing_reader using true
@@ -733,6 +741,8 @@ grant select on billing.customers to billing_reader
 grant select on billing.customers to service_role
 grant select on billing.disputes to billing_reader
 grant select on billing.disputes to service_role
+grant select on billing.erasures to billing_reader
+grant select on billing.erasures to service_role
 grant select on billing.events to billing_reader
 grant select on billing.events to service_role
 grant select on billing.invoice_payments to billing_reader
@@ -789,6 +799,39 @@ grant usage on schema billing to service_role
 grant usage on schema billing to stripe_writer
 
 -- Functions
+
+CREATE OR REPLACE FUNCTION billing.apply_batch(batch jsonb, catalogue jsonb DEFAULT NULL::jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  item record;
+  known billing.catalogue;
+  answers jsonb[] := array_fill(null::jsonb, array[jsonb_array_length(batch)]);
+begin
+  if catalogue is not null then
+    select * into known from billing.catalogue;
+    if jsonb_populate_record(known, catalogue) is distinct from known then
+      known := jsonb_populate_record(known, catalogue);
+      update billing.catalogue set (default_plan_id, tiers, default_features) = row(known.default_plan_id, known.tiers, known.default_features);
+    end if;
+  end if;
+  perform billing.lock_customers(array(
+    select distinct element -> 'fact' ->> 'customer_id' from jsonb_array_elements(batch) as element where element -> 'fact' ->> 'customer_id' is not null));
+  for item in
+    select element -> 'event' as event, element -> 'fact' as fact, nullif(element -> 'fetched', 'null') as fetched, place
+    from jsonb_array_elements(batch) with ordinality as it(element, place)
+    order by element -> 'fact' ->> 'customer_id', (element -> 'event' ->> 'created')::bigint, element -> 'event' ->> 'id'
+  loop
+    answers[item.place] := billing.apply_event(item.event, item.fact, item.fetched);
+  end loop;
+  return to_jsonb(answers);
+end
+$function$
+
 
 CREATE OR REPLACE FUNCTION billing.apply_checkout(event jsonb, incoming jsonb, customer billing.customers)
  RETURNS billing.applied
@@ -940,28 +983,20 @@ CREATE OR REPLACE FUNCTION billing.apply_events(batch jsonb, catalogue jsonb DEF
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
 AS $function$
-declare
-  item record;
-  known billing.catalogue;
-  answers jsonb[] := array_fill(null::jsonb, array[jsonb_array_length(batch)]);
 begin
-  if catalogue is not null then
-    select * into known from billing.catalogue;
-    if jsonb_populate_record(known, catalogue) is distinct from known then
-      known := jsonb_populate_record(known, catalogue);
-      update billing.catalogue set (default_plan_id, tiers, default_features) = row(known.default_plan_id, known.tiers, known.default_features);
-    end if;
+  -- Its own statement: what is read next sees every erasure that this has waited for.
+  lock table billing.erasures in access share mode;
+  if batch @> '[{"fact": {"kind": "due"}}]' or exists (select from billing.erasures) then
+    select coalesce(jsonb_agg(element || case
+      when jsonb_typeof(element -> 'fact') is distinct from 'object' then '{}'::jsonb
+      else jsonb_build_object('fact', billing.without_erased(element -> 'fact')) || case
+        when element -> 'fetched' -> 'snapshot' ? 'metadata_user_id'
+          and exists (select from billing.erasures where pseudonym = billing.pseudonym_of(element -> 'fact' ->> 'customer_id'))
+        then jsonb_build_object('fetched', jsonb_set(element -> 'fetched', '{snapshot,metadata_user_id}', 'null')) else '{}' end
+      end order by place), '[]') into batch
+    from jsonb_array_elements(batch) with ordinality as it(element, place);
   end if;
-  perform billing.lock_customers(array(
-    select distinct element -> 'fact' ->> 'customer_id' from jsonb_array_elements(batch) as element where element -> 'fact' ->> 'customer_id' is not null));
-  for item in
-    select element -> 'event' as event, element -> 'fact' as fact, nullif(element -> 'fetched', 'null') as fetched, place
-    from jsonb_array_elements(batch) with ordinality as it(element, place)
-    order by element -> 'fact' ->> 'customer_id', (element -> 'event' ->> 'created')::bigint, element -> 'event' ->> 'id'
-  loop
-    answers[item.place] := billing.apply_event(item.event, item.fact, item.fetched);
-  end loop;
-  return to_jsonb(answers);
+  return billing.apply_batch(batch, catalogue);
 end
 $function$
 -- executable by stripe_writer
@@ -1259,6 +1294,96 @@ end
 $function$
 -- executable by stripe_writer
 
+CREATE OR REPLACE FUNCTION billing.erase_person(of_customer text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  person jsonb;
+  alias text;
+  theirs text[];
+  subscriptions text[];
+  one text;
+  nobody billing.subscriptions;
+  changed bigint;
+  answer jsonb := '{}';
+begin
+  -- Every call of apply_events holds a share of this lock: those under way have ended, and the next ones see the mark.
+  lock table billing.erasures in access exclusive mode;
+  person := billing.person_of(of_customer);
+  alias := person ->> 'pseudonym';
+  if jsonb_array_length(person -> 'running') > 0 then
+    raise exception 'billing.erase_person: % still runs', person #>> '{running,0}'
+      using errcode = '55000', hint = 'End the subscription at Stripe first, and wait until its event has arrived.';
+  end if;
+  theirs := array(select it from jsonb_array_elements_text(person -> 'users') as it where not person -> 'shared_users' ? it);
+  subscriptions := array(select subscription_id from billing.subscriptions where customer_id in (of_customer, alias));
+
+  insert into billing.erasures (pseudonym) values (alias) on conflict do nothing;
+  insert into billing.erasures (pseudonym)
+  select billing.pseudonym_of(session_id) from billing.checkouts where customer_id is null and user_id = any (theirs) on conflict do nothing;
+
+  update billing.checkouts set customer_id = case when customer_id is null then null else alias end, user_id = null
+  where customer_id = of_customer or (customer_id is null and user_id = any (theirs));
+  get diagnostics changed = row_count;
+  answer := answer || jsonb_build_object('checkouts', changed);
+  update billing.subscriptions set customer_id = alias, user_id = null, metadata_user_id = null where customer_id = of_customer;
+  get diagnostics changed = row_count;
+  answer := answer || jsonb_build_object('subscriptions', changed);
+  update billing.subscription_history set customer_id = alias where customer_id = of_customer;
+  get diagnostics changed = row_count;
+  answer := answer || jsonb_build_object('subscription_history', changed);
+  update billing.invoices set customer_id = alias where customer_id = of_customer;
+  get diagnostics changed = row_count;
+  answer := answer || jsonb_build_object('invoices', changed);
+  update billing.payments set customer_id = alias where customer_id = of_customer;
+  get diagnostics changed = row_count;
+  answer := answer || jsonb_build_object('payments', changed);
+
+  -- Ids of our own events hold the id of what they are about.
+  update billing.events set
+    event_id = replace(event_id, of_customer, alias), object_id = replace(object_id, of_customer, alias),
+    held_event_id = replace(held_event_id, of_customer, alias), customer_id = alias
+  where customer_id = of_customer;
+  get diagnostics changed = row_count;
+  answer := answer || jsonb_build_object('events', changed);
+  -- Those of the clock are about a user.
+  update billing.events set object_id = null where origin = 'clock' and object_id = any (theirs);
+  get diagnostics changed = row_count;
+  answer := answer || jsonb_build_object('events', (answer ->> 'events')::bigint + changed);
+
+  -- A restored backup may have brought the customer back beside the pseudonym.
+  delete from billing.customers where customer_id = alias and exists (select from billing.customers where customer_id = of_customer);
+  update billing.customers set
+    customer_id = alias, metadata_user_id = null, session_user_id = null, user_id = null, source_event_id = replace(source_event_id, of_customer, alias),
+    -- As billing.progress counts a customer who names no user.
+    progress = case when progress is not null then array[progress[1], 0] end
+  where customer_id = of_customer;
+  get diagnostics changed = row_count;
+  answer := answer || jsonb_build_object('customers', changed);
+
+  delete from billing.plan_events
+  where user_id = any (theirs) or subscription_id = any (subscriptions) or of_customer in (plan ->> 'customer_id', payload ->> 'customer_id');
+  get diagnostics changed = row_count;
+  answer := answer || jsonb_build_object('plan_events', changed);
+  delete from billing.user_plans where user_id = any (theirs);
+  get diagnostics changed = row_count;
+  answer := answer || jsonb_build_object('user_plans', changed);
+  -- Whoever has another customer keeps a plan: what it is made of is derived anew. Nothing that runs was taken, so there is nothing to notify of.
+  for one in select jsonb_array_elements_text(person -> 'shared_users') loop
+    perform billing.settle_user(jsonb_build_object('quiet', true), one, nobody);
+  end loop;
+  -- A comparison or a backfill that stood at this customer begins anew.
+  delete from billing.reconcile_cursors where position(of_customer in cursor::text) > 0;
+  get diagnostics changed = row_count;
+  answer := answer || jsonb_build_object('reconcile_cursors', changed);
+  return (select coalesce(jsonb_object_agg(key, value), '{}') from jsonb_each(answer) where value <> '0');
+end
+$function$
+
+
 CREATE OR REPLACE FUNCTION billing.first_buyer(of_customer text)
  RETURNS text
  LANGUAGE plpgsql
@@ -1291,6 +1416,57 @@ begin
   select created into oldest_unpaid from billing.invoices as unpaid
   where unpaid.subscription_id = subscription.subscription_id and unpaid.status = 'open' order by unpaid.created limit 1;
   return least(oldest_unpaid, greatest(subscription.current_period_start, latest_invoice)) + make_interval(days => subscription.grace_days);
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.held_rows_of(kind text, ids text[], span_from bigint DEFAULT NULL::bigint, span_to bigint DEFAULT NULL::bigint)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  since constant timestamptz := to_timestamp(span_from);
+  until constant timestamptz := to_timestamp(span_to + 1);
+  held jsonb;
+  others jsonb := '{}';
+begin
+  case kind
+    when 'customer' then
+      select jsonb_object_agg(customer_id, to_jsonb(it) || jsonb_build_object('not_as_derived',
+        case when it.session_user_id is distinct from billing.first_buyer(customer_id) then '["session_user_id"]' else '[]' end::jsonb))
+      into held from billing.customers as it where customer_id = any (ids) and as_of is not null;
+    when 'checkout' then
+      select jsonb_object_agg(session_id, to_jsonb(it)) into held from billing.checkouts as it where session_id = any (ids);
+    when 'invoice_payment' then
+      select jsonb_object_agg(invoice_payment_id, to_jsonb(it)) into held from billing.invoice_payments as it where invoice_payment_id = any (ids);
+    when 'subscription' then
+      select jsonb_object_agg(subscription_id, billing.compared_subscription(it)) into held from billing.subscriptions as it where subscription_id = any (ids);
+      select jsonb_object_agg(subscription_id, billing.compared_subscription(it)) into others from (
+        select * from billing.subscriptions
+        where started_at >= since and started_at < until and subscription_id <> all (ids) and not billing.is_terminal(status) limit 100) as it;
+    when 'invoice' then
+      select jsonb_object_agg(invoice_id, to_jsonb(it)) into held from billing.invoices as it where invoice_id = any (ids);
+      select jsonb_object_agg(invoice_id, to_jsonb(it)) into others from (
+        select * from billing.invoices where created >= since and created < until and invoice_id <> all (ids) limit 100) as it;
+    when 'charge' then
+      select jsonb_object_agg(payment_id, to_jsonb(it)) into held from billing.payments as it where payment_id = any (ids);
+      select jsonb_object_agg(payment_id, to_jsonb(it)) into others from (
+        select * from billing.payments
+        where object = 'charge' and created >= since and created < until and payment_id <> all (ids) limit 100) as it;
+    when 'refund' then
+      select jsonb_object_agg(refund_id, to_jsonb(it)) into held from billing.refunds as it where refund_id = any (ids);
+      select jsonb_object_agg(refund_id, to_jsonb(it)) into others from (
+        select * from billing.refunds where created >= since and created < until and refund_id <> all (ids) limit 100) as it;
+    when 'dispute' then
+      select jsonb_object_agg(dispute_id, to_jsonb(it)) into held from billing.disputes as it where dispute_id = any (ids);
+      select jsonb_object_agg(dispute_id, to_jsonb(it)) into others from (
+        select * from billing.disputes where created >= since and created < until and dispute_id <> all (ids) limit 100) as it;
+    else
+      raise exception 'billing.rows_of knows no rows of kind %', kind using errcode = '42883';
+  end case;
+  return jsonb_build_object('held', coalesce(held, '{}'), 'others', coalesce(others, '{}'));
 end
 $function$
 
@@ -1539,6 +1715,58 @@ end
 $function$
 
 
+CREATE OR REPLACE FUNCTION billing.person_of(of_customer text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  names constant text[] := array[of_customer, billing.pseudonym_of(of_customer)];
+  users text[];
+  shared text[];
+  subscriptions text[];
+  sessions text[];
+  invoices text[];
+  payments text[];
+begin
+  users := array(
+    select metadata_user_id from billing.customers where customer_id = of_customer union select session_user_id from billing.customers where customer_id = of_customer
+    union select user_id from billing.customers where customer_id = of_customer
+    union select user_id from billing.checkouts where customer_id = of_customer
+    union select user_id from billing.subscriptions where customer_id = of_customer
+    union select metadata_user_id from billing.subscriptions where customer_id = of_customer);
+  users := array(select it from unnest(users) as it where it is not null order by it);
+  shared := array(
+    select it from unnest(users) as it
+    where exists (select from billing.customers where user_id = it and customer_id <> of_customer)
+       or exists (select from billing.subscriptions where user_id = it and customer_id <> of_customer));
+  subscriptions := array(select subscription_id from billing.subscriptions where customer_id = any (names));
+  sessions := array(
+    select session_id from billing.checkouts
+    where customer_id = any (names) or (customer_id is null and user_id = any (users) and user_id <> all (shared)));
+  invoices := array(select invoice_id from billing.invoices where customer_id = any (names) or subscription_id = any (subscriptions));
+  payments := array(
+    select payment_id from billing.payments where customer_id = any (names)
+    union select payment_intent_id from billing.payments where customer_id = any (names) and payment_intent_id is not null);
+  return jsonb_build_object(
+    'pseudonym', names[2],
+    'erased_at', (select erased_at from billing.erasures where pseudonym = names[2]),
+    'users', users,
+    'shared_users', shared,
+    'running', array(
+      select subscription_id from billing.subscriptions where customer_id = any (names) and status is not null and not billing.is_terminal(status) order by 1),
+    'last_event', (select max(created) from billing.events where customer_id = any (names)),
+    'object_ids', array(
+      select id from unnest(subscriptions || sessions || invoices || payments) as id
+      union select invoice_payment_id from billing.invoice_payments where invoice_id = any (invoices)
+      union select refund_id from billing.refunds where charge_id = any (payments) or payment_intent_id = any (payments)
+      union select dispute_id from billing.disputes where charge_id = any (payments) or payment_intent_id = any (payments)
+      order by 1));
+end
+$function$
+
+
 CREATE OR REPLACE FUNCTION billing.plan_events_of(event jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -1606,6 +1834,18 @@ begin
       case event_type when 'charge.dispute.created' then 0 when 'charge.dispute.updated' then 1 else 2 end]
     when 'invoice_payment' then array[0]
   end::bigint[];
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.pseudonym_of(id text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return 'erased_' || left(encode(sha256(convert_to(id, 'UTF8')), 'hex'), 32);
 end
 $function$
 
@@ -1690,6 +1930,35 @@ end
 $function$
 
 
+CREATE OR REPLACE FUNCTION billing.rows_naming(of_customer text, users text[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  named text;
+  found_rows bigint;
+  answer jsonb := '{}';
+begin
+  if of_customer !~ '^\w+$' then
+    raise exception 'billing.rows_naming: % is no id of a Stripe customer', of_customer using errcode = '22023';
+  end if;
+  for named in select relname from pg_class where relnamespace = 'billing'::regnamespace and relkind = 'r' order by relname loop
+    execute format($query$
+      select count(*) from billing.%I as it
+      where to_jsonb(it)::text ~ ('(^|[^A-Za-z0-9])' || $1 || '($|[^A-Za-z0-9])')
+         or exists (select from unnest($2) as one where position(to_jsonb(one)::text in to_jsonb(it)::text) > 0)$query$, named)
+    into found_rows using of_customer, users;
+    if found_rows > 0 then
+      answer := answer || jsonb_build_object(named, found_rows);
+    end if;
+  end loop;
+  return answer;
+end
+$function$
+
+
 CREATE OR REPLACE FUNCTION billing.rows_of(kind text, ids text[], span_from bigint DEFAULT NULL::bigint, span_to bigint DEFAULT NULL::bigint)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -1697,46 +1966,24 @@ CREATE OR REPLACE FUNCTION billing.rows_of(kind text, ids text[], span_from bigi
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  since constant timestamptz := to_timestamp(span_from);
-  until constant timestamptz := to_timestamp(span_to + 1);
-  held jsonb;
-  others jsonb := '{}';
+  answer jsonb := billing.held_rows_of(kind, ids, span_from, span_to);
+  erased jsonb;
 begin
-  case kind
-    when 'customer' then
-      select jsonb_object_agg(customer_id, to_jsonb(it) || jsonb_build_object('not_as_derived',
-        case when it.session_user_id is distinct from billing.first_buyer(customer_id) then '["session_user_id"]' else '[]' end::jsonb))
-      into held from billing.customers as it where customer_id = any (ids) and as_of is not null;
-    when 'checkout' then
-      select jsonb_object_agg(session_id, to_jsonb(it)) into held from billing.checkouts as it where session_id = any (ids);
-    when 'invoice_payment' then
-      select jsonb_object_agg(invoice_payment_id, to_jsonb(it)) into held from billing.invoice_payments as it where invoice_payment_id = any (ids);
-    when 'subscription' then
-      select jsonb_object_agg(subscription_id, billing.compared_subscription(it)) into held from billing.subscriptions as it where subscription_id = any (ids);
-      select jsonb_object_agg(subscription_id, billing.compared_subscription(it)) into others from (
-        select * from billing.subscriptions
-        where started_at >= since and started_at < until and subscription_id <> all (ids) and not billing.is_terminal(status) limit 100) as it;
-    when 'invoice' then
-      select jsonb_object_agg(invoice_id, to_jsonb(it)) into held from billing.invoices as it where invoice_id = any (ids);
-      select jsonb_object_agg(invoice_id, to_jsonb(it)) into others from (
-        select * from billing.invoices where created >= since and created < until and invoice_id <> all (ids) limit 100) as it;
-    when 'charge' then
-      select jsonb_object_agg(payment_id, to_jsonb(it)) into held from billing.payments as it where payment_id = any (ids);
-      select jsonb_object_agg(payment_id, to_jsonb(it)) into others from (
-        select * from billing.payments
-        where object = 'charge' and created >= since and created < until and payment_id <> all (ids) limit 100) as it;
-    when 'refund' then
-      select jsonb_object_agg(refund_id, to_jsonb(it)) into held from billing.refunds as it where refund_id = any (ids);
-      select jsonb_object_agg(refund_id, to_jsonb(it)) into others from (
-        select * from billing.refunds where created >= since and created < until and refund_id <> all (ids) limit 100) as it;
-    when 'dispute' then
-      select jsonb_object_agg(dispute_id, to_jsonb(it)) into held from billing.disputes as it where dispute_id = any (ids);
-      select jsonb_object_agg(dispute_id, to_jsonb(it)) into others from (
-        select * from billing.disputes where created >= since and created < until and dispute_id <> all (ids) limit 100) as it;
-    else
-      raise exception 'billing.rows_of knows no rows of kind %', kind using errcode = '42883';
-  end case;
-  return jsonb_build_object('held', coalesce(held, '{}'), 'others', coalesce(others, '{}'));
+  if not exists (select from billing.erasures) then
+    return answer;
+  end if;
+  if kind = 'customer' then
+    select jsonb_object_agg(id, to_jsonb(it) || '{"not_as_derived": []}') into erased
+    from unnest(ids) as id join billing.customers as it on it.customer_id = billing.pseudonym_of(id) and it.as_of is not null;
+    answer := jsonb_set(answer, '{held}', (answer -> 'held') || coalesce(erased, '{}'));
+  end if;
+  return (
+    select jsonb_object_agg(part, coalesce((
+      select jsonb_object_agg(id, row || case when exists (
+        select from billing.erasures where pseudonym = row ->> 'customer_id' or (kind = 'checkout' and pseudonym = billing.pseudonym_of(id)))
+        then '{"erased": true}'::jsonb else '{}' end)
+      from jsonb_each(rows) as each_row(id, row)), '{}'))
+    from jsonb_each(answer) as parts(part, rows));
 end
 $function$
 -- executable by stripe_writer
@@ -2224,6 +2471,33 @@ begin
   where session.subscription_id = subscription.subscription_id and session.user_id is not null and session.mode = 'subscription'
   order by session.as_of, session.session_id collate "C" limit 1;
   return coalesce(buyer, customer.session_user_id);
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.without_erased(fact jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  alias constant text := billing.pseudonym_of(fact ->> 'customer_id');
+begin
+  -- The clock asks for users that have a row; whoever was erased meanwhile must not get a new one.
+  if fact ->> 'kind' = 'due' then
+    return case when exists (select from billing.user_plans where user_id = fact ->> 'user_id') then fact end;
+  end if;
+  if exists (select from billing.erasures where pseudonym = alias) then
+    fact := fact || jsonb_build_object('customer_id', alias);
+  elsif fact ->> 'kind' is distinct from 'checkout'
+    or not exists (select from billing.erasures where pseudonym = billing.pseudonym_of(fact ->> 'session_id')) then
+    return fact;
+  end if;
+  if fact -> 'snapshot' ? 'metadata_user_id' then
+    fact := jsonb_set(fact, '{snapshot,metadata_user_id}', 'null');
+  end if;
+  return fact || (select coalesce(jsonb_object_agg(key, null), '{}') from unnest(array['user_id', 'metadata_user_id']) as key where fact ? key);
 end
 $function$
 

@@ -4,6 +4,7 @@ import { backfill } from '../backfill/command.ts';
 import { destination } from '../destination/command.ts';
 import { diagnose } from '../diagnose/command.ts';
 import { doctor } from '../doctor/command.ts';
+import { erase } from '../erase/command.ts';
 import { event } from '../event/command.ts';
 import { link } from '../link/command.ts';
 import { logs } from '../logs/command.ts';
@@ -29,7 +30,7 @@ import { commandOf, type RunVerb, type Verb, type VerbGroup } from './verb.ts';
 export const verbs: Readonly<Record<string, readonly (Verb | VerbGroup)[]>> = {
   'Going live:': [doctor, destination, secrets, migrate, backfill, link],
   'Something is wrong:': [diagnose, status, watch, logs, pause, resume, rollback, redrive],
-  'Somebody asks:': [why, event, money],
+  'Somebody asks:': [why, event, money, erase],
   'Repairing:': [replay, sync, reconcile],
 };
 

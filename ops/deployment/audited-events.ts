@@ -76,7 +76,7 @@ async function* auditObjects(
   }
 }
 
-/** The envelopes of one audit object; lines that are no envelope are left out, as no rule could match them. */
+/** The envelopes of one audit object; lines that are no envelope are left out, as no rule could match them, and those of which an erasure left only that they were. */
 export async function readAuditObject(s3: S3Client, bucket: string, key: string): Promise<AuditedEnvelope[]> {
   const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
   const bytes = Buffer.from(await Body!.transformToByteArray());
@@ -89,7 +89,8 @@ function envelopeIn(line: string): AuditedEnvelope | undefined {
   try {
     const envelope = JSON.parse(line) as Record<string, unknown>;
     const time = new Date(String(envelope.time));
-    if (Number.isNaN(time.getTime()) || typeof envelope['detail-type'] !== 'string') return undefined;
+    if (Number.isNaN(time.getTime()) || typeof envelope['detail-type'] !== 'string' || envelope.erased !== undefined)
+      return undefined;
     const replay = envelope['replay-name'];
     return {
       line,

@@ -118,8 +118,12 @@ export async function comparedAgain(
 
 function differences(kind: FetchedKindName, row: HeldRow | null, fact: object): Difference[] {
   const derived = (row?.not_as_derived ?? []).map((field) => ({ field, ours: row![field], stripes: '(derived anew)' }));
-  return [...differencesOf(row, comparedFields(kind, fact)), ...derived];
+  const found = [...differencesOf(row, comparedFields(kind, fact)), ...derived];
+  return row?.erased ? found.filter(({ field }) => !ofThePerson.includes(field)) : found;
 }
+
+/** What an erasure takes out of a row. */
+const ofThePerson = ['customer_id', 'user_id', 'metadata_user_id'];
 
 /** What a fact says that a row must show: a subscription's snapshot and customer, of others all but what an event's name alone tells. */
 function comparedFields(kind: FetchedKindName, fact: object): object {

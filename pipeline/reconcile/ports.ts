@@ -47,6 +47,8 @@ export type HeldRow = Record<string, unknown> & {
   as_of: string | null;
   /** Derived columns that are not what the row and its neighbours give. */
   not_as_derived?: string[];
+  /** Its person was taken out (`ops erase`): who it is about is no difference. */
+  erased?: true;
 };
 
 export interface HeldRows {

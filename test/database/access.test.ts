@@ -56,6 +56,7 @@ const tables = [
   'subscription_history',
   'user_plans',
   'reconcile_cursors',
+  'erasures',
 ];
 const views = [
   'subscription_states',

@@ -403,6 +403,38 @@ export async function story(deployment: Deployment, step: Step, transcribe: Tran
     });
   });
 
+  await step('erases a person, from rows and audited objects, and proves it', async () => {
+    const gone = { id: 'sub_gone', customer: 'cus_gone', metadata: { user_id: 'user_gone' } };
+    await deliver(source, [
+      event(
+        'evt_gone_1',
+        'customer.created',
+        start + 10,
+        customer({ id: 'cus_gone', email: 'ada@example.com' } as object),
+      ),
+      subscriptionEvent('evt_gone_2', 'deleted', start + 20, { ...gone, status: 'canceled' }),
+    ]);
+    const inLedger = async () =>
+      (await owner.query(`select count(*)::int as n from billing.events where event_id like 'evt_gone_%'`)).rows[0].n;
+    await becomes('both in the ledger', inLedger, 2);
+    await eventually('everything audited', async () => assert.equal(await waiting(outputs.AuditQueueUrl!), 0));
+    const owned = { MIGRATION_DATABASE_URL: ownerUrl };
+    await ops('erase --customer cus_1', { code: 2, variables: owned, says: [/sub_1 of cus_1 still runs/] });
+    await ops('erase --customer cus_gone', {
+      code: 0,
+      variables: owned,
+      name: 'erase-plan',
+      says: [/user user_gone/, /Stays: the archive/, /Nothing was changed/],
+    });
+    await ops('erase --customer cus_gone --apply --yes', {
+      code: 0,
+      variables: owned,
+      name: 'erase',
+      says: [/No row of any table names the person/, /No version of any audit object tells of the person/],
+    });
+    await ops('erase --customer cus_gone --apply --yes', { code: 0, variables: owned, says: [/Nothing to do/] });
+  });
+
   await step('stops a release that went wrong, and comes back', async () => {
     await ops('rollback', { code: 0, name: 'rollback', says: [/The way back/] });
     await ops('rollback --apply', { code: 0, says: [/payments +Disabled/, /billing +Disabled/] });

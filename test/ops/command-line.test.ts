@@ -19,6 +19,7 @@ it('lists every verb under the moment it is for', async () => {
     'Going live:',
     'Something is wrong:',
     'Repairing:',
+    'Somebody asks:',
     'Exit codes: 0 done, 1 found something wrong, 2 wrong usage',
   ])
     expect(out).toContain(title);

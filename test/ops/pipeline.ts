@@ -224,6 +224,7 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
   let now: (() => Date) | undefined;
   let whileAsked = async () => {};
   let reporter: Partial<ProgressReporter> = {};
+  let s3Url = queuesUrl;
   const variables: Record<string, string> = { STRIPE_API_BASE: stripe.url };
   // The SDK reads these from the process; a test never uses a person's own.
   Object.assign(process.env, credentials);
@@ -250,6 +251,10 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
     /** The clock of the verbs; real time by default. */
     at(time: Date | (() => Date) | undefined) {
       now = time instanceof Date ? () => time : time;
+    },
+    /** Another server for buckets: one that keeps versions. */
+    bucketsAt(url: string) {
+      s3Url = url;
     },
     waiting(parts: Partial<ProgressReporter>) {
       reporter = parts;
@@ -282,7 +287,7 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
         terminal,
         variables,
         environmentsFolder: join(import.meta.dirname, '../infra/environments'),
-        aws: (wanted) => connectAws(wanted ?? region, { ...endpoints, sqs: queuesUrl, s3: queuesUrl }),
+        aws: (wanted) => connectAws(wanted ?? region, { ...endpoints, sqs: queuesUrl, s3: s3Url }),
         sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 20))),
         // Asked each time: a test may move the clock while a verb waits.
         ...(now && { now: () => now!() }),
