@@ -414,6 +414,41 @@ export const neverTouchesAnother = claim(
 const own = (row: Row | undefined) =>
   row && { ...row, user_id: null, grace_ends_at: null, entitled_until: null, precedence: null };
 
+/** What `billing.mrr_movements` says of one account's customers alone: the view's own text, over their rows. */
+async function movementsOf(database: Database, account: StripeAccount): Promise<Row[]> {
+  const { rows } = await database.admin.query(`select pg_get_viewdef('billing.mrr_movements') as text`);
+  const text = (rows[0].text as string)
+    .replace(/;$/, '')
+    .replace(
+      /\bFROM billing\.(subscription_history|subscriptions)\b/g,
+      'FROM (SELECT * FROM billing.$1 WHERE customer_id = any($$1)) $1',
+    );
+  const customers = account.all('customer').map(({ id }) => id);
+  return (await database.admin.query(`select * from (${text}) as it order by currency, month`, [customers])).rows;
+}
+
+export const figuresOfAnyOrder = claim(
+  'figures',
+  'tells the same history and the same figures of a life, in whatever two orders it arrives',
+  1,
+  fc.record({ one: deliveryPlan, other: deliveryPlan }),
+  async ({ database, recipe, plan: { one, other }, name, note }) => {
+    const twins = [];
+    for (const [twin, plan] of Object.entries({ n: one, o: other })) {
+      const account = live(recipe, `${name}${twin}`);
+      note(account, await deliver(database, account, plan));
+      const { subscription_history } = await heldOf(database, account);
+      // What an answer of Stripe's showed depends on when it was asked; it may stay only where it moves no figure.
+      const history = subscription_history.filter(({ source_type }) => source_type !== 'fetch');
+      const told = { history, movements: await movementsOf(database, account) };
+      twins.push(JSON.stringify(told, null, 1).replaceAll(`${name}${twin}x`, `${name}x`).split('\n'));
+    }
+    const [lines, others] = twins as [string[], string[]];
+    const at = [...lines, ...others].findIndex((_, line) => lines[line] !== others[line]);
+    if (at >= 0) throw new Error(`In one order ${lines[at]?.trim()}, in the other ${others[at]?.trim()} (line ${at})`);
+  },
+);
+
 export const claims: readonly Claim[] = [
   endState,
   racing,
@@ -425,5 +460,6 @@ export const claims: readonly Claim[] = [
   replayAfterRestore,
   staysDeleted,
   bothShapes,
+  figuresOfAnyOrder,
   neverTouchesAnother,
 ];

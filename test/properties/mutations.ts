@@ -238,6 +238,17 @@ export const mutations: readonly Mutation[] = [
     `    perform billing.remember_snapshot(event_id, event_type, next);\n`,
   ),
   swap(
+    'only what was not late stays in the history',
+    `    perform billing.remember_snapshot(event_id, event_type, next);\n`,
+    `    if held.as_of is null or created >= held.as_of then perform billing.remember_snapshot(event_id, event_type, next); end if;\n`,
+  ),
+  swap(
+    'of the snapshots of one second, the history keeps the last to arrive',
+    `  insert into billing.subscription_history as kept (`,
+    `  delete from billing.subscription_history as other where other.subscription_id = told.subscription_id and other.as_of = told.as_of;
+  insert into billing.subscription_history as kept (`,
+  ),
+  swap(
     'the grace counts from the last event',
     `  return least(oldest_unpaid, greatest(subscription.current_period_start, latest_invoice))`,
     `  return greatest(subscription.as_of, subscription.current_period_start, latest_invoice)`,

@@ -1,4 +1,5 @@
-import { bothShapes, endState, fetchesOnlyTies, neverTouchesAnother } from './claims.ts';
+import { bothShapes, endState, fetchesOnlyTies, figuresOfAnyOrder, neverTouchesAnother } from './claims.ts';
 import { hold } from './hold.ts';
 
-describe('whatever the order', () => hold(endState, fetchesOnlyTies, bothShapes, neverTouchesAnother));
+describe('whatever the order', () =>
+  hold(endState, fetchesOnlyTies, bothShapes, figuresOfAnyOrder, neverTouchesAnother));
