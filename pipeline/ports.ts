@@ -89,6 +89,8 @@ export interface PlanStore {
   }): Promise<Comparison>;
   /** Users whose plan changed by time alone, at most so many. */
   dueUsers(most: number): Promise<string[]>;
+  /** Deletes ledger rows that are older than they are kept (`billing.retention`), at most so many; answers how many. */
+  trimLedger(most: number): Promise<number>;
 }
 
 /** Reads Stripe's API where the events of one second cannot decide. */

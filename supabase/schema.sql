@@ -63,6 +63,7 @@ table billing.disputes (
 )
   constraint disputes_pkey PRIMARY KEY (dispute_id)
   CREATE INDEX disputes_charge ON billing.disputes USING btree (charge_id)
+  CREATE INDEX disputes_created ON billing.disputes USING btree (created)
   row level security enabled
 
 table billing.erasures (
@@ -93,7 +94,7 @@ table billing.events (
   constraint events_origin_check CHECK ((origin = ANY (ARRAY['webhook'::text, 'replay'::text, 'reconcile'::text, 'backfill'::text, 'clock'::text])))
   constraint events_outcome_check CHECK ((outcome = ANY (ARRAY['applied'::text, 'duplicate'::text, 'stale'::text, 'refetched'::text, 'ignored'::text, 'parked'::text])))
   constraint events_pkey PRIMARY KEY (event_id)
-  CREATE INDEX events_committed_at ON billing.events USING brin (committed_at)
+  CREATE INDEX events_committed_at ON billing.events USING btree (committed_at)
   CREATE INDEX events_customer ON billing.events USING btree (customer_id, created)
   row level security enabled
 
@@ -130,6 +131,7 @@ table billing.invoices (
 )
   constraint invoices_pkey PRIMARY KEY (invoice_id)
   constraint invoices_problem_check CHECK ((problem = ANY (ARRAY['payment_failed'::text, 'action_required'::text])))
+  CREATE INDEX invoices_created ON billing.invoices USING btree (created)
   CREATE INDEX invoices_customer ON billing.invoices USING btree (customer_id)
   CREATE INDEX invoices_unpaid ON billing.invoices USING btree (subscription_id, created) WHERE (status = 'open'::text)
   CREATE INDEX invoices_with_problem ON billing.invoices USING btree (subscription_id) WHERE (problem IS NOT NULL)
@@ -208,6 +210,15 @@ table billing.refunds (
   CREATE INDEX refunds_created ON billing.refunds USING btree (created)
   row level security enabled
 
+table billing.retention (
+  single_row boolean not null default true,
+  ledger_days integer not null default 400
+)
+  constraint retention_ledger_days_check CHECK ((ledger_days >= 31))
+  constraint retention_pkey PRIMARY KEY (single_row)
+  constraint retention_single_row_check CHECK (single_row)
+  row level security enabled
+
 table billing.subscription_history (
   subscription_id text not null,
   as_of timestamp with time zone not null,
@@ -278,6 +289,7 @@ table billing.subscriptions (
   constraint subscriptions_pkey PRIMARY KEY (subscription_id)
   constraint subscriptions_status_check CHECK ((status = ANY (ARRAY['incomplete'::text, 'incomplete_expired'::text, 'trialing'::text, 'active'::text, 'past_due'::text, 'canceled'::text, 'unpaid'::text, 'paused'::text])))
   CREATE INDEX subscriptions_customer ON billing.subscriptions USING btree (customer_id)
+  CREATE INDEX subscriptions_started ON billing.subscriptions USING btree (started_at)
   CREATE INDEX subscriptions_user ON billing.subscriptions USING btree (user_id, precedence DESC, subscription_id DESC)
   CREATE INDEX subscriptions_without_user ON billing.subscriptions USING btree (subscription_id) WHERE (user_id IS NULL)
   row level security enabled
@@ -722,6 +734,7 @@ policy every_row on billing.plan_events for select to billing_reader using true
 policy own_plan_events on billing.plan_events for select to authenticated using (user_id = (( SELECT auth.uid() AS uid))::text)
 policy every_row on billing.reconcile_cursors for select to billing_reader using true
 policy every_row on billing.refunds for select to billing_reader using true
+policy every_row on billing.retention for select to billing_reader using true
 policy every_row on billing.subscription_history for select to billing_reader using true
 policy every_row on billing.subscriptions for select to billing_reader using true
 policy own_subscriptions on billing.subscriptions for select to authenticated using ((user_id = (( SELECT auth.uid() AS uid))::text) OR billing.may_read_plan(user_id))
@@ -766,6 +779,8 @@ grant select on billing.reconcile_cursors to billing_reader
 grant select on billing.reconcile_cursors to service_role
 grant select on billing.refunds to billing_reader
 grant select on billing.refunds to service_role
+grant select on billing.retention to billing_reader
+grant select on billing.retention to service_role
 grant select on billing.revenue_daily to billing_reader
 grant select on billing.revenue_daily to service_role
 grant select on billing.state_without_subscription to authenticated
@@ -820,7 +835,8 @@ begin
     end if;
   end if;
   perform billing.lock_customers(array(
-    select distinct element -> 'fact' ->> 'customer_id' from jsonb_array_elements(batch) as element where element -> 'fact' ->> 'customer_id' is not null));
+    select distinct element -> 'fact' ->> 'customer_id' as id from jsonb_array_elements(batch) as element
+    where element -> 'fact' ->> 'customer_id' is not null order by id));
   for item in
     select element -> 'event' as event, element -> 'fact' as fact, nullif(element -> 'fetched', 'null') as fetched, place
     from jsonb_array_elements(batch) with ordinality as it(element, place)
@@ -932,7 +948,8 @@ begin
     outcome := 'ignored';
     answer.reason := coalesce(event ->> 'ignored', 'no_plan_state');
   else
-    if of_customer is not null then
+    -- Money needs to know whose customer it is only when it is read.
+    if of_customer is not null and fact ->> 'kind' in ('subscription', 'customer', 'checkout', 'invoice') then
       select * into customer from billing.customers where customer_id = of_customer;
     end if;
     answer := billing.apply_fact(event, fact, fetched, customer);
@@ -1514,14 +1531,15 @@ CREATE OR REPLACE FUNCTION billing.lock_customers(ids text[])
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  locked integer;
+  id text;
 begin
-  perform from billing.customers where customer_id = any (ids) order by customer_id for no key update;
-  get diagnostics locked = row_count;
-  if locked < cardinality(ids) then
-    insert into billing.customers (customer_id) select wanted from unnest(ids) as wanted order by wanted on conflict do nothing;
-    perform from billing.customers where customer_id = any (ids) order by customer_id for no key update;
-  end if;
+  foreach id in array ids loop
+    perform from billing.customers where customer_id = id for no key update;
+    if not found then
+      insert into billing.customers (customer_id) values (id) on conflict do nothing;
+      perform from billing.customers where customer_id = id for no key update;
+    end if;
+  end loop;
 end
 $function$
 
@@ -2451,6 +2469,24 @@ begin
 end
 $function$
 
+
+CREATE OR REPLACE FUNCTION billing.trim_ledger(most integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  oldest constant timestamptz := now() - make_interval(days => (select ledger_days from billing.retention));
+  removed integer;
+begin
+  delete from billing.events
+  where event_id in (select event_id from billing.events where committed_at < oldest order by committed_at limit most);
+  get diagnostics removed = row_count;
+  return removed;
+end
+$function$
+-- executable by stripe_writer
 
 CREATE OR REPLACE FUNCTION billing.user_of(subscription billing.subscriptions, customer billing.customers)
  RETURNS text

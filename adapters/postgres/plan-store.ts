@@ -12,6 +12,7 @@ export const handlersFunctions = [
   'apply_events',
   'compare',
   'due_users',
+  'trim_ledger',
   // The scheduled comparison's own: reconcile-store.ts.
   'cursor_of',
   'keep_cursor',
@@ -25,7 +26,7 @@ export const handlersFunctions = [
 ] as const;
 
 /**
- * The database as `stripe_writer` may use it: three functions.
+ * The database as `stripe_writer` may use it: four functions.
  *
  * @param catalogue what the database must know of config/plans.yaml, for those without a subscription; null leaves it as it is
  */
@@ -43,5 +44,6 @@ export function planStore(database: Database, catalogue: CatalogueForDatabase | 
     apply: (applications) => call('apply_events($1, $2)', JSON.stringify(applications), known),
     compare: (wanted) => call('compare($1)', JSON.stringify(wanted)),
     dueUsers: (most) => call('due_users($1)', most),
+    trimLedger: (most) => call('trim_ledger($1)', most),
   };
 }

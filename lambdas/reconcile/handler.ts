@@ -37,11 +37,15 @@ interface ClockTurn {
   task?: 'clock';
 }
 
-/** Every five minutes: whose plan changed by time alone. */
+/** At one turn: 1.4 million a day, and less than a second of the database's time. */
+const LEDGER_ROWS_AT_ONCE = 5000;
+
+/** Every five minutes: whose plan changed by time alone; and what the ledger keeps no longer. */
 async function turnClock(runId: string): Promise<void> {
   const { DATABASE_URL } = await secrets.read();
+  const store = planStore(pools(DATABASE_URL));
   const due = await queueDue({
-    store: planStore(pools(DATABASE_URL)),
+    store,
     waiting: async () => messagesIn(await sqs(), queueUrls[subscriptionWorker]),
     enqueue: (worker, envelopes) => send(queueUrls[worker], envelopes),
     source: env.STRIPE_EVENT_SOURCE_NAME,
@@ -50,6 +54,8 @@ async function turnClock(runId: string): Promise<void> {
     now: Math.floor(Date.now() / 1000),
   });
   if (due > 0) logger.info('plans due by time', { users: due });
+  const trimmed = await store.trimLedger(LEDGER_ROWS_AT_ONCE);
+  if (trimmed > 0) logger.info('ledger trimmed', { rows: trimmed });
 }
 
 /** On a schedule: finds what Stripe lost, or what differs, and queues it for the workers. A failed run is tried again by Lambda, then kept. */

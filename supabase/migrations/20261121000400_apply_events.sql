@@ -363,7 +363,8 @@ begin
     outcome := 'ignored';
     answer.reason := coalesce(event ->> 'ignored', 'no_plan_state');
   else
-    if of_customer is not null then
+    -- Money needs to know whose customer it is only when it is read.
+    if of_customer is not null and fact ->> 'kind' in ('subscription', 'customer', 'checkout', 'invoice') then
       select * into customer from billing.customers where customer_id = of_customer;
     end if;
     answer := billing.apply_fact(event, fact, fetched, customer);
@@ -407,17 +408,19 @@ end
 $$;
 
 -- Locks the customers' rows in the order of their ids, so that two batches never wait for each other crosswise; makes those that are not there.
+-- One by one: a statement with a list of ids is planned anew at every call.
 create function billing.lock_customers(ids text[]) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  locked integer;
+  id text;
 begin
-  perform from billing.customers where customer_id = any (ids) order by customer_id for no key update;
-  get diagnostics locked = row_count;
-  if locked < cardinality(ids) then
-    insert into billing.customers (customer_id) select wanted from unnest(ids) as wanted order by wanted on conflict do nothing;
-    perform from billing.customers where customer_id = any (ids) order by customer_id for no key update;
-  end if;
+  foreach id in array ids loop
+    perform from billing.customers where customer_id = id for no key update;
+    if not found then
+      insert into billing.customers (customer_id) values (id) on conflict do nothing;
+      perform from billing.customers where customer_id = id for no key update;
+    end if;
+  end loop;
 end
 $$;
 
@@ -442,7 +445,8 @@ begin
     end if;
   end if;
   perform billing.lock_customers(array(
-    select distinct element -> 'fact' ->> 'customer_id' from jsonb_array_elements(batch) as element where element -> 'fact' ->> 'customer_id' is not null));
+    select distinct element -> 'fact' ->> 'customer_id' as id from jsonb_array_elements(batch) as element
+    where element -> 'fact' ->> 'customer_id' is not null order by id));
   for item in
     select element -> 'event' as event, element -> 'fact' as fact, nullif(element -> 'fetched', 'null') as fetched, place
     from jsonb_array_elements(batch) with ordinality as it(element, place)

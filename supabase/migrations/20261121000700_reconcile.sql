@@ -1,5 +1,5 @@
 -- What the comparison with Stripe and the backfill need to know of our rows, and where they keep how far they came.
--- One new table, one index on a table that is small or built at leisure, functions: safe while live.
+-- One new table, indexes on tables that are small or built at leisure, functions: safe while live.
 
 -- How far a comparison or a backfill came, so that the next run goes on. Losing a row costs time: the run begins anew.
 create table billing.reconcile_cursors (
@@ -12,6 +12,10 @@ create policy every_row on billing.reconcile_cursors for select to billing_reade
 grant select on billing.reconcile_cursors to billing_reader, service_role;
 
 create index subscriptions_without_user on billing.subscriptions (subscription_id) where user_id is null;
+-- What we hold of a span of Stripe's seconds, page by page: payments and refunds have theirs already.
+create index subscriptions_started on billing.subscriptions (started_at);
+create index invoices_created on billing.invoices (created);
+create index disputes_created on billing.disputes (created);
 
 create function billing.cursor_of(of_name text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$

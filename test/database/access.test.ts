@@ -57,6 +57,7 @@ const tables = [
   'user_plans',
   'reconcile_cursors',
   'erasures',
+  'retention',
 ];
 const views = [
   'subscription_states',
@@ -188,6 +189,7 @@ it('lets stripe_writer execute the functions of the handlers and no other of our
     'billing.standing()',
     'billing.story_of(text,text[],integer)',
     'billing.story_of_event(text)',
+    'billing.trim_ledger(integer)',
     'billing.without_user(text,integer)',
   ]);
   const { rows: columns } = await db.admin.query(`

@@ -13,11 +13,14 @@ afterAll(() => db.close());
 
 // Postgres 15 writes the same views in other words: the text is the newest's.
 const onNewest = process.env.POSTGRES ? it.skip : it;
-onNewest('makes what supabase/schema.sql shows; after a new migration run `npm run schema` and read the diff', async () => {
-  expect(await describeSchema(db.admin)).toBe(
-    readFileSync(join(import.meta.dirname, '../../supabase/schema.sql'), 'utf8'),
-  );
-});
+onNewest(
+  'makes what supabase/schema.sql shows; after a new migration run `npm run schema` and read the diff',
+  async () => {
+    expect(await describeSchema(db.admin)).toBe(
+      readFileSync(join(import.meta.dirname, '../../supabase/schema.sql'), 'utf8'),
+    );
+  },
+);
 
 it('notes every migration where the Supabase CLI looks, and finds nothing to do the second time', async () => {
   const client = new pg.Client(db.adminUrl);

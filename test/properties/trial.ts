@@ -290,6 +290,7 @@ function gated(
       return answers;
     },
     dueUsers: (most) => store.dueUsers(most),
+    trimLedger: (most) => store.trimLedger(most),
     compare: (wanted) => store.compare(wanted),
   };
 }

@@ -1,0 +1,244 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { applyMigrations } from '../../adapters/postgres/migrations.ts';
+import { workerOf } from '../../core/event-routes.ts';
+import { type PostgresServer, startPostgres } from '../../local/backends/postgres-server.ts';
+import { processEvent } from '../../pipeline/process-event.ts';
+import { StripeAccount } from '../../stripe-simulator/account.ts';
+import { envelope, testProcessor } from '../support/event-processor.ts';
+import { charge, customer, event, invoice, subscriptionEvent } from '../support/stripe-samples.ts';
+
+/** What costs time wherever it runs, counted and not timed: statements that are planned anew, rows that are read for nothing. On the oldest Postgres, which caches least. */
+
+const DAY = 86_400;
+const CUSTOMERS = 100_000;
+/** Of tables that no more can be learnt from with more. */
+const ROWS = 20_000;
+/** What one event or one page may read, when it reads by index. */
+const FEW_ROWS = 300;
+
+let server: PostgresServer;
+let admin: pg.Client;
+/** One session, as a worker keeps one. */
+let writer: pg.Pool;
+
+beforeAll(async () => {
+  server = await startPostgres({
+    version: 15,
+    settings: [
+      'shared_preload_libraries=pg_stat_statements',
+      'pg_stat_statements.track=all',
+      'pg_stat_statements.track_planning=on',
+    ],
+  });
+  admin = new pg.Client(server.url);
+  await admin.connect();
+  await admin.query(readFileSync(join(import.meta.dirname, '../../supabase/local-shim.sql'), 'utf8'));
+  await applyMigrations(admin);
+  await admin.query('create extension pg_stat_statements');
+  writer = new pg.Pool({ connectionString: server.url.replace('postgres@', 'stripe_writer@'), max: 1 });
+});
+afterAll(async () => {
+  await writer.end();
+  await admin.end();
+  await server.remove();
+});
+
+const arrive = (stripeEvent: { type: string }, database: pg.Pool = writer) =>
+  processEvent(testProcessor(database, { worker: workerOf(stripeEvent.type)! }), envelope(stripeEvent));
+
+it('plans nothing anew for a further event in a session that has seen its like', async () => {
+  const account = new StripeAccount();
+  const month = (names: readonly string[]) => {
+    const from = account.events.length;
+    for (const name of names) {
+      const person = account.customer(name);
+      const began = 1_790_000_000;
+      const subscription = person.signUp({ at: began, periodEnd: began + 30 * DAY });
+      person.renew(subscription, { at: began + 30 * DAY, periodEnd: began + 60 * DAY });
+      person.refundLastCharge(began + 31 * DAY);
+      person.end(subscription, began + 40 * DAY);
+    }
+    return account.events.slice(from).filter(({ type }) => workerOf(type));
+  };
+  // Postgres plans a statement for its own values the first five times, then decides.
+  for (const known of month(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'])) await arrive(known);
+  await admin.query('select pg_stat_statements_reset()');
+  const further = month(['i', 'j', 'k']);
+  for (const one of further) await arrive(one);
+
+  const { rows: inner } = await admin.query(
+    'select query, plans::integer from pg_stat_statements where not toplevel and plans > 0',
+  );
+  expect(inner).toEqual([]);
+  const { rows: calls } = await admin.query(
+    `select calls::integer, plans::integer from pg_stat_statements where query like 'select billing.apply_events%'`,
+  );
+  expect(calls).toEqual([{ calls: further.length, plans: further.length }]);
+});
+
+describe('with 100,000 customers, one of whom has 10,000 subscriptions', () => {
+  beforeAll(async () => {
+    await admin.query(filling);
+    await admin.query('analyze');
+  }, 120_000);
+
+  const deliveries: Record<string, { type: string }> = {
+    'a renewed subscription': of(
+      subscriptionEvent('evt_s', 'updated', 1_795_000_000, { ...person(7), price: 'price_premium_monthly_eur' }),
+    ),
+    'an ended subscription': of(
+      subscriptionEvent('evt_e', 'deleted', 1_795_000_001, { ...person(8), status: 'canceled' }),
+    ),
+    'a new subscription': of(
+      subscriptionEvent('evt_n', 'created', 1_795_000_000, { id: 'sub_new', customer: 'cus_new' }),
+    ),
+    'a charge': event('evt_c', 'charge.succeeded', 1_795_000_000, charge({ id: 'ch_new', customer: 'cus_9' })),
+    'a paid invoice': event(
+      'evt_i',
+      'invoice.paid',
+      1_795_000_000,
+      invoice({ id: 'in_new', customer: 'cus_10', status: 'paid' }),
+    ),
+    'another user of a customer': event(
+      'evt_m',
+      'customer.updated',
+      1_795_000_000,
+      customer({ id: 'cus_11', metadata: { user_id: 'user_x' } }),
+    ),
+    'a charge of the customer with many': event(
+      'evt_hc',
+      'charge.succeeded',
+      1_795_000_000,
+      charge({ id: 'ch_hot', customer: 'cus_hot' }),
+    ),
+    'a subscription of the customer with many': of(
+      subscriptionEvent('evt_hs', 'updated', 1_795_000_000, {
+        id: 'sub_hot_5',
+        customer: 'cus_hot',
+        metadata: { user_id: 'user_hot' },
+      }),
+    ),
+    'a changed address of the customer with many': event(
+      'evt_ha',
+      'customer.updated',
+      1_795_000_000,
+      customer({ id: 'cus_hot', metadata: { user_id: 'user_hot' } }),
+    ),
+  };
+  it.each(Object.entries(deliveries))('%s is applied by index', async (_what, delivery) => {
+    expect(
+      await readsOf(async (client) => {
+        await arrive(delivery, client as unknown as pg.Pool);
+      }, 'stripe_writer'),
+    ).toEqual([]);
+  });
+
+  const hundred = (prefix: string) => `array(select '${prefix}' || n * 190 + 1 from generate_series(0, 99) as n)`;
+  const compare = (what: string, prefix: string) =>
+    `select billing.compare(jsonb_build_object('${what}', ${hundred(prefix)}))`;
+  const rowsOf = (kind: string, prefix: string) =>
+    `select billing.rows_of('${kind}', ${hundred(prefix)}, 1790000100, 1790000150)`;
+  const queries: [string, string][] = [
+    ['stripe_writer', compare('subscription_ids', 'sub_')],
+    ['stripe_writer', compare('event_ids', 'evt_')],
+    ['stripe_writer', compare('customer_ids', 'cus_')],
+    ['stripe_writer', compare('user_ids', 'user_')],
+    ['stripe_writer', `select billing.compare('{}')`],
+    ['stripe_writer', 'select billing.due_users(100)'],
+    ['stripe_writer', 'select billing.trim_ledger(100)'],
+    ['stripe_writer', `select billing.without_user('', 100)`],
+    ['stripe_writer', `select billing.story_of('user_77', '{}', 100)`],
+    ['stripe_writer', `select billing.story_of_event('evt_77')`],
+    ['stripe_writer', rowsOf('customer', 'cus_')],
+    ['stripe_writer', rowsOf('checkout', 'cs_')],
+    ['stripe_writer', rowsOf('invoice_payment', 'inpay_')],
+    ['stripe_writer', rowsOf('subscription', 'sub_')],
+    ['stripe_writer', rowsOf('invoice', 'in_')],
+    ['stripe_writer', rowsOf('charge', 'ch_')],
+    ['stripe_writer', rowsOf('refund', 're_')],
+    ['stripe_writer', rowsOf('dispute', 'dp_')],
+    ['service_role', `select * from billing.plan_states where user_id = 'user_77'`],
+    ['billing_reader', `select * from billing.plan_states where user_id = 'user_77'`],
+    ['service_role', `select * from billing.payment_history where user_id = 'user_77' order by created`],
+    ['service_role', `select public.plan_of('user_77')`],
+    ['authenticated', 'select * from public.my_plan'],
+    ['authenticated', 'select * from public.my_plan_events'],
+    ['authenticated', `select public.has_feature('export')`],
+    ['authenticated', `select public.has_plan('PREMIUM')`],
+  ];
+  it.each(queries)('as %s: %s', async (role, sql) => {
+    expect(await readsOf((client) => client.query(sql), role)).toEqual([]);
+  });
+});
+
+/** The tables of which one transaction read many rows, by index or as a whole. */
+async function readsOf(work: (client: pg.Client) => Promise<unknown>, role: string) {
+  const client = new pg.Client(server.url);
+  await client.connect();
+  try {
+    await client.query('begin');
+    await client.query(
+      `select set_config('request.jwt.claims', '{"sub": "00000000-0000-4000-8000-000000000077"}', true)`,
+    );
+    await client.query(`set local role ${role}`);
+    await work(client);
+    await client.query('reset role');
+    const { rows } = await client.query<{ name: string; whole: string; by_index: string }>(
+      `select relname as name, seq_tup_read as whole, coalesce(idx_tup_fetch, 0) as by_index from pg_stat_xact_user_tables where schemaname = 'billing'`,
+    );
+    return rows.filter(({ whole, by_index }) => Number(whole) + Number(by_index) > FEW_ROWS);
+  } finally {
+    await client.query('rollback');
+    await client.end();
+  }
+}
+
+function of(made: object): { type: string } {
+  return made as { type: string };
+}
+
+function person(n: number) {
+  return { id: `sub_${n}`, customer: `cus_${n}`, metadata: { user_id: `user_${n}` } };
+}
+
+const filling = `
+set synchronous_commit = off;
+insert into billing.erasures (pseudonym) select 'erased_' || n from generate_series(1, ${ROWS}) as n;
+insert into billing.customers (customer_id, metadata_user_id, livemode, as_of, source_event_id, progress, user_id)
+select 'cus_' || n, 'user_' || n, false, to_timestamp(1790000000), 'evt_c' || n, '{0,1}', 'user_' || n from generate_series(1, ${CUSTOMERS}) as n;
+insert into billing.customers (customer_id, metadata_user_id, livemode, as_of, source_event_id, progress, user_id)
+values ('cus_hot', 'user_hot', false, to_timestamp(1790000000), 'evt_hot', '{0,1}', 'user_hot');
+insert into billing.subscriptions (subscription_id, customer_id, livemode, as_of, source_event_id, source_type, status, metadata_user_id, price_id, plan_id, tier, tier_rank,
+  features, plan_unknown, user_id, entitled_until, precedence, started_at, current_period_start, current_period_end)
+select id, customer, false, to_timestamp(1790000000), 'evt_' || id, 'customer.subscription.updated', 'active', owner, 'price_premium_monthly_eur', 'premium', 'PREMIUM', 1,
+  '{}', false, owner, 'infinity', (1::bigint << 60) + (1 << 8) + 3, to_timestamp(1790000000 + n), to_timestamp(1790000000), to_timestamp(1800000000)
+from (
+  select n, 'sub_' || n as id, 'cus_' || n as customer, case n when 77 then '00000000-0000-4000-8000-000000000077' else 'user_' || n end as owner from generate_series(1, ${CUSTOMERS}) as n
+  union all select n, 'sub_hot_' || n, 'cus_hot', 'user_hot' from generate_series(1, 10000) as n) as it;
+insert into billing.subscription_history (subscription_id, as_of, source_event_id, source_type, customer_id, livemode, status)
+select subscription_id, as_of, source_event_id, source_type, customer_id, livemode, status from billing.subscriptions limit ${ROWS}
+on conflict do nothing;
+insert into billing.user_plans (user_id, version, state) select distinct user_id, 1, '{}'::jsonb from billing.subscriptions where user_id is not null
+on conflict do nothing;
+insert into billing.plan_events (event_type, user_id, version, occurred_at, plan, payload, metadata, source_event_id)
+select 'SUBSCRIPTION_UPDATED', user_id, 1, now(), '{}', '{}', '{}', 'evt_' || user_id from billing.user_plans limit ${ROWS}
+on conflict do nothing;
+insert into billing.events (event_id, type, created, livemode, worker, origin, customer_id, object_id, outcome, arrived_at)
+select 'evt_' || n, 'charge.succeeded', to_timestamp(1790000000 + n), false, 'payments', 'webhook', 'cus_' || n, 'ch_' || n, 'applied', now() from generate_series(1, ${CUSTOMERS}) as n;
+insert into billing.payments (payment_id, object, customer_id, payment_intent_id, status, currency, amount_minor, amount_refunded_minor, created, livemode, as_of, source_event_id, progress)
+select 'ch_' || n, 'charge', 'cus_' || n, 'pi_' || n, 'succeeded', 'eur', 1900, 0, to_timestamp(1790000000 + n), false, to_timestamp(1790000000 + n), 'evt_' || n, '{3,0,1900}'
+from generate_series(1, ${CUSTOMERS}) as n;
+insert into billing.invoices (invoice_id, customer_id, subscription_id, status, attempt_count, currency, amount_due_minor, amount_paid_minor, created, livemode, as_of, source_event_id, progress)
+select 'in_' || n, 'cus_' || n, 'sub_' || n, 'paid', 1, 'eur', 1900, 1900, to_timestamp(1790000000 + n), false, to_timestamp(1790000000 + n), 'evt_in' || n, '{4,1,0}'
+from generate_series(1, ${ROWS}) as n;
+insert into billing.invoice_payments (invoice_payment_id, invoice_id, payment_intent_id, livemode, as_of, source_event_id, progress)
+select 'inpay_' || n, 'in_' || n, 'pi_' || n, false, to_timestamp(1790000000 + n), 'evt_ip' || n, '{0}' from generate_series(1, ${ROWS}) as n;
+insert into billing.refunds (refund_id, charge_id, payment_intent_id, status, currency, amount_minor, created, livemode, as_of, source_event_id, progress)
+select 're_' || n, 'ch_' || n, 'pi_' || n, 'succeeded', 'eur', 100, to_timestamp(1790000000 + n), false, to_timestamp(1790000000 + n), 'evt_re' || n, '{2}' from generate_series(1, ${ROWS}) as n;
+insert into billing.disputes (dispute_id, charge_id, status, currency, amount_minor, created, livemode, as_of, source_event_id, progress)
+select 'dp_' || n, 'ch_' || n, 'lost', 'eur', 100, to_timestamp(1790000000 + n), false, to_timestamp(1790000000 + n), 'evt_dp' || n, '{2}' from generate_series(1, ${ROWS}) as n;
+insert into billing.checkouts (session_id, mode, customer_id, subscription_id, user_id, status, livemode, as_of, source_event_id, progress)
+select 'cs_' || n, 'subscription', 'cus_' || n, 'sub_' || n, 'user_' || n, 'complete', false, to_timestamp(1790000000 + n), 'evt_cs' || n, '{3}' from generate_series(1, ${ROWS}) as n;
+`;
