@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { PostgresServer } from '../../local/backends/postgres-server.ts';
+import type { BenchOptions } from '../options.ts';
 import { connected, createDatabase, databaseUrl, migrate, startMeasuredPostgres } from '../postgres.ts';
 import { reference } from '../reference/reference.ts';
 import { figure, median, spread, table } from '../table.ts';
@@ -9,6 +10,11 @@ import type { Measured, MeasureRequest } from './measure.ts';
 import { slowLine } from './slow-line.ts';
 import { floorSchema, type SystemName, systems } from './systems.ts';
 import { workload } from './workload.ts';
+
+/** `npm run bench -- apply` */
+export async function applyPart({ quick, before }: BenchOptions): Promise<string> {
+  return applyTable(await apply({ runs: quick ? 1 : 5, customers: quick ? 100 : 300, before }));
+}
 
 /** One line of the table: which system, how many at once. */
 interface Setting {
@@ -19,7 +25,7 @@ interface Setting {
   away: number;
 }
 
-export interface ApplyResult {
+interface ApplyResult {
   setting: Setting;
   runs: Measured[];
 }
@@ -30,7 +36,7 @@ export interface ApplyResult {
  *
  * @param before another checkout of this product to set beside it
  */
-export async function apply(options: { runs: number; customers: number; before?: string | undefined }) {
+async function apply(options: { runs: number; customers: number; before: string | undefined }) {
   const server = await startMeasuredPostgres();
   try {
     const names: SystemName[] = ['floor', 'reference', 'ours', ...(options.before ? ['before' as const] : [])];
@@ -102,7 +108,7 @@ async function inOwnProcess(request: MeasureRequest): Promise<Measured> {
 const ratios = (ours: readonly number[], theirs: readonly number[]): number[] =>
   ours.map((value, run) => value / theirs[run]!);
 
-export function applyTable(results: readonly ApplyResult[]): string {
+function applyTable(results: readonly ApplyResult[]): string {
   const of = (system: SystemName, atOnce: number, away: number) =>
     results.find(
       ({ setting }) =>

@@ -5,15 +5,7 @@ import { readFact } from '../../core/stripe/read-fact.ts';
 import { catalogue } from '../../test/support/catalogue.ts';
 import { source } from '../../test/support/event-processor.ts';
 import { reference } from '../reference/reference.ts';
-import type { Message } from './workload.ts';
-
-/** Something that takes Stripe's events into Postgres. */
-export interface System {
-  apply(message: Message): Promise<unknown>;
-  /** The messages of one SQS batch, where the system has a way of its own for them. */
-  applyBatch?(messages: readonly Message[]): Promise<unknown>;
-  close(): Promise<unknown>;
-}
+import type { System } from './system.ts';
 
 /** Each gets a database of its own, and as many connections as messages are in flight. */
 export const systems = {

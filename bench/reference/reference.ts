@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { System } from '../apply/systems.ts';
+import type { System } from '../apply/system.ts';
 
 /** Supabase's stripe-sync-engine: what one would take otherwise. Its packages are its own, so that none of them gets into the product's. */
 interface Reference {

@@ -1,0 +1,7 @@
+/** How thoroughly to measure, and beside what. */
+export interface BenchOptions {
+  /** Once, and few of each: enough to see that it works. */
+  quick: boolean;
+  /** Another checkout of this repository. */
+  before: string | undefined;
+}
