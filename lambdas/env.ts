@@ -27,7 +27,13 @@ export const workerEnv = [
 ] as const;
 export type WorkerEnv = Record<(typeof workerEnv)[number], string>;
 
-export const auditEnv = ['AUDIT_BUCKET'] as const;
+export const auditEnv = [
+  'AUDIT_BUCKET',
+  /** The queue this function reads, to take what waits beside the batch that it was given. */
+  'AUDIT_QUEUE_URL',
+  /** How long an event waits for company at most; 0: each batch is written as it comes. */
+  'AUDIT_DRAIN_SECONDS',
+] as const;
 export type AuditEnv = Record<(typeof auditEnv)[number], string>;
 
 /** The reconcile function finds what differs and queues it for the workers, who apply it as they do everything. */

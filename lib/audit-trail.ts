@@ -24,8 +24,8 @@ export interface AuditTrailProps {
 /** Writing one small object takes a tenth of a second; the rest is for a slow S3. */
 const timeout = Duration.seconds(30);
 
-/** Every 3 minutes (the visibility timeout) for an hour: a group waits behind its first message, so not for longer. */
-const attemptsBeforeFailed = 20;
+/** Every 3 minutes (the visibility timeout) for an hour: a group waits behind its first message, so not for longer. The first time it only waits for company. */
+const attemptsBeforeFailed = 21;
 
 /** One group of the FIFO queue, and the rule that fills it: a share of one family's events. */
 export interface AuditShare {
@@ -119,7 +119,11 @@ export class AuditTrail extends Construct {
       description: 'Writes every Stripe event to the audit bucket',
       timeout,
       memorySizeMiB: 256,
-      env: { AUDIT_BUCKET: this.bucket.bucketName },
+      env: {
+        AUDIT_BUCKET: this.bucket.bucketName,
+        AUDIT_QUEUE_URL: this.queue.queueUrl,
+        AUDIT_DRAIN_SECONDS: String(settings.auditDrainSeconds),
+      },
     })
       .allowConsuming(this.queue)
       .allow(['s3:PutObject'], this.bucket.arnForObjects('*'));
@@ -130,7 +134,8 @@ export class AuditTrail extends Construct {
     });
     this.fn = handler.fn;
     this.logGroup = handler.logGroup;
-    this.mapping = handler.consume(this.queue, { maxConcurrency: shares.length });
+    // Two, the least that there is: each takes what all groups give, and the fewer take it, the more goes into an object.
+    this.mapping = handler.consume(this.queue, { maxConcurrency: settings.auditDrainSeconds > 0 ? 2 : shares.length });
   }
 
   /**

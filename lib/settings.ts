@@ -43,6 +43,11 @@ export interface Settings {
   readonly archiveRetentionDays: number;
   /** How long the audit trail is kept; in prod nobody can delete it before. @default 365 */
   readonly auditRetentionDays: number;
+  /**
+   * How long an event waits in the audit queue at most, so that one object holds many; ten at once wait for nobody.
+   * @default 60: what S3 asks for each object is then no part of the bill, and the trail is read days later. 0: each batch as it comes
+   */
+  readonly auditDrainSeconds: number;
   /** X-Ray traces. @default off: at low rates they are the greatest part of the bill */
   readonly tracing: (typeof tracings)[number];
   /**
@@ -74,6 +79,7 @@ const defaults = {
   logRetentionDays: 120,
   archiveRetentionDays: 365,
   auditRetentionDays: 365,
+  auditDrainSeconds: 60,
   tracing: 'off',
   verifyEvents: false,
 } as const satisfies Partial<Settings>;
@@ -93,6 +99,7 @@ const readers = (environment: Environment) => ({
   logRetentionDays: values.oneOf(logRetentions),
   archiveRetentionDays: values.wholeNumber('days', 1, 36_500),
   auditRetentionDays: values.wholeNumber('days', 1, 36_500),
+  auditDrainSeconds: values.wholeNumber('seconds', 0, 120),
   tracing: values.oneOf(tracings),
   verifyEvents: values.flag,
   vpc: values.vpcPlace,

@@ -4,6 +4,8 @@ import { GetObjectCommand, paginateListObjectsV2, type S3Client } from '@aws-sdk
 /** An envelope as the audit trail keeps it: what the bus delivered, byte for byte. */
 export interface AuditedEnvelope {
   line: string;
+  /** EventBridge's, one for each delivery of Stripe's. */
+  id: string;
   time: Date;
   'detail-type': string;
   'replay-name'?: string;
@@ -58,19 +60,22 @@ export async function auditedCopies(
   return copies;
 }
 
-/** The objects that may hold something of a time range, each with its envelopes. */
+/** The objects that may hold something of a time range, each with those of its envelopes that no object before it held. */
 async function* auditObjects(
   s3: S3Client,
   bucket: string,
   from: Date,
   to: Date,
 ): AsyncGenerator<{ key: string; envelopes: AuditedEnvelope[] }> {
+  // What was written, and not removed from its queue in time, was written again.
+  const seen = new Set<string>();
   for (const hour of hoursBetween(new Date(from.getTime() - NAMED_EARLIER_MS), to)) {
     for await (const { Contents = [] } of paginateListObjectsV2({ client: s3 }, { Bucket: bucket, Prefix: hour })) {
       for (const { Key, LastModified } of Contents) {
         // Written before the range began: it can hold nothing of it.
         if (Key === undefined || (LastModified !== undefined && LastModified < from)) continue;
-        yield { key: Key, envelopes: await readAuditObject(s3, bucket, Key) };
+        const envelopes = await readAuditObject(s3, bucket, Key);
+        yield { key: Key, envelopes: envelopes.filter(({ id }) => !seen.has(id) && seen.add(id)) };
       }
     }
   }
@@ -94,6 +99,8 @@ function envelopeIn(line: string): AuditedEnvelope | undefined {
     const replay = envelope['replay-name'];
     return {
       line,
+      // One without an id is never taken for another.
+      id: typeof envelope.id === 'string' ? envelope.id : line,
       time,
       'detail-type': envelope['detail-type'],
       ...(typeof replay === 'string' && { 'replay-name': replay }),

@@ -6,8 +6,10 @@ import { destinationOf } from '../destination/stripe-destination.ts';
 import { lastEventAt } from '../status/status.ts';
 import { type Check, ok, wrong } from './check.ts';
 
-/** Stripe says a ping arrives within seconds; a cold audit function and its queue add some. */
-const PING_TIMEOUT_MS = 120_000;
+/** What `auditDrainSeconds` may be at most, and a cold function besides. */
+const LONGEST_DRAIN_MS = 150_000;
+/** Stripe says a ping arrives within seconds; then it waits for the audit's next drain, a minute by default. */
+const PING_TIMEOUT_MS = 60_000 + LONGEST_DRAIN_MS;
 
 /** Whether events flow: one was seen in the last `hours`, and with `ping`, one sent now comes out at the far end. */
 export async function checkPath(ops: Ops, { hours, ping }: { hours: number; ping: boolean }): Promise<Check[]> {
@@ -57,8 +59,8 @@ async function checkPing(ops: Ops): Promise<Check> {
 
 async function isAudited(ops: Ops, eventId: string, since: Date): Promise<boolean> {
   const { outputs } = await ops.stack();
-  // The envelope's time may lie in the hour before ours.
-  for (const hour of [new Date(since.getTime() - 60_000), new Date(ops.now().getTime() + 60_000)]
+  // An object is named after its earliest envelope, which may lie in the hour before ours.
+  for (const hour of [new Date(since.getTime() - LONGEST_DRAIN_MS), new Date(ops.now().getTime() + 60_000)]
     .map(folderOf)
     .filter((folder, index, all) => all.indexOf(folder) === index)) {
     for await (const { Contents = [] } of paginateListObjectsV2(

@@ -127,6 +127,8 @@ async function invoke(name: QueueFed, bodies: string[], env: Record<string, stri
         IDEMPOTENCY_TABLE: 'idempotency',
         APP_BUS_NAME: 'apps',
         AUDIT_BUCKET: 'audit',
+        AUDIT_QUEUE_URL: queueUrl(work),
+        AUDIT_DRAIN_SECONDS: '0',
         WORK_QUEUE_URL: queueUrl(work),
         FAILED_QUEUE_URL: queueUrl('failed'),
         ...env,
@@ -408,6 +410,15 @@ it('audits whatever comes, and the same batch again as the same object', async (
   const keys = [first, second].map(({ lines }) => lines.find(({ message }) => message === 'batch audited')!.key);
   expect(keys[0]).toMatch(/^2026\/11\/20\/10\/[0-9a-f]{64}\.ndjson\.gz$/);
   expect(keys[1]).toBe(keys[0]);
+});
+
+it('lets what has just come to the audit wait for company, in its queue', async () => {
+  const { answer, printed } = await invoke('audit', [envelope(subscriptionEvent('evt_alone', 'updated', 100))], {
+    AUDIT_DRAIN_SECONDS: '60',
+    AUDIT_BUCKET: 'no-such-bucket',
+  });
+  expect(answer!.batchItemFailures).toEqual([{ itemIdentifier: expect.any(String) }]);
+  expect(printed).toBe('');
 });
 
 it.each(queueFed)('%s takes an empty batch, as `ops doctor` sends one, and does nothing', async (name) => {

@@ -72,6 +72,8 @@ it('the audit function gets its bucket', () => {
   expect(Environment.Variables).toEqual({
     ...powertools('audit'),
     AUDIT_BUCKET: { Ref: synthesise().idOf(synthesise().one('AWS::S3::Bucket')) },
+    AUDIT_QUEUE_URL: expect.objectContaining({ Ref: expect.any(String) }),
+    AUDIT_DRAIN_SECONDS: '60',
   });
   expect([MemorySize, Timeout]).toEqual([256, 30]);
 });

@@ -36,6 +36,7 @@ describe('without anything but the event source', () => {
       logRetentionDays: 120,
       archiveRetentionDays: 365,
       auditRetentionDays: 365,
+      auditDrainSeconds: 60,
       tracing: 'off',
       verifyEvents: false,
     });

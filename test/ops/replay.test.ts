@@ -48,6 +48,8 @@ async function audited(): Promise<void> {
   await pipeline.audit('2026/11/20/10/a.ndjson.gz', [created, active, product]);
   // An object named after an earlier hour, with envelopes of the range in it, as after a pause of the audit.
   await pipeline.audit('2026/11/20/08/b.ndjson.gz', [early, payment, again]);
+  // Written, not removed from the queue in time, and written again.
+  await pipeline.audit('2026/11/20/10/c.ndjson.gz', [active]);
 }
 
 describe('the plan', () => {
