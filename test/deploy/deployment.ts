@@ -64,23 +64,10 @@ export async function startDeployment({ password, recordTrail = false }: Deploym
   });
 
   const tryCdk = (args: readonly string[]): Promise<Ran> =>
-    run(
-      'cdk',
-      [
-        ...args,
-        '--context',
-        `environmentsFolder=${folder}`,
-        '--context',
-        'auditDrainSeconds=5',
-        '--app',
-        'node test/deploy/app.ts',
-        '--ci',
-      ],
-      {
-        ...variables,
-        EMULATOR_LIMITS_REPORT: limitsReport,
-      },
-    );
+    run('cdk', [...args, '--context', `environmentsFolder=${folder}`, '--app', 'node test/deploy/app.ts', '--ci'], {
+      ...variables,
+      EMULATOR_LIMITS_REPORT: limitsReport,
+    });
 
   return {
     emulator,

@@ -7,7 +7,7 @@ import { functionNames } from '../../core/workers.ts';
 import { settingNames } from '../../lib/settings.ts';
 import { describeProgram, everyCommand } from '../../ops/cli/command-line.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { awsCallsIn, type RunbookLine, runbookLines } from './runbook-lines.ts';
+import { awsCallsIn, type RunbookLine, runbookLines, runbooksFolder } from './runbook-lines.ts';
 
 /**
  * Every line of a runbook that somebody may type is a command that exists, as its own program says: the verbs' parser, the pinned CDK CLI, the
@@ -184,6 +184,25 @@ it.each([
   ['kubectl get pods', /nobody knows what this is/],
 ])('finds what is wrong with %s', async (text, problem) => {
   expect(await problemOf({ where: 'x.md:1', page: 'x.md', text, recipe: false })).toMatch(problem);
+});
+
+it('a page says of what the emulator lacks that nobody has tried it', () => {
+  const lacking = ['cdk drift', '--revert-drift', 'cdk import'];
+  const silent = lacking.flatMap((command) =>
+    [
+      ...new Set(
+        runbookLines()
+          .filter(({ text }) => text.includes(command))
+          .map(({ page }) => page),
+      ),
+    ]
+      .filter((page) => {
+        const said = /^\*Not tried yet: .*$/m.exec(readFileSync(join(runbooksFolder, page), 'utf8'))?.[0] ?? '';
+        return !said.includes(`\`${command}\``);
+      })
+      .map((page) => `${page}: ${command}`),
+  );
+  expect(silent).toEqual([]);
 });
 
 it('shell blocks stand under a recipe, which the emulator’s test runs', () => {
