@@ -205,3 +205,20 @@ it('lets nobody stall a customer by a lock that any role may take', async () => 
     await stranger.end();
   }
 });
+
+it('does its work without the right to temporary objects, which the migrations leave to PUBLIC', async () => {
+  const name = new URL(db.adminUrl).pathname.slice(1);
+  await db.admin.query(`revoke temporary on database "${name}" from public, stripe_writer`);
+  try {
+    await expect(db.writer.query('create temporary table mine (x int)')).rejects.toThrow(/permission denied/);
+    const again = subscriptionEvent('evt_without_temporary', 'updated', 200, {
+      id: 'sub_9',
+      customer: 'cus_9',
+      metadata: {},
+      status: 'canceled',
+    });
+    expect(await processEvent(testProcessor(db.writer), envelope(again))).toMatchObject({ outcome: 'applied' });
+  } finally {
+    await db.admin.query(`grant temporary on database "${name}" to public, stripe_writer`);
+  }
+});

@@ -198,23 +198,6 @@ it('lets stripe_writer execute the functions of the handlers and no other of our
   expect(columns).toEqual([]);
 });
 
-it('gives stripe_writer no right to temporary objects: it has PUBLIC’s, and does its work without', async () => {
-  const name = new URL(db.adminUrl).pathname.slice(1);
-  const { rows } = await db.admin.query(
-    `select grantee from pg_database, aclexplode(datacl) where datname = $1 and grantee = 'stripe_writer'::regrole`,
-    [name],
-  );
-  expect(rows).toEqual([]);
-  await db.admin.query(`revoke temporary on database "${name}" from public`);
-  try {
-    await expect(db.writer.query('create temporary table mine (x int)')).rejects.toThrow(/permission denied/);
-    const again = subscriptionEvent('evt_without_temporary', 'updated', 200, { id: 'sub_9', customer: 'cus_9' });
-    expect(await processEvent(testProcessor(db.writer), envelope(again))).toMatchObject({ outcome: 'applied' });
-  } finally {
-    await db.admin.query(`grant temporary on database "${name}" to public`);
-  }
-});
-
 it('names pg_temp last in the path of every function, so that no caller can bring types of their own', async () => {
   const { rows } = await db.admin.query(
     `select oid::regprocedure::text as name from pg_proc
