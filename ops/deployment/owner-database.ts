@@ -15,7 +15,7 @@ export function ownerOptions(databaseUrl: string | undefined, ca: string | null,
     throw new Refusal(
       'no_database_url',
       `Whose database? ${verb} the owner of the schema, whose password the pipeline does not hold.`,
-      'Set MIGRATION_DATABASE_URL=postgres://postgres:<password>@<host>:5432/postgres, or pass --database-url.',
+      'Set MIGRATION_DATABASE_URL=postgres://postgres:<password>@<host>:5432/postgres, or pass --database-url. Supabase’s direct host is IPv6 only; its session pooler is not.',
     );
   }
   const options = parsed(databaseUrl, ca);
