@@ -1207,6 +1207,22 @@ CREATE OR REPLACE FUNCTION billing.compare(wanted jsonb)
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+begin
+  if jsonb_typeof(wanted -> 'customer_ids') = 'array' and exists (select from billing.erasures) then
+    wanted := jsonb_set(wanted, '{customer_ids}', (wanted -> 'customer_ids') || (
+      select coalesce(jsonb_agg(billing.pseudonym_of(id)), '[]') from jsonb_array_elements_text(wanted -> 'customer_ids') as id));
+  end if;
+  return billing.compare_held(wanted);
+end
+$function$
+-- executable by stripe_writer
+
+CREATE OR REPLACE FUNCTION billing.compare_held(wanted jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
 declare
   event_ids constant text[] := array(select jsonb_array_elements_text(wanted -> 'event_ids'));
   subscription_ids constant text[] := array(select jsonb_array_elements_text(wanted -> 'subscription_ids'));
@@ -1224,7 +1240,7 @@ begin
   return jsonb_build_object('missing_event_ids', missing, 'held', held);
 end
 $function$
--- executable by stripe_writer
+
 
 CREATE OR REPLACE FUNCTION billing.compared_subscription(held billing.subscriptions)
  RETURNS jsonb

@@ -207,7 +207,7 @@ begin
 end
 $$;
 
--- Around the apply function of 20261121000400 and the reader of 20261121000700, so that neither needs to know of erasures.
+-- Around the apply function of 20261121000400 and what reads for the comparison with Stripe, so that none of them needs to know of erasures.
 alter function billing.apply_events(jsonb, jsonb) rename to apply_batch;
 revoke all on function billing.apply_batch(jsonb, jsonb) from stripe_writer;
 create function billing.apply_events(batch jsonb, catalogue jsonb default null) returns jsonb
@@ -257,5 +257,19 @@ begin
 end
 $$;
 
+alter function billing.compare(jsonb) rename to compare_held;
+revoke all on function billing.compare_held(jsonb) from stripe_writer;
+-- Whoever asks for a customer who was erased gets the rows under the pseudonym: there they are, as Stripe has them but for the person.
+create function billing.compare(wanted jsonb) returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if jsonb_typeof(wanted -> 'customer_ids') = 'array' and exists (select from billing.erasures) then
+    wanted := jsonb_set(wanted, '{customer_ids}', (wanted -> 'customer_ids') || (
+      select coalesce(jsonb_agg(billing.pseudonym_of(id)), '[]') from jsonb_array_elements_text(wanted -> 'customer_ids') as id));
+  end if;
+  return billing.compare_held(wanted);
+end
+$$;
+
 call billing.take_ownership();
-grant execute on function billing.apply_events(jsonb, jsonb), billing.rows_of(text, text[], bigint, bigint) to stripe_writer;
+grant execute on function billing.apply_events(jsonb, jsonb), billing.compare(jsonb), billing.rows_of(text, text[], bigint, bigint) to stripe_writer;

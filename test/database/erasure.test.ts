@@ -1,3 +1,4 @@
+import { planStore } from '../../adapters/postgres/plan-store.ts';
 import { reconcileStore } from '../../adapters/postgres/reconcile-store.ts';
 import { readFetched } from '../../core/stripe/fetched-object.ts';
 import { processEvent } from '../../pipeline/process-event.ts';
@@ -271,6 +272,25 @@ it('the comparison with Stripe takes for no difference what was taken out on pur
     });
     expect({ kind, compared, findings }).toEqual({ kind, compared: 1, findings: [] });
   }
+});
+
+it('whoever compares an erased customer with Stripe finds the rows, without the person', async () => {
+  await live(alice);
+  await live(bob);
+  await erase();
+  const { held } = await planStore(db.writer).compare({
+    event_ids: [],
+    subscription_ids: [],
+    customer_ids: ['cus_alice'],
+  });
+  expect(held).toEqual([
+    expect.objectContaining({
+      subscription_id: 'sub_alice',
+      customer_id: expect.stringMatching(/^erased_/),
+      user_id: null,
+      metadata_user_id: null,
+    }),
+  ]);
 });
 
 it('is for the owner of the schema', async () => {
