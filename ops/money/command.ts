@@ -17,10 +17,10 @@ export const money: Verb<MoneyOptions> = {
         new Option('--format <format>', 'how it is printed').choices(['table', 'csv', 'json']).default('table'),
       ),
   async run(runner, { month, format }) {
-    const { moneyOf } = await import('./money.ts');
+    const work = await import('./money.ts');
     // `json` and --json are one thing.
     runner.options.json ||= format === 'json';
-    return runner.look(() => moneyOf(runner.ops(), month), format === 'csv' ? printCsv : printMoney);
+    return runner.look(() => work.money(runner.ops(), month), format === 'csv' ? printCsv : printMoney);
   },
 };
 

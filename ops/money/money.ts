@@ -1,4 +1,4 @@
-import { type MoneyOfMonth, storyStore } from '../../adapters/postgres/story-store.ts';
+import { type MoneyOfMonth, moneyOf } from '../../adapters/postgres/story-store.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { Report } from '../cli/report.ts';
 
@@ -19,13 +19,13 @@ export interface Money {
 }
 
 /** One month's money, from what Stripe said in it; live mode in prod, test mode elsewhere. Changes nothing. */
-export async function moneyOf(ops: Ops, wanted?: string): Promise<Report<Money>> {
+export async function money(ops: Ops, wanted?: string): Promise<Report<Money>> {
   const now = ops.now();
   const month = wanted ?? new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - 1, 1)).toISOString().slice(0, 7);
   const livemode = ops.environment === 'prod';
   const database = await ops.database();
   try {
-    const currencies = await storyStore(database).moneyOf(`${month}-01`, livemode);
+    const currencies = await moneyOf(database, `${month}-01`, livemode);
     return {
       data: {
         month,

@@ -240,6 +240,20 @@ it('gives finance, support and servers every row, and lets them change none', as
   expect(await as('service_role', `select public.plan_of('${bob}') ->> 'tier' as tier`)).toEqual([{ tier: 'PREMIUM' }]);
 });
 
+it.each([
+  ['when and why it ended', 'select canceled_at, ended_at, cancellation_reason from billing.subscriptions'],
+  ['failed invoices', 'select invoice_id, problem, attempt_count from billing.invoices'],
+  ['what the apps were notified of', 'select event_type, version, plan, source_event_id from billing.plan_events'],
+  ['how each event ended, and why', 'select event_id, outcome, reason, held_event_id from billing.events'],
+  ['what Stripe told when', 'select as_of, status, plan_id from billing.subscription_history'],
+  ['the story of a user', `select billing.story_of('${alice}', '{}', 10)`],
+  ['the story of an event', `select billing.story_of_event('evt_0')`],
+  ['a month’s money', `select billing.money_of('2026-10-01', true)`],
+])('lets support read %s', async (_what, sql) => {
+  await expect(as('billing_reader', sql)).resolves.toBeDefined();
+  await expect(as('authenticated', sql, alice)).rejects.toThrow(/permission denied/);
+});
+
 it('says no, and is no error, before the first event has brought the catalogue', async () => {
   const empty = await freshDatabase();
   const { rows } = await empty.admin.query(`select public.has_plan('PREMIUM')`);

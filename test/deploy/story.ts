@@ -442,9 +442,10 @@ export async function story(deployment: Deployment, step: Step, transcribe: Tran
   });
 
   await step('is healthy in the end', async () => {
+    // Enough of them, for what was broken on purpose above is minutes ago only.
     await deliver(
       source,
-      [1, 2, 3, 4].map((n) =>
+      Array.from({ length: 100 }, (_, n) =>
         event(`evt_paid_${n}`, 'invoice.paid', start + 400 + n, invoice({ id: `in_1${n}`, status: 'paid' })),
       ),
     );
