@@ -85,7 +85,7 @@ const rooms = {
     because: 'a measurement runs what is deployed, and nothing imports it',
   },
   test: {
-    may: ['core', 'pipeline', 'adapters', 'lambdas', 'lib', 'ops', 'local', 'stripe-simulator', 'examples'],
+    may: ['core', 'pipeline', 'adapters', 'lambdas', 'lib', 'ops', 'local', 'stripe-simulator', 'packages', 'examples'],
     because: 'a test imports what it holds; what a script and a test both need stands in test/support',
   },
   packages: {

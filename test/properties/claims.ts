@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
+import { NewestPlans, readPlanEvent } from '../../packages/consumer/index.js';
 import { recipe } from '../model/arbitraries.ts';
 import { type DeliveryPlan, deliveryPlan, inOrder } from '../model/deliveries.ts';
 import { isTied } from '../model/expectations.ts';
@@ -11,7 +12,6 @@ import { backUp, restore } from './backup.ts';
 import type { Database } from './database.ts';
 import { type Held, heldOf, type Row } from './held.ts';
 import { judge, judgePlanEvents } from './judge.ts';
-import { listen } from './listener.ts';
 import { misreadings } from './misreadings.ts';
 import { deliver, type Seen } from './trial.ts';
 
@@ -232,7 +232,11 @@ export const listenerEndsRight = claim(
       .map((message, index) => ({ message, at: order[index % order.length]! }))
       .sort((one, other) => one.at - other.at)
       .map(({ message }) => message);
-    for (const [user, plan] of listen(heard)) {
+    // What apps install: its reader, and the guard that keeps the highest version.
+    const app = new NewestPlans();
+    for (const message of heard) app.take(readPlanEvent(JSON.stringify(message)));
+    for (const user of new Set(heard.map(({ user_id }) => user_id))) {
+      const { plan } = app.of(user)!;
       const table = held.plan_states.find(({ user_id }) => user_id === user);
       const found = viewOf(plan as unknown as Row);
       const wanted = table ? viewOf(table) : { ...found, status: 'none', entitled: false, subscription: null };

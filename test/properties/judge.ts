@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PlanEvent } from '../../core/plans/plan-event.ts';
+import { NewestPlans } from '../../packages/consumer/index.js';
 import { moneyState, planStatusOf, subscriptionStates, userStates } from '../model/expectations.ts';
 import type { StripeAccount } from '../model/stripe-account.ts';
 import type { Subscription } from '../model/stripe-objects.ts';
 import { type Held, type Row, usersOf } from './held.ts';
-import { listen } from './listener.ts';
 import type { Seen } from './trial.ts';
 
 /**
@@ -124,7 +124,9 @@ function* planEventFaults(account: StripeAccount, held: Held): Generator<string>
 function* userFaultsOf(account: StripeAccount, held: Held, user: string, messages: Row[]): Generator<string> {
   const name = `plan events of ${user}`;
   const table = held.plan_states.find(({ user_id }) => user_id === user);
-  const heard = listen(messages as unknown as PlanEvent[]).get(user);
+  const app = new NewestPlans();
+  for (const message of messages) app.take(message as unknown as PlanEvent);
+  const heard = app.of(user)?.plan;
   if (heard) {
     yield* differ(`${name}: the last`, heard, (table as object | undefined) ?? { ...heard, ...withoutSubscription });
   } else if (table && !over.includes(table.status as string)) {
