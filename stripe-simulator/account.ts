@@ -65,6 +65,8 @@ export class StripeAccount {
   readonly #prefix: string;
   readonly #apiVersion: string;
   readonly #counts = new Map<string, number>();
+  /** Not the length of the list: Stripe forgets events, and gives no id twice. */
+  #emitted = 0;
 
   /**
    * @param prefix makes the ids of one account differ from another's in the same database
@@ -102,7 +104,8 @@ export class StripeAccount {
   /** An event keeps the object as it was: what happens later must not change it. */
   emit(at: number, type: string, object: object, previous?: object): void {
     this.put(object);
-    const number = String(this.events.length + 1).padStart(4, '0');
+    this.#emitted += 1;
+    const number = String(this.#emitted).padStart(4, '0');
     const then = structuredClone({ object, ...(previous === undefined ? {} : { previous_attributes: previous }) });
     this.events.push({
       id: `evt_${this.#prefix}demo${number}`,

@@ -1120,6 +1120,11 @@ declare
   answer billing.applied;
 begin
   select * into held from billing.subscriptions where subscription_id = id;
+  -- A second of which no event of the customer tells was edited: years ahead, it would keep every event out.
+  if held.as_of > created and billing.is_own_event(event_id) and not exists (
+    select from billing.events as told where told.customer_id = fact ->> 'customer_id' and told.created = held.as_of) then
+    held.as_of := null;
+  end if;
   next := case when asks_stripe and fetched is null then held else jsonb_populate_record(held, coalesce(fetched, fact) -> 'snapshot') end;
   next.subscription_id := id;
   next.customer_id := fact ->> 'customer_id';
@@ -1150,7 +1155,8 @@ begin
   if answer.verdict = 'undecidable' then
     insert into billing.subscriptions as row (subscription_id, customer_id, livemode, ticket_issued)
     values (id, next.customer_id, next.livemode, 1)
-    on conflict (subscription_id) do update set ticket_issued = row.ticket_issued + 1
+    -- Past any that was applied, also when somebody edited that.
+    on conflict (subscription_id) do update set ticket_issued = greatest(row.ticket_issued, row.ticket_applied) + 1
     returning ticket_issued into answer.ticket;
     return answer;
   end if;
@@ -1242,6 +1248,22 @@ end
 $function$
 
 
+CREATE OR REPLACE FUNCTION billing.compared_customer(held billing.customers)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  buyer constant text := billing.first_buyer(held.customer_id);
+begin
+  return to_jsonb(held) || jsonb_build_object('not_as_derived', array_to_json(array_remove(array[
+    case when held.session_user_id is distinct from buyer then 'session_user_id' end,
+    case when held.user_id is distinct from coalesce(held.metadata_user_id, buyer, billing.first_named(held.customer_id), held.user_id) then 'user_id' end], null)));
+end
+$function$
+
+
 CREATE OR REPLACE FUNCTION billing.compared_subscription(held billing.subscriptions)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -1250,12 +1272,23 @@ CREATE OR REPLACE FUNCTION billing.compared_subscription(held billing.subscripti
 AS $function$
 declare
   payer billing.customers;
-  row constant jsonb := to_jsonb(held);
+  row jsonb := to_jsonb(held);
   other jsonb;
+  told billing.user_plans;
+  state_is record;
 begin
   select * into payer from billing.customers where customer_id = held.customer_id;
   select jsonb_agg(derived.key order by derived.key) into other from jsonb_each(to_jsonb(billing.derive(held, payer))) as derived
   where derived.value is distinct from row -> derived.key;
+  if held.user_id is not null and held.status is not null then
+    select * into told from billing.user_plans where user_id = held.user_id;
+    state_is := billing.state_of(held.user_id);
+    if state_is.state ->> 'subscription_id' = held.subscription_id and (told.changes_at is null or told.changes_at > now())
+      and (told.state, told.changes_at) is distinct from (state_is.state, state_is.changes_at) then
+      other := coalesce(other, '[]') || '["user_plan"]';
+      row := row || jsonb_build_object('user_plan', told.state);
+    end if;
+  end if;
   return row || jsonb_build_object('not_as_derived', coalesce(other, '[]'));
 end
 $function$
@@ -1432,6 +1465,20 @@ end
 $function$
 
 
+CREATE OR REPLACE FUNCTION billing.first_named(of_customer text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return (
+    select user_id from billing.subscriptions
+    where customer_id = of_customer and user_id is not null order by started_at, subscription_id limit 1);
+end
+$function$
+
+
 CREATE OR REPLACE FUNCTION billing.grace_end_of(subscription billing.subscriptions)
  RETURNS timestamp with time zone
  LANGUAGE plpgsql
@@ -1467,9 +1514,7 @@ declare
 begin
   case kind
     when 'customer' then
-      select jsonb_object_agg(customer_id, to_jsonb(it) || jsonb_build_object('not_as_derived',
-        case when it.session_user_id is distinct from billing.first_buyer(customer_id) then '["session_user_id"]' else '[]' end::jsonb))
-      into held from billing.customers as it where customer_id = any (ids) and as_of is not null;
+      select jsonb_object_agg(customer_id, billing.compared_customer(it)) into held from billing.customers as it where customer_id = any (ids) and as_of is not null;
     when 'checkout' then
       select jsonb_object_agg(session_id, to_jsonb(it)) into held from billing.checkouts as it where session_id = any (ids);
     when 'invoice_payment' then
@@ -1512,6 +1557,18 @@ CREATE OR REPLACE FUNCTION billing.is_over(state jsonb)
 AS $function$
 begin
   return coalesce(state ->> 'status' in ('cancelled', 'expired', 'none'), false);
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.is_own_event(event_id text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return event_id like 'reconcile\_%' or event_id like 'backfill\_%';
 end
 $function$
 
@@ -1587,6 +1644,11 @@ begin
     return 'changed/later';
   end if;
   select * into held from billing.%1$s where %4$I = incoming.%4$I;
+  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) and not exists (
+    select from billing.events where event_id = held.source_event_id and created = held.as_of) then
+    update billing.%1$s set (%2$s) = row(%3$s) where %4$I = incoming.%4$I;
+    return 'changed/no_such_second';
+  end if;
   return case
     when held.source_event_id = incoming.source_event_id then 'same/own_event'
     when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
@@ -1915,7 +1977,7 @@ declare
 begin
   update billing.customers as payer set
     session_user_id = of_customer.session_user_id,
-    user_id = coalesce(of_customer.metadata_user_id, of_customer.session_user_id, payer.user_id)
+    user_id = coalesce(of_customer.metadata_user_id, of_customer.session_user_id, billing.first_named(payer.customer_id), payer.user_id)
   where payer.customer_id = of_customer.customer_id;
   for subscription in select * from billing.subscriptions where customer_id = of_customer.customer_id order by subscription_id loop
     next := billing.derive(subscription, of_customer);
@@ -2066,10 +2128,7 @@ begin
   end loop;
 
   if after.user_id is distinct from before.user_id and customer.metadata_user_id is null and customer.session_user_id is null then
-    update billing.customers as payer set user_id = (
-      select named.user_id from billing.subscriptions as named
-      where named.customer_id = payer.customer_id and named.user_id is not null order by named.started_at, named.subscription_id limit 1)
-    where payer.customer_id = after.customer_id;
+    update billing.customers set user_id = billing.first_named(customer_id) where customer_id = after.customer_id;
   end if;
 
   if after.user_id is null then
@@ -2192,6 +2251,11 @@ begin
     return 'changed/later';
   end if;
   select * into held from billing.checkouts where session_id = incoming.session_id;
+  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) and not exists (
+    select from billing.events where event_id = held.source_event_id and created = held.as_of) then
+    update billing.checkouts set (session_id, mode, customer_id, subscription_id, user_id, status, currency, amount_minor, livemode, as_of, source_event_id, progress) = row(incoming.session_id, incoming.mode, incoming.customer_id, incoming.subscription_id, incoming.user_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where session_id = incoming.session_id;
+    return 'changed/no_such_second';
+  end if;
   return case
     when held.source_event_id = incoming.source_event_id then 'same/own_event'
     when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
@@ -2219,6 +2283,11 @@ begin
     return 'changed/later';
   end if;
   select * into held from billing.customers where customer_id = incoming.customer_id;
+  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) and not exists (
+    select from billing.events where event_id = held.source_event_id and created = held.as_of) then
+    update billing.customers set (customer_id, metadata_user_id, deleted, livemode, as_of, source_event_id, progress) = row(incoming.customer_id, incoming.metadata_user_id, incoming.deleted, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where customer_id = incoming.customer_id;
+    return 'changed/no_such_second';
+  end if;
   return case
     when held.source_event_id = incoming.source_event_id then 'same/own_event'
     when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
@@ -2246,6 +2315,11 @@ begin
     return 'changed/later';
   end if;
   select * into held from billing.disputes where dispute_id = incoming.dispute_id;
+  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) and not exists (
+    select from billing.events where event_id = held.source_event_id and created = held.as_of) then
+    update billing.disputes set (dispute_id, charge_id, payment_intent_id, status, reason, currency, amount_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.dispute_id, incoming.charge_id, incoming.payment_intent_id, incoming.status, incoming.reason, incoming.currency, incoming.amount_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where dispute_id = incoming.dispute_id;
+    return 'changed/no_such_second';
+  end if;
   return case
     when held.source_event_id = incoming.source_event_id then 'same/own_event'
     when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
@@ -2273,6 +2347,11 @@ begin
     return 'changed/later';
   end if;
   select * into held from billing.invoice_payments where invoice_payment_id = incoming.invoice_payment_id;
+  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) and not exists (
+    select from billing.events where event_id = held.source_event_id and created = held.as_of) then
+    update billing.invoice_payments set (invoice_payment_id, invoice_id, payment_intent_id, charge_id, livemode, as_of, source_event_id, progress) = row(incoming.invoice_payment_id, incoming.invoice_id, incoming.payment_intent_id, incoming.charge_id, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where invoice_payment_id = incoming.invoice_payment_id;
+    return 'changed/no_such_second';
+  end if;
   return case
     when held.source_event_id = incoming.source_event_id then 'same/own_event'
     when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
@@ -2300,6 +2379,11 @@ begin
     return 'changed/later';
   end if;
   select * into held from billing.invoices where invoice_id = incoming.invoice_id;
+  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) and not exists (
+    select from billing.events where event_id = held.source_event_id and created = held.as_of) then
+    update billing.invoices set (invoice_id, customer_id, subscription_id, status, problem, attempt_count, currency, amount_due_minor, amount_paid_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.invoice_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.problem, incoming.attempt_count, incoming.currency, incoming.amount_due_minor, incoming.amount_paid_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where invoice_id = incoming.invoice_id;
+    return 'changed/no_such_second';
+  end if;
   return case
     when held.source_event_id = incoming.source_event_id then 'same/own_event'
     when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
@@ -2327,6 +2411,11 @@ begin
     return 'changed/later';
   end if;
   select * into held from billing.payments where payment_id = incoming.payment_id;
+  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) and not exists (
+    select from billing.events where event_id = held.source_event_id and created = held.as_of) then
+    update billing.payments set (payment_id, object, customer_id, payment_intent_id, invoice_id, status, failure_code, currency, amount_minor, amount_refunded_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.payment_id, incoming.object, incoming.customer_id, incoming.payment_intent_id, incoming.invoice_id, incoming.status, incoming.failure_code, incoming.currency, incoming.amount_minor, incoming.amount_refunded_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where payment_id = incoming.payment_id;
+    return 'changed/no_such_second';
+  end if;
   return case
     when held.source_event_id = incoming.source_event_id then 'same/own_event'
     when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
@@ -2354,6 +2443,11 @@ begin
     return 'changed/later';
   end if;
   select * into held from billing.refunds where refund_id = incoming.refund_id;
+  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) and not exists (
+    select from billing.events where event_id = held.source_event_id and created = held.as_of) then
+    update billing.refunds set (refund_id, charge_id, payment_intent_id, status, currency, amount_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.refund_id, incoming.charge_id, incoming.payment_intent_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where refund_id = incoming.refund_id;
+    return 'changed/no_such_second';
+  end if;
   return case
     when held.source_event_id = incoming.source_event_id then 'same/own_event'
     when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'

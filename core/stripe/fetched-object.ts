@@ -23,11 +23,13 @@ interface FetchedKind {
   worker: Worker;
   /** The field of its fact that holds its id. */
   idField: string;
-  /** Fields that only an event's name tells, so that an object cannot contradict what we hold. */
-  notCompared: readonly string[];
+  /** A field that an event's name tells and the object does not: what we hold may be right though the fact says otherwise. */
+  mayDiffer(field: string, held: unknown, fact: Fact): boolean;
   /** null: a state that no event tells of, so that there is no row of it. */
   read(object: FetchedObject, catalogue: Catalogue): Fact | null;
 }
+
+const never = () => false;
 
 /**
  * The objects that the comparison with Stripe and the backfill read from its API, and how: by the readers of events, with what an event's
@@ -37,14 +39,14 @@ export const fetchedKinds = {
   customer: {
     worker: 'billing',
     idField: 'customer_id',
-    notCompared: [],
+    mayDiffer: never,
     read: (object, catalogue) =>
       readCustomer(object, object.deleted === true ? 'customer.deleted' : 'customer.updated', catalogue),
   },
   checkout: {
     worker: 'payments',
     idField: 'session_id',
-    notCompared: [],
+    mayDiffer: never,
     read(object, catalogue) {
       if (object.status === 'open') return null;
       const ended = object.status === 'expired' ? 'expired' : 'completed';
@@ -54,14 +56,17 @@ export const fetchedKinds = {
   subscription: {
     worker: 'billing',
     idField: 'subscription_id',
-    notCompared: [],
+    mayDiffer: never,
     read: readSubscription,
   },
   invoice: {
     worker: 'billing',
     idField: 'invoice_id',
-    // That the customer must confirm a payment stands in no field of the invoice.
-    notCompared: ['problem'],
+    // That the customer must confirm a payment of an open invoice stands in no field of it.
+    mayDiffer: (field, held, fact) =>
+      field === 'problem' &&
+      fact.kind === 'invoice' &&
+      (fact.problem === null ? fact.status === 'open' : held !== null),
     read(object) {
       if (object.status === 'draft') return null;
       const failed = object.status === 'open' && Number(object.attempt_count ?? 0) > 0;
@@ -71,17 +76,17 @@ export const fetchedKinds = {
   charge: {
     worker: 'payments',
     idField: 'payment_id',
-    notCompared: [],
+    mayDiffer: never,
     read: (object) => (object.status === 'pending' ? null : readCharge(object)),
   },
   invoice_payment: {
     worker: 'billing',
     idField: 'invoice_payment_id',
-    notCompared: [],
+    mayDiffer: never,
     read: (object) => (object.status === 'paid' ? readInvoicePayment(object) : null),
   },
-  refund: { worker: 'payments', idField: 'refund_id', notCompared: [], read: (object) => readRefund(object) },
-  dispute: { worker: 'payments', idField: 'dispute_id', notCompared: [], read: (object) => readDispute(object) },
+  refund: { worker: 'payments', idField: 'refund_id', mayDiffer: never, read: (object) => readRefund(object) },
+  dispute: { worker: 'payments', idField: 'dispute_id', mayDiffer: never, read: (object) => readDispute(object) },
 } as const satisfies Record<string, FetchedKind>;
 
 export type FetchedKindName = keyof typeof fetchedKinds;

@@ -83,8 +83,9 @@ export async function differencesFrom(
   lists: StripeLists,
   database: Database,
   catalogue: Catalogue,
+  livemode: boolean,
 ): Promise<RowDifference[]> {
-  const comparing = { store: reconcileStore(database), stripe: lists, catalogue, moving: new Set<string>() };
+  const comparing = { store: reconcileStore(database), stripe: lists, catalogue, livemode, moving: new Set<string>() };
   const differences: RowDifference[] = [];
   for (const { kind, ...page } of raw) {
     const { findings } = await compareObjects(comparing, kind, page);

@@ -69,7 +69,13 @@ export async function planSync(ops: Ops, target: SyncTarget): Promise<Change<Syn
         );
       }
       const theirs = await subscriptionsOf(stripe, target, held);
-      const comparing = { store, stripe, catalogue, moving: new Set<string>() };
+      const comparing = {
+        store,
+        stripe,
+        catalogue,
+        livemode: ops.environment === 'prod',
+        moving: new Set<string>(),
+      };
       const { findings, unreadable } = await compareObjects(comparing, 'subscription', theirs);
       const [unread] = unreadable;
       if (unread)

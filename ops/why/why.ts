@@ -69,7 +69,9 @@ export async function why(ops: Ops, asked: WhyTarget): Promise<Report<Why>> {
     });
     const differences =
       seen && story && database
-        ? await sources.ask('The comparison', () => differencesFrom(seen.raw, seen.lists, database, catalogue))
+        ? await sources.ask('The comparison', () =>
+            differencesFrom(seen.raw, seen.lists, database, catalogue, ops.environment === 'prod'),
+          )
         : null;
     const stripe = seen?.now ?? null;
 

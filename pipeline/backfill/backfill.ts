@@ -34,6 +34,8 @@ export interface BackfillOptions {
 /** What was done so far; kept in Postgres, so that a run that was killed goes on. */
 export interface BackfillState {
   since: number;
+  /** Unix seconds, when it was begun first: what happened before is in what it reads. */
+  began: number;
   run_id: string;
   done: boolean;
   left: { list: StripeList; ranges: TimeRange[] }[];
@@ -75,6 +77,7 @@ export async function backfillState(
   if (kept && !kept.done && kept.since === since) return { ...kept, resumed: true };
   return {
     since,
+    began: now,
     run_id: `${now}`,
     done: false,
     left: backfillLists.map((list) => ({ list, ranges: [{ from: since, to: now }] })),

@@ -1,5 +1,6 @@
 import { type Difference, differencesOf } from '../../core/drift.ts';
 import type { Catalogue } from '../../core/plans/catalogue.ts';
+import type { Fact } from '../../core/stripe/facts/fact.ts';
 import {
   type FetchedKindName,
   type FetchedObject,
@@ -17,8 +18,9 @@ export interface Finding {
   asOf: number;
   /** false: we hold no row of it. */
   known: boolean;
-  /** Our row's second, when it was looked at. */
+  /** Our row's second, and for a subscription its status, when it was looked at. */
   heldAsOf: string | null;
+  heldStatus: string | null;
   differences: Difference[];
 }
 
@@ -34,8 +36,10 @@ export interface Comparing {
   store: Pick<ReconcileStore, 'rows'>;
   stripe: Pick<StripeLists, 'one'>;
   catalogue: Catalogue;
+  /** Of every row: one database holds one mode. */
+  livemode: boolean;
   /** Objects whose events are still on their way: left to the next run. */
-  moving: ReadonlySet<string>;
+  moving: { has(id: string): boolean };
 }
 
 /**
@@ -44,7 +48,7 @@ export interface Comparing {
  * @param listed ids of the page before, in the span's last second
  */
 export async function compareObjects(
-  { store, stripe, catalogue, moving }: Comparing,
+  { store, stripe, catalogue, livemode, moving }: Comparing,
   kind: FetchedKindName,
   { items, asOf }: Pick<StripePage, 'items' | 'asOf'>,
   span?: TimeRange,
@@ -63,7 +67,7 @@ export async function compareObjects(
       if (fact === null) return;
       result.compared += 1;
       const row = held[object.id] ?? others[object.id] ?? null;
-      const found = differences(kind, row, fact);
+      const found = differences(kind, row, fact, { livemode, asOf: second });
       if (found.length > 0)
         result.findings.push({
           kind,
@@ -72,6 +76,7 @@ export async function compareObjects(
           asOf: second,
           known: row !== null,
           heldAsOf: row?.as_of ?? null,
+          heldStatus: (row?.status as string | undefined) ?? null,
           differences: found,
         });
     } catch (error) {
@@ -92,7 +97,7 @@ export async function compareObjects(
 
 /** What is still different at a second look, in rows that no event has moved since the first. */
 export async function comparedAgain(
-  { store, catalogue }: Pick<Comparing, 'store' | 'catalogue'>,
+  { store, catalogue, livemode }: Pick<Comparing, 'store' | 'catalogue' | 'livemode'>,
   findings: readonly Finding[],
 ): Promise<Finding[]> {
   const still: Finding[] = [];
@@ -104,11 +109,11 @@ export async function comparedAgain(
         some.map(({ id }) => id),
       );
       still.push(
-        ...some.filter(({ id, object, heldAsOf, known }) => {
+        ...some.filter(({ id, object, asOf, heldAsOf, known }) => {
           const row = held[id] ?? null;
           if ((row !== null) !== known || (row?.as_of ?? null) !== heldAsOf) return false;
           const fact = readFetched(kind, object, catalogue);
-          return fact !== null && differences(kind, row, fact).length > 0;
+          return fact !== null && differences(kind, row, fact, { livemode, asOf }).length > 0;
         }),
       );
     }
@@ -116,22 +121,35 @@ export async function comparedAgain(
   return still;
 }
 
-function differences(kind: FetchedKindName, row: HeldRow | null, fact: object): Difference[] {
-  const derived = (row?.not_as_derived ?? []).map((field) => ({ field, ours: row![field], stripes: '(derived anew)' }));
-  const found = [...differencesOf(row, comparedFields(kind, fact)), ...derived];
-  return row?.erased ? found.filter(({ field }) => !ofThePerson.includes(field)) : found;
+/** A row's second may be later than an answer's, by an event that came meanwhile; not later than Stripe's own clock, by more than clocks differ. */
+const MAY_BE_LATER_SECONDS = 3600;
+
+function differences(
+  kind: FetchedKindName,
+  row: HeldRow | null,
+  fact: Fact,
+  { livemode, asOf }: { livemode: boolean; asOf: number },
+): Difference[] {
+  const found = differencesOf(row, comparedFields(kind, fact)).filter(
+    ({ field, ours }) => !fetchedKinds[kind].mayDiffer(field, ours, fact),
+  );
+  if (row === null) return found;
+  const stripes = new Date(asOf * 1000).toISOString();
+  if (row.livemode !== livemode) found.push({ field: 'livemode', ours: row.livemode, stripes: livemode });
+  if (row.as_of !== null && Date.parse(row.as_of) / 1000 > asOf + MAY_BE_LATER_SECONDS)
+    found.push({ field: 'as_of', ours: row.as_of, stripes });
+  // What is wrong in the row makes the user's plan another: one difference, not two.
+  for (const field of row.not_as_derived ?? [])
+    if (field !== 'user_plan' || found.length === 0) found.push({ field, ours: row[field], stripes: '(derived anew)' });
+  return row.erased ? found.filter(({ field }) => !ofThePerson.includes(field)) : found;
 }
 
 /** What an erasure takes out of a row. */
 const ofThePerson = ['customer_id', 'user_id', 'metadata_user_id'];
 
-/** What a fact says that a row must show: a subscription's snapshot and customer, of others all but what an event's name alone tells. */
-function comparedFields(kind: FetchedKindName, fact: object): object {
+/** What a fact says that a row must show: a subscription's snapshot and customer, of others all. */
+function comparedFields(kind: FetchedKindName, fact: Fact): object {
   const { kind: _kind, snapshot = {}, ...rest } = fact as { kind: string; snapshot?: object };
-  const skipped: readonly string[] = fetchedKinds[kind].notCompared;
-  return Object.fromEntries(
-    Object.entries({ ...rest, ...snapshot }).filter(
-      ([field]) => !skipped.includes(field) && field !== fetchedKinds[kind].idField,
-    ),
-  );
+  const { [fetchedKinds[kind].idField]: _id, ...fields } = { ...rest, ...snapshot } as Record<string, unknown>;
+  return fields;
 }

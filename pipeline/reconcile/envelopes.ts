@@ -49,7 +49,7 @@ export function fetchedObject(run: Run, kind: FetchedKindName, object: FetchedOb
 }
 
 /** The end of a subscription that Stripe does not know: as we hold it, but over. */
-export function endedSubscription(run: Run, row: Record<string, unknown>, asOf: number): object {
+export function endedSubscription(run: Run, row: Record<string, unknown>, asOf: number, userIdKey: string): object {
   const seconds = (field: string) => (row[field] === null ? null : Math.floor(Date.parse(String(row[field])) / 1000));
   return fetchedObject(
     run,
@@ -62,11 +62,23 @@ export function endedSubscription(run: Run, row: Record<string, unknown>, asOf: 
       created: seconds('started_at') ?? asOf,
       ended_at: asOf,
       canceled_at: seconds('canceled_at') ?? asOf,
-      metadata: row.metadata_user_id === null ? {} : { user_id: row.metadata_user_id },
+      latest_invoice: row.latest_invoice_id,
+      cancellation_details: { reason: row.cancellation_reason },
+      metadata: row.metadata_user_id === null ? {} : { [userIdKey]: row.metadata_user_id },
       items: {
         data: [
           {
-            price: { id: row.price_id, lookup_key: row.lookup_key, currency: row.currency ?? undefined },
+            price: {
+              id: row.price_id,
+              lookup_key: row.lookup_key,
+              currency: row.currency ?? undefined,
+              unit_amount:
+                row.amount_minor === null ? null : Math.round(Number(row.amount_minor) / (Number(row.quantity) || 1)),
+              recurring:
+                row.billing_interval === null
+                  ? null
+                  : { interval: row.billing_interval, interval_count: row.interval_count },
+            },
             quantity: row.quantity,
             current_period_start: seconds('current_period_start'),
             current_period_end: seconds('current_period_end') ?? asOf,

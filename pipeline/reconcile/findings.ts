@@ -11,14 +11,14 @@ const SECOND_LOOK_AFTER_MS = 20_000;
  * no alarm is due to an event on its way.
  */
 export class Findings {
-  readonly #parts: Pick<ReconcileParts, 'store' | 'catalogue' | 'sleep'>;
+  readonly #parts: Pick<ReconcileParts, 'store' | 'catalogue' | 'livemode' | 'sleep'>;
   readonly #confirmed: (findings: Finding[]) => Promise<void>;
   #held: Finding[] = [];
   /** An object may be come across twice: in two lists, or as somebody's link. */
   readonly #seen = new Set<string>();
 
   constructor(
-    parts: Pick<ReconcileParts, 'store' | 'catalogue' | 'sleep'>,
+    parts: Pick<ReconcileParts, 'store' | 'catalogue' | 'livemode' | 'sleep'>,
     confirmed: (findings: Finding[]) => Promise<void>,
   ) {
     this.#parts = parts;

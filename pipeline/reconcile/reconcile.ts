@@ -1,5 +1,6 @@
 import { byWorker, type Worker, workers } from '../../core/workers.ts';
-import type { ReconcileOptions, ReconcileParts, ReconcileStore, StripeList } from './ports.ts';
+import { type BackfillState, THE_BEGINNING } from '../backfill/backfill.ts';
+import type { ReconcileOptions, ReconcileParts, StripeList } from './ports.ts';
 import { type Job, QUEUED_REMEMBERED, Reconciliation } from './reconciliation.ts';
 import { ReconcileReport } from './report.ts';
 import { settledUntil } from './settled-until.ts';
@@ -10,8 +11,6 @@ const LISTED_SECONDS = 30 * 86_400 - 3600;
 const FULL_EVERY_SECONDS = 24 * 3600;
 /** Links are asked for one by one, two requests each: the rest has its turn in the next run. */
 const LINKS_PER_RUN = 500;
-/** Before Stripe existed. */
-const THE_BEGINNING = Date.UTC(2010, 0) / 1000;
 
 const running: StripeList[] = ['subscription'];
 const everything: StripeList[] = [
@@ -30,7 +29,9 @@ const everything: StripeList[] = [
 interface Cursor {
   /** Up to which second each worker's events were compared. */
   eventsTo: Record<Worker, number>;
+  /** Events that were queued, the last ones, and the second of the oldest of all: while they wait, their objects are still to change. */
   queued: string[];
+  queuedFrom: number;
   /** Since when events reach us; what is older is a backfill's. */
   since: number;
   lastFull: number;
@@ -53,18 +54,26 @@ export async function reconcile(parts: ReconcileParts, options: ReconcileOptions
   const waiting = await parts.waiting();
   const standing = await store.standing();
   const cursor = (await store.cursor<Cursor>('reconcile')) ?? firstCursor(now, standing.first_event);
-  const run = new Reconciliation(parts, options, report, options.beforeUs ? 0 : await knownSince(store, cursor));
+  const backfilled = await store.cursor<Backfilled>('backfill');
+  const run = new Reconciliation(parts, options, report, options.beforeUs ? 0 : knownSince(cursor, backfilled));
 
+  const queued = new Set(scheduled ? await store.missingEvents(cursor.queued) : []);
   for (const worker of workers) {
     const settled = options.young
       ? now
       : settledUntil(now, { waiting: waiting[worker], lagSeconds: standing.lag[worker] });
-    const from = Math.max(options.from ?? cursor.eventsTo[worker], now - LISTED_SECONDS);
-    const complete = await run.events(worker, from, settled, new Set(scheduled ? cursor.queued : []));
+    const since = Math.max(
+      scheduled ? cursor.eventsTo[worker] : 0,
+      options.beforeUs ? 0 : cursor.since,
+      containedUntil(backfilled),
+    );
+    const from = Math.max(options.from ?? since, now - LISTED_SECONDS);
+    const complete = await run.events(worker, { from, settled, queued, queuedFrom: cursor.queuedFrom });
     report.windows[worker] = { from, to: settled, waiting: waiting[worker] };
     if (complete && settled !== null) cursor.eventsTo[worker] = Math.max(cursor.eventsTo[worker], settled);
   }
-  cursor.queued = [...cursor.queued, ...run.queuedEvents].slice(-QUEUED_REMEMBERED);
+  cursor.queuedFrom = Math.min(queued.size > 0 ? cursor.queuedFrom : now, run.queuedFrom);
+  cursor.queued = [...queued, ...run.queuedEvents].slice(-QUEUED_REMEMBERED);
 
   const full = !scheduled || now - cursor.lastFull >= FULL_EVERY_SECONDS;
   if (!scheduled || cursor.unfinished.length === 0) {
@@ -96,6 +105,7 @@ function firstCursor(now: number, firstEvent: number | null): Cursor {
   return {
     eventsTo: byWorker(() => now - LISTED_SECONDS),
     queued: [],
+    queuedFrom: now,
     since: firstEvent ?? now,
     lastFull: 0,
     unfinished: [],
@@ -103,8 +113,16 @@ function firstCursor(now: number, firstEvent: number | null): Cursor {
   };
 }
 
+/** What a backfill keeps, as far as it concerns us. */
+type Backfilled = Pick<BackfillState, 'since' | 'began' | 'done'>;
+
 /** Since when Stripe's objects are ours to know: since our first event, or since when a backfill has brought them. */
-async function knownSince(store: ReconcileStore, { since }: Cursor): Promise<number> {
-  const backfill = await store.cursor<{ since: number; done: boolean }>('backfill');
-  return backfill?.done ? Math.min(since, backfill.since) : since;
-}
+const knownSince = ({ since }: Cursor, backfilled: Backfilled | null): number =>
+  backfilled?.done ? Math.min(since, backfilled.since) : since;
+
+/**
+ * Up to which second a backfill of the whole account has read what its events told: they are not missed, though the ledger lacks them. A minute
+ * less, since an answer speaks for a moment before it came.
+ */
+const containedUntil = (backfilled: Backfilled | null): number =>
+  backfilled?.done && backfilled.since === THE_BEGINNING ? backfilled.began - 60 : 0;

@@ -34,9 +34,19 @@ export interface Job {
   ranges: TimeRange[];
 }
 
+/** Which events are compared. */
+interface EventWindow {
+  /** Unix seconds. */
+  from: number;
+  settled: number | null;
+  queued: ReadonlySet<string>;
+}
+
 /** One run: what it has found moving, and where its findings go. */
 export class Reconciliation {
-  readonly queuedEvents: string[] = [];
+  /** The last events that this run queued, and the second of the oldest of all. */
+  queuedEvents: string[] = [];
+  queuedFrom = Number.POSITIVE_INFINITY;
   readonly #findings: Findings;
   readonly #parts: ReconcileParts;
   readonly #options: ReconcileOptions;
@@ -56,50 +66,50 @@ export class Reconciliation {
     this.#findings = new Findings(parts, (confirmed) => this.#heal(confirmed));
   }
 
-  /** @returns whether all of them were read */
+  /**
+   * @param settled up to which second what the ledger lacks is missed; null: nothing can be said
+   * @param queued events that earlier runs queued and that wait still, the last ones; `queuedFrom` is the second of the oldest of all
+   * @returns whether all of them were read
+   */
   async events(
     worker: Worker,
-    from: number,
-    settled: number | null,
-    queuedBefore: ReadonlySet<string>,
+    { from, settled, queued, queuedFrom }: EventWindow & { queuedFrom: number },
   ): Promise<boolean> {
     const types = eventTypesOf(worker);
+    const begin = queued.size > 0 ? Math.min(from, queuedFrom) : from;
     for (let first = 0; first < types.length; first += TYPES_PER_LIST) {
       const some = types.slice(first, first + TYPES_PER_LIST);
       this.#report.finished &&= await sweep({
-        ranges: new Set([{ from, to: this.#parts.now }]),
+        ranges: new Set([{ from: begin, to: this.#parts.now }]),
         lanes: LANES,
         stop: this.#parts.stop,
         page: (range, after) => this.#parts.stripe.page('event', range, after, some),
-        take: ({ items }) => this.#compareEvents(worker, items, settled, queuedBefore),
+        take: ({ items }) => this.#compareEvents(worker, items, { from, settled, queued }),
       });
     }
     return this.#report.finished;
   }
 
-  async #compareEvents(
-    worker: Worker,
-    listed: FetchedObject[],
-    settled: number | null,
-    queuedBefore: ReadonlySet<string>,
-  ): Promise<void> {
-    const ours = listed.filter(({ account }) => !account);
-    const absent = new Set(await this.#parts.store.missingEvents(ours.map(({ id }) => id)));
+  async #compareEvents(worker: Worker, listed: FetchedObject[], { from, settled, queued }: EventWindow): Promise<void> {
+    const theirs = listed.filter(({ account }) => !account);
+    const absent = new Set(await this.#parts.store.missingEvents(theirs.map(({ id }) => id)));
+    for (const event of theirs) if (absent.has(event.id)) for (const id of objectsOf(event)) this.#moving.add(id);
+    const ours = theirs.filter(({ created }) => created >= from);
     const [old, young] = [true, false].map((wanted) =>
       ours.filter(({ created }) => (settled !== null && created <= settled) === wanted),
     ) as [FetchedObject[], FetchedObject[]];
-    for (const event of ours) if (absent.has(event.id)) for (const id of objectsOf(event)) this.#moving.add(id);
     this.#report.events_compared += old.length;
     this.#report.left_out.events += young.length;
     this.#report.left_out.not_in_ledger += young.filter(({ id }) => absent.has(id)).length;
-    const missed = old.filter(({ id }) => absent.has(id) && !queuedBefore.has(id));
+    const missed = old.filter(({ id }) => absent.has(id) && !queued.has(id));
     this.#report.miss(missed);
     if (!this.#options.heal || missed.length === 0) return;
     await this.#queue(
       worker,
       missed.map((event) => missedEvent(this.#run, event)),
     );
-    this.queuedEvents.push(...missed.slice(0, QUEUED_REMEMBERED).map(({ id }) => id));
+    this.queuedEvents = [...this.queuedEvents, ...missed.map(({ id }) => id)].slice(-QUEUED_REMEMBERED);
+    this.queuedFrom = Math.min(this.queuedFrom, ...missed.map(({ created }) => created));
   }
 
   /**
@@ -195,7 +205,8 @@ export class Reconciliation {
     this.#report.drifted_rows += this.#report.unknown_to_stripe.length;
     const compared = this.#report.compared.subscription ?? 0;
     if (!this.#options.heal || this.#phantoms.length > Math.max(FEW, compared / 100)) return;
-    const ends = this.#phantoms.map(({ row, asOf }) => endedSubscription(this.#run, row, asOf));
+    const [userIdKey = 'user_id'] = this.#parts.catalogue.user_id_keys;
+    const ends = this.#phantoms.map(({ row, asOf }) => endedSubscription(this.#run, row, asOf, userIdKey));
     if (ends.length > 0) await this.#queue('billing', ends);
   }
 
@@ -204,10 +215,10 @@ export class Reconciliation {
     if (!this.#options.heal) return;
     for (const worker of workers) {
       const theirs = confirmed.filter(({ kind }) => fetchedKinds[kind].worker === worker);
-      const envelopes = theirs.map(({ kind, object, asOf }) =>
-        kind === 'subscription'
-          ? questionFor(this.#run, object as never)
-          : fetchedObject(this.#run, kind, object, asOf),
+      const envelopes = theirs.map((finding) =>
+        mustBeAsked(finding)
+          ? questionFor(this.#run, finding.object as never)
+          : fetchedObject(this.#run, finding.kind, finding.object, finding.asOf),
       );
       if (envelopes.length > 0) await this.#queue(worker, envelopes);
     }
@@ -220,10 +231,19 @@ export class Reconciliation {
   }
 
   #comparing(): Comparing {
-    const { store, stripe, catalogue } = this.#parts;
-    return { store, stripe, catalogue, moving: this.#moving };
+    const { store, stripe, catalogue, livemode } = this.#parts;
+    return { store, stripe, catalogue, livemode, moving: this.#moving };
   }
 }
+
+/**
+ * What was read is what heals, so that nobody asks Stripe again for thousands; but a subscription that we hold as ended (only an answer to a question
+ * opens it again), or whose row is as young as the answer.
+ */
+const mustBeAsked = ({ kind, heldStatus, heldAsOf, asOf }: Finding): boolean =>
+  kind === 'subscription' &&
+  (['canceled', 'incomplete_expired'].includes(heldStatus ?? '') ||
+    (heldAsOf !== null && Date.parse(heldAsOf) / 1000 >= asOf));
 
 /** The objects that an event moves: its own, and those that its arrival changes. */
 function objectsOf(event: FetchedObject): string[] {

@@ -104,8 +104,19 @@ begin
 end
 $$;
 
+-- An event of our own making, which shows an object as Stripe's API answered it.
+create function billing.is_own_event(event_id text) returns boolean
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+  return event_id like 'reconcile\_%' or event_id like 'backfill\_%';
+end
+$$;
+
 -- Makes `billing.store_<table>(incoming jsonb)`, which stores a row if it is later than the one held under the same key, or is that row's own
 -- event read anew. Its answer is a verdict (changed | same | stale), a slash, and why.
+--
+-- A row whose second is none of any event that we know was edited: what the comparison with Stripe or a backfill brings replaces it, or a second
+-- years ahead would keep everything out.
 --
 -- The table's columns are the one list: a migration that adds one calls this again. `derived` are those that no event tells and that are kept.
 create function billing.make_store(target regclass, key text, derived text[] default '{}') returns void
@@ -132,6 +143,11 @@ begin
     return 'changed/later';
   end if;
   select * into held from billing.%1$s where %4$I = incoming.%4$I;
+  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) and not exists (
+    select from billing.events where event_id = held.source_event_id and created = held.as_of) then
+    update billing.%1$s set (%2$s) = row(%3$s) where %4$I = incoming.%4$I;
+    return 'changed/no_such_second';
+  end if;
   return case
     when held.source_event_id = incoming.source_event_id then 'same/own_event'
     when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'

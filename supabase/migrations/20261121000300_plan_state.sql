@@ -212,6 +212,16 @@ begin
 end
 $$;
 
+-- The user of a customer's earliest subscription that has one.
+create function billing.first_named(of_customer text) returns text
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return (
+    select user_id from billing.subscriptions
+    where customer_id = of_customer and user_id is not null order by started_at, subscription_id limit 1);
+end
+$$;
+
 -- What a changed subscription means to its user, and to the one who had it before. Users in the order of their ids: two calls never wait for each other crosswise.
 create function billing.settle_subscription(event jsonb, before billing.subscriptions, after billing.subscriptions, customer billing.customers) returns integer
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -231,10 +241,7 @@ begin
   end loop;
 
   if after.user_id is distinct from before.user_id and customer.metadata_user_id is null and customer.session_user_id is null then
-    update billing.customers as payer set user_id = (
-      select named.user_id from billing.subscriptions as named
-      where named.customer_id = payer.customer_id and named.user_id is not null order by named.started_at, named.subscription_id limit 1)
-    where payer.customer_id = after.customer_id;
+    update billing.customers set user_id = billing.first_named(customer_id) where customer_id = after.customer_id;
   end if;
 
   if after.user_id is null then

@@ -64,6 +64,11 @@ declare
   answer billing.applied;
 begin
   select * into held from billing.subscriptions where subscription_id = id;
+  -- A second of which no event of the customer tells was edited: years ahead, it would keep every event out.
+  if held.as_of > created and billing.is_own_event(event_id) and not exists (
+    select from billing.events as told where told.customer_id = fact ->> 'customer_id' and told.created = held.as_of) then
+    held.as_of := null;
+  end if;
   next := case when asks_stripe and fetched is null then held else jsonb_populate_record(held, coalesce(fetched, fact) -> 'snapshot') end;
   next.subscription_id := id;
   next.customer_id := fact ->> 'customer_id';
@@ -94,7 +99,8 @@ begin
   if answer.verdict = 'undecidable' then
     insert into billing.subscriptions as row (subscription_id, customer_id, livemode, ticket_issued)
     values (id, next.customer_id, next.livemode, 1)
-    on conflict (subscription_id) do update set ticket_issued = row.ticket_issued + 1
+    -- Past any that was applied, also when somebody edited that.
+    on conflict (subscription_id) do update set ticket_issued = greatest(row.ticket_issued, row.ticket_applied) + 1
     returning ticket_issued into answer.ticket;
     return answer;
   end if;
@@ -156,7 +162,7 @@ declare
 begin
   update billing.customers as payer set
     session_user_id = of_customer.session_user_id,
-    user_id = coalesce(of_customer.metadata_user_id, of_customer.session_user_id, payer.user_id)
+    user_id = coalesce(of_customer.metadata_user_id, of_customer.session_user_id, billing.first_named(payer.customer_id), payer.user_id)
   where payer.customer_id = of_customer.customer_id;
   for subscription in select * from billing.subscriptions where customer_id = of_customer.customer_id order by subscription_id loop
     next := billing.derive(subscription, of_customer);

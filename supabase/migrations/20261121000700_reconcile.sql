@@ -45,9 +45,7 @@ declare
 begin
   case kind
     when 'customer' then
-      select jsonb_object_agg(customer_id, to_jsonb(it) || jsonb_build_object('not_as_derived',
-        case when it.session_user_id is distinct from billing.first_buyer(customer_id) then '["session_user_id"]' else '[]' end::jsonb))
-      into held from billing.customers as it where customer_id = any (ids) and as_of is not null;
+      select jsonb_object_agg(customer_id, billing.compared_customer(it)) into held from billing.customers as it where customer_id = any (ids) and as_of is not null;
     when 'checkout' then
       select jsonb_object_agg(session_id, to_jsonb(it)) into held from billing.checkouts as it where session_id = any (ids);
     when 'invoice_payment' then
@@ -81,17 +79,41 @@ begin
 end
 $$;
 
--- A subscription's row, and which of its derived columns are not what the row and its neighbours give (edited by hand, say).
+-- A customer's row, and which of its derived columns are not what the neighbours give (edited by hand, say).
+create function billing.compared_customer(held billing.customers) returns jsonb
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  buyer constant text := billing.first_buyer(held.customer_id);
+begin
+  return to_jsonb(held) || jsonb_build_object('not_as_derived', array_to_json(array_remove(array[
+    case when held.session_user_id is distinct from buyer then 'session_user_id' end,
+    case when held.user_id is distinct from coalesce(held.metadata_user_id, buyer, billing.first_named(held.customer_id), held.user_id) then 'user_id' end], null)));
+end
+$$;
+
+-- A subscription's row, and which of its derived columns are not what the row and its neighbours give; `user_plan` among them where it stands for its
+-- user's plan and the apps were notified of another. (Not when that changes by time: the clock is about to notify of it.)
 create function billing.compared_subscription(held billing.subscriptions) returns jsonb
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   payer billing.customers;
-  row constant jsonb := to_jsonb(held);
+  row jsonb := to_jsonb(held);
   other jsonb;
+  told billing.user_plans;
+  state_is record;
 begin
   select * into payer from billing.customers where customer_id = held.customer_id;
   select jsonb_agg(derived.key order by derived.key) into other from jsonb_each(to_jsonb(billing.derive(held, payer))) as derived
   where derived.value is distinct from row -> derived.key;
+  if held.user_id is not null and held.status is not null then
+    select * into told from billing.user_plans where user_id = held.user_id;
+    state_is := billing.state_of(held.user_id);
+    if state_is.state ->> 'subscription_id' = held.subscription_id and (told.changes_at is null or told.changes_at > now())
+      and (told.state, told.changes_at) is distinct from (state_is.state, state_is.changes_at) then
+      other := coalesce(other, '[]') || '["user_plan"]';
+      row := row || jsonb_build_object('user_plan', told.state);
+    end if;
+  end if;
   return row || jsonb_build_object('not_as_derived', coalesce(other, '[]'));
 end
 $$;

@@ -35,6 +35,8 @@ export class StripeAndUs {
   /** What a backfill told the apps. */
   published: PlanEvent[] = [];
   waiting = { payments: 0, billing: 0 };
+  /** Stripe's clock, in Unix seconds. */
+  stripesNow = now;
   #client: Awaited<ReturnType<typeof stripeClient>>;
   #runs = 0;
 
@@ -45,15 +47,16 @@ export class StripeAndUs {
     this.#client = client;
   }
 
-  static async start(): Promise<StripeAndUs> {
-    const account = new StripeAccount();
-    const server = await startStripeServer({ account, now: () => now * 1000 });
-    return new StripeAndUs(
+  static async start(account = new StripeAccount()): Promise<StripeAndUs> {
+    // Its clock is read at each request, long after the pair was made.
+    const server = await startStripeServer({ account, now: () => pair.stripesNow * 1000 });
+    const pair = new StripeAndUs(
       account,
       server,
       await freshDatabase(),
       (await stripeClient(server.key, server.url)) as never,
     );
+    return pair;
   }
 
   async stop(): Promise<void> {
