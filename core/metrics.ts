@@ -49,6 +49,10 @@ export const metrics = {
     'Events that Stripe lists and neither our ledger nor a queue holds, in one reconcile run; 0 is reported too.',
     'reconcile',
   ),
+  ReconcileUnfinished: finding(
+    '1 for a reconcile run that left some of its reading to the next one, 0 for one that got through.',
+    'reconcile',
+  ),
   EntitledWithoutUser: finding(
     'Customers who are entitled by what they pay and linked to no user, in one reconcile run; 0 is reported too.',
     'reconcile',
@@ -172,12 +176,13 @@ export function metricsOfDeferral(
 
 /** What to report of one reconcile run: each number every time, 0 included; without `entitledWithoutUser` the run did not count them. */
 export function metricsOfReconcile(
-  run: { drift: number; missedEvents: number; entitledWithoutUser?: number },
+  run: { drift: number; missedEvents: number; entitledWithoutUser?: number; finished?: boolean },
   environment: string,
 ): Measurement[] {
   const { add, measurements } = report(environment, 'reconcile');
   add('Drift', run.drift);
   add('MissedEvents', run.missedEvents);
+  add('ReconcileUnfinished', run.finished === false ? 1 : 0);
   if (run.entitledWithoutUser !== undefined) add('EntitledWithoutUser', run.entitledWithoutUser);
   return measurements;
 }

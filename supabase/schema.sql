@@ -1259,7 +1259,7 @@ declare
 begin
   return to_jsonb(held) || jsonb_build_object('not_as_derived', array_to_json(array_remove(array[
     case when held.session_user_id is distinct from buyer then 'session_user_id' end,
-    case when held.user_id is distinct from coalesce(held.metadata_user_id, buyer, billing.first_named(held.customer_id), held.user_id) then 'user_id' end], null)));
+    case when held.user_id is distinct from coalesce(held.metadata_user_id, buyer, billing.first_named(held.customer_id)) then 'user_id' end], null)));
 end
 $function$
 
@@ -1977,7 +1977,7 @@ declare
 begin
   update billing.customers as payer set
     session_user_id = of_customer.session_user_id,
-    user_id = coalesce(of_customer.metadata_user_id, of_customer.session_user_id, billing.first_named(payer.customer_id), payer.user_id)
+    user_id = coalesce(of_customer.metadata_user_id, of_customer.session_user_id, billing.first_named(payer.customer_id))
   where payer.customer_id = of_customer.customer_id;
   for subscription in select * from billing.subscriptions where customer_id = of_customer.customer_id order by subscription_id loop
     next := billing.derive(subscription, of_customer);

@@ -95,6 +95,7 @@ export const handler: Handler<ClockTurn | null, void> = async (event, context) =
         drift: report.drifted_rows,
         missedEvents: report.missed_events,
         entitledWithoutUser: report.entitled_without_user,
+        finished: report.finished,
       },
       env.ENVIRONMENT,
     ),

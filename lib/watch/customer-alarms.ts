@@ -65,6 +65,17 @@ export const customerAlarms = (pipeline: WatchedPipeline, thresholds: Thresholds
     happened: `No reconcile run has ended for ${thresholds.reconcileSilentHours} hours.`,
     customers: 'Nothing yet; events that Stripe never sent us stay unnoticed.',
   },
+  {
+    kind: 'reconcile-unfinished',
+    severity: 'degraded',
+    // One run that got through within the hour is enough.
+    metric: reported(pipeline, 'ReconcileUnfinished', { statistic: 'Minimum', period: hours(1) }),
+    when: 'at least',
+    threshold: 1,
+    periods: thresholds.reconcileUnfinishedHours,
+    happened: `For ${thresholds.reconcileUnfinishedHours} hours no reconcile run has got through: each left some of its reading to the next.`,
+    customers: 'Nothing yet; what differs from Stripe is found later than it should be.',
+  },
 ];
 
 /** Share of payments that failed within an hour. */

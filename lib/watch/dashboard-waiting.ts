@@ -31,6 +31,7 @@ export const waitingRow = (pipeline: WatchedPipeline): IWidget[][] => [
         reported(pipeline, 'UnexpectedApiVersion', { statistic: 'Sum', period: day, label: 'API version' }),
         reported(pipeline, 'Drift', { statistic: 'Sum', period: day, label: 'drift' }),
         reported(pipeline, 'MissedEvents', { statistic: 'Sum', period: day, label: 'missed events' }),
+        reported(pipeline, 'ReconcileUnfinished', { statistic: 'Sum', period: day, label: 'unfinished comparisons' }),
         reported(pipeline, 'EntitledWithoutUser', {
           statistic: 'Maximum',
           period: hours(1),

@@ -23,6 +23,7 @@ export const alarmKinds = [
   'missed-events',
   'reconcile-silent',
   'reconcile-slow',
+  'reconcile-unfinished',
 ] as const;
 export type AlarmKind = (typeof alarmKinds)[number];
 

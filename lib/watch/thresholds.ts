@@ -160,6 +160,12 @@ export const thresholdTable = {
     most: dayInHours,
     why: 'A run is due every hour: three missing in a row are no slow run.',
   },
+  reconcileUnfinishedHours: {
+    unit: 'hours',
+    ...everywhere(6),
+    most: dayInHours,
+    why: 'A run that stops in time goes on an hour later: six of them read millions of objects. More means that the account outgrew the share of requests.',
+  },
   reconcileSlowPercent: {
     unit: '%',
     ...everywhere(80),

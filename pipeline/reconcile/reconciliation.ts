@@ -4,6 +4,7 @@ import { type Worker, workers } from '../../core/workers.ts';
 import { type Comparing, compareObjects, type Finding } from './compare-objects.ts';
 import { endedSubscription, fetchedObject, missedEvent, questionFor, type Run } from './envelopes.ts';
 import { Findings } from './findings.ts';
+import { IdFilter } from './id-filter.ts';
 import type {
   HealedField,
   HeldRow,
@@ -22,7 +23,7 @@ const TYPES_PER_LIST = 20;
 const LANES = 6;
 const LINKS_TOGETHER = 100;
 /** A run that is killed reads no more than so many pages again. */
-const PAGES_BETWEEN_KEEPS = 100;
+const PAGES_BETWEEN_KEEPS = 500;
 /** Rows unknown to Stripe are ended if they are few, or one in a hundred: more means that the key is another account's. */
 const FEW = 20;
 /** Kept, so that what still waits in a queue is not queued again an hour later. */
@@ -54,7 +55,7 @@ export class Reconciliation {
   readonly #run: Run;
   readonly #since: number;
   /** Objects with an event that is on its way, or was queued by this run. */
-  readonly #moving = new Set<string>();
+  readonly #moving = new IdFilter();
   readonly #phantoms: { id: string; row: HeldRow; asOf: number }[] = [];
 
   constructor(parts: ReconcileParts, options: ReconcileOptions, report: ReconcileReport, since: number) {

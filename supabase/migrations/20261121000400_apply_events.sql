@@ -162,7 +162,7 @@ declare
 begin
   update billing.customers as payer set
     session_user_id = of_customer.session_user_id,
-    user_id = coalesce(of_customer.metadata_user_id, of_customer.session_user_id, billing.first_named(payer.customer_id), payer.user_id)
+    user_id = coalesce(of_customer.metadata_user_id, of_customer.session_user_id, billing.first_named(payer.customer_id))
   where payer.customer_id = of_customer.customer_id;
   for subscription in select * from billing.subscriptions where customer_id = of_customer.customer_id order by subscription_id loop
     next := billing.derive(subscription, of_customer);

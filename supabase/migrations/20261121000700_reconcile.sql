@@ -87,7 +87,7 @@ declare
 begin
   return to_jsonb(held) || jsonb_build_object('not_as_derived', array_to_json(array_remove(array[
     case when held.session_user_id is distinct from buyer then 'session_user_id' end,
-    case when held.user_id is distinct from coalesce(held.metadata_user_id, buyer, billing.first_named(held.customer_id), held.user_id) then 'user_id' end], null)));
+    case when held.user_id is distinct from coalesce(held.metadata_user_id, buyer, billing.first_named(held.customer_id)) then 'user_id' end], null)));
 end
 $$;
 

@@ -89,6 +89,12 @@ describe('what fails, and which alarm says so', () => {
     ]);
   });
 
+  it('runs are cut off, hour after hour: the reconcile run says so; one of them gets through: none', () => {
+    const run = (finished: boolean) => metricsOfReconcile({ drift: 0, missedEvents: 0, finished }, 'dev');
+    expect(alarmsThatFire(times(6, run(false)))).toEqual(['degraded', 'reconcile-unfinished']);
+    expect(alarmsThatFire([...times(5, run(false)), ...run(true)])).toEqual([]);
+  });
+
   it('somebody pays and is linked to no user', () => {
     expect(alarmsThatFire(metricsOfReconcile({ drift: 0, missedEvents: 0, entitledWithoutUser: 1 }, 'dev'))).toEqual([
       'degraded',

@@ -43,10 +43,12 @@ const wrongOf: Record<string, (column: string) => string> = {
 
 /**
  * Edits every column of every table that shows Stripe's objects, and of what the apps were notified of, each in other rows; deletes rows of each; adds such as Stripe never had.
+ * @param rowsEach so many rows of each column at most
  * @returns how many rows were edited, by column, and the users of whom nobody knows any more what they were notified of
  */
 export async function damage(
   admin: pg.Pool,
+  rowsEach = 20,
 ): Promise<{ edited: Record<string, number>; deleted: number; users: string[] }> {
   const { rows: columns } = await admin.query<{ table_name: string; column_name: string; data_type: string }>(
     `select table_name, column_name, data_type from information_schema.columns
@@ -65,8 +67,9 @@ export async function damage(
     // One slice of the rows a column, one for deletion, one that stays as it is.
     await admin
       .query(
-        `create temp table slices as select ${key} as id, (row_number() over (order by md5(${key}))) % $1 as slice from billing.${table} where ${ours}`,
-        [theirs.length + 2],
+        `create temp table slices as select id, place % $1 as slice
+         from (select ${key} as id, row_number() over (order by md5(${key})) as place from billing.${table} where ${ours}) as it where place <= $1 * $2`,
+        [theirs.length + 2, rowsEach],
       )
       .catch(rethrow(table));
     for (const [slice, { column_name, data_type }] of theirs.entries()) {

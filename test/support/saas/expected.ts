@@ -161,9 +161,9 @@ function subscriptionRow(
 ): ExpectedRow {
   const item = it.items.data[0]!;
   const { price } = item;
-  // One that Stripe does not know any more is over: when, only the comparison can say.
-  const lost = !known.has(it.id);
-  const status = lost ? 'canceled' : it.status;
+  // One that Stripe does not know any more is over; what it was, nobody can say but the row.
+  if (!known.has(it.id)) return { status: 'canceled', livemode: false, entitled_until: '-infinity' };
+  const { status } = it;
   const isKnown = Object.hasOwn(plans, price.id);
   // Whoever had a plan before a price that nobody knows keeps it: here, the members whose life it is to move to one.
   const before = !isKnown && it.metadata.price_before;
@@ -188,7 +188,7 @@ function subscriptionRow(
     price_id: price.id,
     lookup_key: price.lookup_key,
     quantity: 1,
-    currency: it.currency,
+    currency: price.currency,
     amount_minor: price.unit_amount,
     monthly_minor: price.recurring!.interval === 'year' ? Math.round(price.unit_amount! / 12) : price.unit_amount,
     billing_interval: price.recurring!.interval,
@@ -198,17 +198,13 @@ function subscriptionRow(
     trial_start: it.trial_start,
     trial_end: it.trial_end,
     started_at: it.created,
-    ...(lost
-      ? {}
-      : {
-          cancel_at_period_end: it.cancel_at_period_end,
-          cancel_at: it.cancel_at,
-          canceled_at: it.canceled_at,
-          cancellation_reason: it.cancellation_details?.reason ?? null,
-          ended_at: it.ended_at,
-          latest_invoice_id: it.latest_invoice,
-          collection_paused: false,
-        }),
+    cancel_at_period_end: it.cancel_at_period_end,
+    cancel_at: it.cancel_at,
+    canceled_at: it.canceled_at,
+    cancellation_reason: it.cancellation_details?.reason ?? null,
+    ended_at: it.ended_at,
+    latest_invoice_id: it.latest_invoice,
+    collection_paused: false,
     ...plan,
     plan_unknown: !isKnown,
     user_id: user,
