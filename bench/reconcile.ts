@@ -43,6 +43,7 @@ interface Figures {
   mostPerSecond: number;
   refused: string;
   rssMiB: number;
+  heapMiB: number;
 }
 
 const sizes = values.sizes.split(',').map(Number);
@@ -135,6 +136,7 @@ async function moveIn(size: number) {
       mostPerSecond: peakPerSecond,
       refused: `${throttled}, ${failed}`,
       rssMiB: Math.max(...runs.map(({ rssMiB }) => rssMiB)),
+      heapMiB: Math.max(...runs.map(({ heapMiB }) => heapMiB)),
     });
     Object.assign(server.measured, { requests: 0, throttled: 0, failed: 0, peakPerSecond: 0 });
   }
@@ -216,9 +218,9 @@ async function moveIn(size: number) {
 
 function tableOf(): string {
   const head =
-    '| customers | what | objects and events | seconds | seconds per 1,000 | requests | most requests a second | 429, 500 | memory, MiB |';
+    '| customers | what | objects and events | seconds | seconds per 1,000 | requests | most requests a second | 429, 500 | memory: resident, heap after a collection, MiB |';
   const lines = measured.flatMap(({ size, figures }) =>
-    figures.map(({ what, objects, seconds, requests, mostPerSecond, refused, rssMiB }) =>
+    figures.map(({ what, objects, seconds, requests, mostPerSecond, refused, rssMiB, heapMiB }) =>
       [
         '',
         size.toLocaleString('en'),
@@ -229,7 +231,7 @@ function tableOf(): string {
         requests.toLocaleString('en'),
         mostPerSecond,
         refused,
-        rssMiB,
+        `${rssMiB}, ${heapMiB}`,
         '',
       ]
         .join(' | ')

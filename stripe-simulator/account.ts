@@ -35,7 +35,7 @@ export interface AccountEvent extends StripeObject {
 export class ObjectMap<Item extends StripeObject = StripeObject> extends Map<string, Item> {
   version = 0;
   override set(id: string, object: Item): this {
-    this.version += 1;
+    if (this.get(id) !== object) this.version += 1;
     return super.set(id, object);
   }
   override delete(id: string): boolean {

@@ -43,7 +43,7 @@ export function listObjects(account: StripeAccount, collection: Collection, quer
     !(object as { deleted?: boolean }).deleted &&
     [...given].every(([name, values]) => matches(collection, object, name, values)) &&
     (collection !== 'subscriptions' || given.has('status') || (object as { status?: string }).status !== 'canceled');
-  return pageOf(sorted(objects, objects.version, [...objects.values()]), query, passes);
+  return pageOf(sorted(objects, objects.version, objects.values()), query, passes);
 }
 
 /** `metadata['user_id']:'4f1c' OR …`, the one kind of search that we ask. @see https://docs.stripe.com/search */
@@ -71,8 +71,9 @@ export function listEvents({ events }: StripeAccount, query: URLSearchParams, no
   return pageOf(
     sorted(events, events.length, events),
     query,
-    ({ created = 0, ...event }) =>
-      created >= listed && (types.length === 0 || types.includes((event as unknown as { type: string }).type)),
+    (event) =>
+      (event.created ?? 0) >= listed &&
+      (types.length === 0 || types.includes((event as unknown as { type: string }).type)),
   );
 }
 
@@ -94,23 +95,38 @@ function matches(collection: Collection, object: StripeObject, name: string, val
   return values.includes(String(field));
 }
 
-const lists = new WeakMap<object, { version: number; list: StripeObject[]; places: Map<string, number> }>();
+interface Sorted {
+  version: number;
+  list: StripeObject[];
+  places: Map<string, number>;
+}
 
-/** Newest first; of two in one second the later made. Kept until the collection changes: pages are asked for by the thousand. */
-function sorted(owner: ObjectMap | object, version: number, objects: readonly StripeObject[]) {
+const lists = new WeakMap<object, Sorted>();
+
+/**
+ * Oldest first; of two in one second the earlier made. Kept while the collection is the same, and continued while it only grows in order, as events do:
+ * pages are asked for by the thousand, and events come in between.
+ */
+function sorted(owner: ObjectMap | object, version: number, all: Iterable<StripeObject>): Sorted {
   const kept = lists.get(owner);
   if (kept?.version === version) return kept;
-  const list = objects.toReversed().sort((one, other) => (other.created ?? 0) - (one.created ?? 0));
+  const news = kept && Array.isArray(owner) ? (owner as StripeObject[]).slice(kept.version) : undefined;
+  if (kept && news && inOrder([...kept.list.slice(-1), ...news])) {
+    for (const object of news) kept.places.set(object.id, kept.list.push(object) - 1);
+    kept.version = version;
+    return kept;
+  }
+  const list = [...all].sort((one, other) => (one.created ?? 0) - (other.created ?? 0));
   const made = { version, list, places: new Map(list.map(({ id }, place) => [id, place])) };
   lists.set(owner, made);
   return made;
 }
 
-function pageOf(
-  { list, places }: { list: StripeObject[]; places: Map<string, number> },
-  query: URLSearchParams,
-  passes: (object: StripeObject) => boolean,
-): Page {
+const inOrder = (objects: readonly StripeObject[]): boolean =>
+  objects.every(({ created = 0 }, place) => place === 0 || (objects[place - 1]!.created ?? 0) <= created);
+
+/** Newest first. */
+function pageOf({ list, places }: Sorted, query: URLSearchParams, passes: (object: StripeObject) => boolean): Page {
   const bound = (name: string, otherwise: number) => Number(query.get(`created[${name}]`) ?? otherwise);
   const from = Math.max(bound('gte', 0), bound('gt', -1) + 1);
   const to = Math.min(bound('lte', Number.MAX_SAFE_INTEGER), bound('lt', Number.MAX_SAFE_INTEGER) - 1);
@@ -119,9 +135,9 @@ function pageOf(
   if (after !== null && !places.has(after)) throw new BadRequest(`No such object: '${after}'`);
   const data: StripeObject[] = [];
   for (
-    let place = Math.max(firstUpTo(list, to), after === null ? 0 : places.get(after)! + 1);
-    place < list.length;
-    place += 1
+    let place = Math.min(lastUpTo(list, to), after === null ? list.length : places.get(after)! - 1);
+    place >= 0;
+    place -= 1
   ) {
     const object = list[place]!;
     if ((object.created ?? 0) < from) break;
@@ -132,13 +148,13 @@ function pageOf(
   return { data, has_more: false };
 }
 
-/** The first place whose object is not newer than `to`. */
-function firstUpTo(list: readonly StripeObject[], to: number): number {
+/** The last place whose object is not newer than `to`; -1: none. */
+function lastUpTo(list: readonly StripeObject[], to: number): number {
   let [low, high] = [0, list.length];
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((list[middle]!.created ?? 0) > to) low = middle + 1;
-    else high = middle;
+    if ((list[middle]!.created ?? 0) > to) high = middle;
+    else low = middle + 1;
   }
-  return low;
+  return low - 1;
 }

@@ -1697,6 +1697,26 @@ end
 $function$
 -- executable by authenticated, service_role, billing_reader
 
+CREATE OR REPLACE FUNCTION billing.money_by_day(kind text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  days jsonb;
+begin
+  select coalesce(jsonb_agg(jsonb_build_object('day', day, 'currency', currency, 'minor', minor, 'count', count)), '[]') into days from (
+    select (created at time zone 'UTC')::date as day, currency, sum(amount_minor) as minor, count(*) as count from (
+      select created, currency, amount_minor from billing.payments where kind = 'charge' and object = 'charge' and status = 'succeeded'
+      union all select created, currency, amount_minor from billing.refunds where kind = 'refund' and status = 'succeeded'
+      union all select created, currency, amount_minor from billing.disputes where kind = 'dispute') as moved
+    group by 1, 2) as sums;
+  return days;
+end
+$function$
+-- executable by stripe_writer
+
 CREATE OR REPLACE FUNCTION billing.money_of(month date, of_livemode boolean)
  RETURNS jsonb
  LANGUAGE plpgsql

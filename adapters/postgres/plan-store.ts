@@ -18,6 +18,7 @@ export const handlersFunctions = [
   'keep_cursor',
   'rows_of',
   'standing',
+  'money_by_day',
   'without_user',
   // What support, on-call and finance ask: story-store.ts.
   'story_of',

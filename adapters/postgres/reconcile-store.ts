@@ -1,4 +1,5 @@
 import { byWorker } from '../../core/workers.ts';
+import type { DayOfMoney } from '../../pipeline/reconcile/money-by-day.ts';
 import type { HeldRows, ReconcileStore, Standing, Unlinked } from '../../pipeline/reconcile/ports.ts';
 import type { Database } from './plan-store.ts';
 import { databaseError } from './pool.ts';
@@ -29,6 +30,7 @@ export function reconcileStore(database: Database): ReconcileStore {
       return { ...rest, lag: byWorker((worker) => lag[worker] ?? null) };
     },
     withoutUser: (after, most): Promise<Unlinked[]> => call('without_user($1, $2)', after, most),
+    moneyByDay: (kind): Promise<DayOfMoney[]> => call('money_by_day($1)', kind),
     cursor: (name) => call('cursor_of($1)', name),
     keepCursor: (name, cursor) => call('keep_cursor($1, $2)', name, JSON.stringify(cursor)),
   };

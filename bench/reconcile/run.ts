@@ -1,4 +1,5 @@
 import { appendFileSync } from 'node:fs';
+import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { planStore } from '../../adapters/postgres/plan-store.ts';
@@ -7,8 +8,9 @@ import { requestShare, requestsPerSecond } from '../../adapters/request-share.ts
 import { stripeClient, stripeReader } from '../../adapters/stripe.ts';
 import { stripeLists } from '../../adapters/stripe-lists.ts';
 import { catalogueForDatabase } from '../../core/plans/catalogue.ts';
-import { backfill, THE_BEGINNING } from '../../pipeline/backfill/backfill.ts';
+import { backfill } from '../../pipeline/backfill/backfill.ts';
 import { reconcile } from '../../pipeline/reconcile/reconcile.ts';
+import { THE_BEGINNING } from '../../pipeline/reconcile/sweep.ts';
 import { catalogue } from '../../test/support/catalogue.ts';
 import { source } from '../../test/support/event-processor.ts';
 
@@ -32,6 +34,8 @@ export interface RunAnswer {
   requests: number;
   /** The most that this process ever held. */
   rssMiB: number;
+  /** The most that was still held after a full garbage collection: what it needs, whatever the machine lets it use. */
+  heapMiB: number;
   missed: number;
   drifted: number;
   unknown: number;
@@ -49,6 +53,7 @@ const answer: RunAnswer = {
   seconds: 0,
   requests: 0,
   rssMiB: 0,
+  heapMiB: 0,
   missed: 0,
   drifted: 0,
   unknown: 0,
@@ -61,6 +66,14 @@ const say = () => {
   process.stdout.write(`${JSON.stringify(answer)}\n`);
 };
 const sampling = setInterval(say, 500);
+new PerformanceObserver((entries) => {
+  const full = entries
+    .getEntries()
+    .some(
+      (entry) => (entry as unknown as { detail: { kind: number } }).detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR,
+    );
+  if (full) answer.heapMiB = Math.max(answer.heapMiB, Math.round(process.memoryUsage().heapUsed / 2 ** 20));
+}).observe({ entryTypes: ['gc'] });
 
 if (request.work === 'backfill') {
   const state = await backfill(

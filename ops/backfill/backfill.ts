@@ -3,14 +3,9 @@ import { planStore } from '../../adapters/postgres/plan-store.ts';
 import { reconcileStore } from '../../adapters/postgres/reconcile-store.ts';
 import { stripeReader } from '../../adapters/stripe.ts';
 import { catalogueForDatabase } from '../../core/plans/catalogue.ts';
-import {
-  type BackfillParts,
-  type BackfillState,
-  backfill,
-  backfillState,
-  THE_BEGINNING,
-} from '../../pipeline/backfill/backfill.ts';
+import { type BackfillParts, type BackfillState, backfill, backfillState } from '../../pipeline/backfill/backfill.ts';
 import { type BackfillPreview, previewBackfill } from '../../pipeline/backfill/preview.ts';
+import { THE_BEGINNING } from '../../pipeline/reconcile/sweep.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { ProgressReporter } from '../cli/progress.ts';
 import type { Change } from '../cli/report.ts';

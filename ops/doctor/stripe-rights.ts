@@ -48,13 +48,19 @@ export const stripeRights: readonly StripeRight[] = [
     id: 'invoices',
     name: 'Invoices',
     neededBy: 'the comparison and the backfill',
-    read: (stripe) => stripe.invoices.list({ limit: 1 }),
+    read: async (stripe) => {
+      await stripe.invoices.list({ limit: 1 });
+      await stripe.invoicePayments.list({ limit: 1, status: 'paid' });
+    },
   },
   {
     id: 'charges',
     name: 'Charges and Refunds',
     neededBy: 'the comparison and the backfill',
-    read: (stripe) => stripe.charges.list({ limit: 1 }),
+    read: async (stripe) => {
+      await stripe.charges.list({ limit: 1 });
+      await stripe.refunds.list({ limit: 1 });
+    },
   },
   {
     id: 'disputes',

@@ -15,6 +15,7 @@ export const printReconcilePlan = (report: ReconcileReport, format: Formatting):
     report.missed_events === 0
       ? format.good('No event is missing.')
       : `${format.wrong(`${report.missed_events} events are missing`)}: ${byType(report)}.`,
+    ...moneyByDay(report, format),
     report.drifted_rows === 0
       ? format.good('No row differs.')
       : [
@@ -29,9 +30,9 @@ export const printReconcilePlan = (report: ReconcileReport, format: Formatting):
             ? [format.dim('… the rest with --json, up to fifty, or in the audit bucket')]
             : []),
         ].join('\n'),
-    ...report.unknown_to_stripe.map(({ kind, id }) =>
-      format.care(`${kind} ${id}: we hold it, Stripe does not know it.`),
-    ),
+    ...(report.unknown_rows === 0
+      ? []
+      : [format.wrong(`${report.unknown_rows} of our rows Stripe does not know:`), ...unknown(report, format)]),
     ...report.unreadable.map(({ kind, id, problem }) => format.wrong(`${kind} ${id}: ${problem}`)),
     ...(report.entitled_without_user > 0
       ? [format.wrong(`${report.entitled_without_user} subscriptions entitle somebody, and nobody knows whom.`)]
@@ -42,6 +43,34 @@ export const printReconcileResult = ({ queued, run_id }: ReconcileResult, format
   format.good(
     `Queued ${workers.map((worker) => `${queued[worker]} for ${worker}`).join(' and ')} (run ${run_id}). Run \`reconcile\` again in a minute to see that nothing is left.`,
   );
+
+function moneyByDay({ money, days_that_differ }: ReconcileReport, format: Formatting): string[] {
+  if (money === null) return [];
+  if (days_that_differ === 0) return [format.good('Charges, refunds and disputes add up to the same, day by day.')];
+  return [
+    format.wrong(`Money adds up to something else on ${days_that_differ} days, in minor units:`),
+    format.table(
+      ['day', 'of', 'currency', 'Stripe', 'ours'],
+      money
+        .slice(0, SHOWN)
+        .map(({ day, kind, currency, stripes_minor, ours_minor }) => [
+          day,
+          `${kind}s`,
+          currency,
+          String(stripes_minor),
+          String(ours_minor),
+        ]),
+    ),
+    ...(days_that_differ > SHOWN ? [format.dim('… the rest with --json, up to fifty')] : []),
+  ];
+}
+
+function unknown({ unknown_to_stripe, unknown_rows }: ReconcileReport, format: Formatting): string[] {
+  return [
+    ...unknown_to_stripe.slice(0, SHOWN).map(({ kind, id }) => `  ${kind} ${id}`),
+    ...(unknown_rows > SHOWN ? [format.dim('  … the rest with --json, up to fifty')] : []),
+  ];
+}
 
 function leftOut({ left_out, windows }: ReconcileReport): string[] {
   if (left_out.events === 0) return [];

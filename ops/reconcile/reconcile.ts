@@ -64,19 +64,22 @@ export async function planReconcile(
   };
   ops.say('Comparing with Stripe: about a minute for each 100,000 objects in live mode, four in a sandbox.');
   const report = await run(false);
-  const { missed_events, drifted_rows, new_rows, unknown_to_stripe } = report;
+  const { missed_events, drifted_rows, new_rows, unknown_rows, unknown_to_stripe } = report;
   return {
     plan: report,
     steps: [
       ...(missed_events > 0 ? [`Queue ${missed_events} missed events, as the bus would have brought them.`] : []),
-      ...(drifted_rows > unknown_to_stripe.length
-        ? [`Have the workers correct ${drifted_rows - unknown_to_stripe.length} rows from what Stripe says now.`]
+      ...(drifted_rows > unknown_rows
+        ? [`Have the workers correct ${drifted_rows - unknown_rows} rows from what Stripe says now.`]
         : []),
       ...(unknown_to_stripe.some(({ kind }) => kind === 'subscription')
         ? ['End the subscriptions that Stripe does not know, if they are few.']
         : []),
     ],
     warnings: [
+      ...(unknown_to_stripe.some(({ kind }) => kind !== 'subscription')
+        ? ['Money that Stripe does not know is only reported: docs/runbooks/drift.md.']
+        : []),
       ...(new_rows > 100
         ? [
             `${new_rows} objects are not in our rows at all. \`${ops.lines.verb('backfill')}\` brings them without notifying the apps; this notifies them.`,

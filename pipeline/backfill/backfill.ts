@@ -60,8 +60,6 @@ export const backfillLists: readonly StripeList[] = [
   'dispute',
 ];
 
-/** Before Stripe existed. */
-export const THE_BEGINNING = Date.UTC(2010, 0) / 1000;
 /** With 0.1–0.3 s an answer, so many keep our share of requests busy (adapters/request-share.ts). */
 const LANES = 6;
 /** One call of the apply function has ten seconds; fifty objects take a fraction of one. */
@@ -125,6 +123,8 @@ export async function backfill(parts: BackfillParts, { since, notify }: Backfill
       },
     });
     await keep();
+    // Only now is its last page no longer open.
+    if (ranges.size === 0) parts.progress((backfillLists.indexOf(list) + 1) / backfillLists.length, said(list, state));
   }
   state.done = state.left.length === 0;
   await parts.store.keepCursor('backfill', state);

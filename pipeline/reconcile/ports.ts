@@ -1,6 +1,7 @@
 import type { Catalogue } from '../../core/plans/catalogue.ts';
 import type { FetchedKindName, FetchedObject } from '../../core/stripe/fetched-object.ts';
 import type { Worker } from '../../core/workers.ts';
+import type { DayOfMoney, MoneyKind } from './money-by-day.ts';
 
 /** What the comparison with Stripe and the backfill need of the outside. */
 
@@ -80,6 +81,8 @@ export interface ReconcileStore {
   standing(): Promise<Standing>;
   /** Running subscriptions without a user, in the order of their ids, after one of them. */
   withoutUser(after: string, most: number): Promise<Unlinked[]>;
+  /** Our rows of these kinds, added up. */
+  moneyByDay(kind: MoneyKind): Promise<DayOfMoney[]>;
   cursor<Cursor>(name: string): Promise<Cursor | null>;
   keepCursor(name: string, cursor: object): Promise<void>;
 }

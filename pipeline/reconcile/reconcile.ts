@@ -1,9 +1,10 @@
 import { byWorker, type Worker, workers } from '../../core/workers.ts';
-import { type BackfillState, THE_BEGINNING } from '../backfill/backfill.ts';
+import type { BackfillState } from '../backfill/backfill.ts';
 import type { ReconcileOptions, ReconcileParts, StripeList } from './ports.ts';
 import { type Job, QUEUED_REMEMBERED, Reconciliation } from './reconciliation.ts';
 import { ReconcileReport } from './report.ts';
 import { settledUntil } from './settled-until.ts';
+import { THE_BEGINNING } from './sweep.ts';
 
 /** Stripe lists events for 30 days; an hour less, so that none is gone while it is compared. @see https://docs.stripe.com/api/events/list */
 const LISTED_SECONDS = 30 * 86_400 - 3600;

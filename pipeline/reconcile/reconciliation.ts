@@ -5,6 +5,7 @@ import { type Comparing, compareObjects, type Finding } from './compare-objects.
 import { endedSubscription, fetchedObject, missedEvent, questionFor, type Run } from './envelopes.ts';
 import { Findings } from './findings.ts';
 import { IdFilter } from './id-filter.ts';
+import { isMoneyKind, MoneyByDay } from './money-by-day.ts';
 import type {
   HealedField,
   HeldRow,
@@ -15,7 +16,7 @@ import type {
   TimeRange,
 } from './ports.ts';
 import type { ReconcileReport } from './report.ts';
-import { sweep } from './sweep.ts';
+import { sweep, THE_BEGINNING } from './sweep.ts';
 
 /** The most types that one list call takes. @see https://docs.stripe.com/api/events/list */
 const TYPES_PER_LIST = 20;
@@ -26,6 +27,7 @@ const LINKS_TOGETHER = 100;
 const PAGES_BETWEEN_KEEPS = 500;
 /** Rows unknown to Stripe are ended if they are few, or one in a hundred: more means that the key is another account's. */
 const FEW = 20;
+const PHANTOMS_KEPT = 1000;
 /** Kept, so that what still waits in a queue is not queued again an hour later. */
 export const QUEUED_REMEMBERED = 2000;
 
@@ -56,7 +58,9 @@ export class Reconciliation {
   readonly #since: number;
   /** Objects with an event that is on its way, or was queued by this run. */
   readonly #moving = new IdFilter();
-  readonly #phantoms: { id: string; row: HeldRow; asOf: number }[] = [];
+  /** Rows of subscriptions that Stripe does not know, as far as they may be ended; and how many there are. */
+  readonly #phantoms: { row: HeldRow; asOf: number }[] = [];
+  #lost = 0;
 
   constructor(parts: ReconcileParts, options: ReconcileOptions, report: ReconcileReport, since: number) {
     this.#parts = parts;
@@ -123,12 +127,14 @@ export class Reconciliation {
       open.filter(({ ranges }) => ranges.size > 0).map(({ list, ranges }) => ({ list, ranges: [...ranges] }));
     let pages = 0;
     for (const { list, ranges } of open) {
-      await sweep({
+      const sums = isMoneyKind(list) && isWhole(ranges) ? new MoneyByDay(this.#parts.catalogue) : undefined;
+      const complete = await sweep({
         ranges,
         lanes: LANES,
         stop: this.#parts.stop,
         page: (range, after) => this.#parts.stripe.page(list, range, after),
         take: async (page, span, before) => {
+          if (isMoneyKind(list)) sums?.add(list, page.items);
           await this.#compare(list, page, span, before);
           pages += 1;
           if (pages % PAGES_BETWEEN_KEEPS !== 0) return;
@@ -136,6 +142,10 @@ export class Reconciliation {
           await keep(left());
         },
       });
+      if (complete && sums && isMoneyKind(list)) {
+        const today = new Date(this.#parts.now * 1000).toISOString().slice(0, 10);
+        this.#report.addMoney(sums.differences(list, await this.#parts.store.moneyByDay(list), today));
+      }
     }
     return left();
   }
@@ -153,8 +163,10 @@ export class Reconciliation {
     this.#report.compared[kind] = (this.#report.compared[kind] ?? 0) + found.compared;
     this.#report.unreadable.push(...found.unreadable.map((each) => ({ kind, ...each })));
     for (const { id, row } of found.unknownToStripe) {
-      this.#report.unknown_to_stripe.push({ kind, id });
-      if (kind === 'subscription') this.#phantoms.push({ id, row, asOf: page.asOf });
+      this.#report.unknown(kind, id);
+      if (kind !== 'subscription') continue;
+      this.#lost += 1;
+      if (this.#phantoms.length < PHANTOMS_KEPT) this.#phantoms.push({ row, asOf: page.asOf });
     }
     await this.#take(found.findings);
   }
@@ -203,9 +215,9 @@ export class Reconciliation {
   /** What was found last, and rows of subscriptions that Stripe does not know. */
   async end(): Promise<void> {
     await this.#findings.flush();
-    this.#report.drifted_rows += this.#report.unknown_to_stripe.length;
+    this.#report.drifted_rows += this.#report.unknown_rows;
     const compared = this.#report.compared.subscription ?? 0;
-    if (!this.#options.heal || this.#phantoms.length > Math.max(FEW, compared / 100)) return;
+    if (!this.#options.heal || this.#lost > Math.min(PHANTOMS_KEPT, Math.max(FEW, compared / 100))) return;
     const [userIdKey = 'user_id'] = this.#parts.catalogue.user_id_keys;
     const ends = this.#phantoms.map(({ row, asOf }) => endedSubscription(this.#run, row, asOf, userIdKey));
     if (ends.length > 0) await this.#queue('billing', ends);
@@ -245,6 +257,10 @@ const mustBeAsked = ({ kind, heldStatus, heldAsOf, asOf }: Finding): boolean =>
   kind === 'subscription' &&
   (['canceled', 'incomplete_expired'].includes(heldStatus ?? '') ||
     (heldAsOf !== null && Date.parse(heldAsOf) / 1000 >= asOf));
+
+/** Nothing of the list was read by an earlier run. */
+const isWhole = (ranges: ReadonlySet<TimeRange>): boolean =>
+  ranges.size === 1 && [...ranges][0]!.from === THE_BEGINNING;
 
 /** The objects that an event moves: its own, and those that its arrival changes. */
 function objectsOf(event: FetchedObject): string[] {

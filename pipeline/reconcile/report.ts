@@ -1,6 +1,7 @@
 import type { FetchedKindName, FetchedObject } from '../../core/stripe/fetched-object.ts';
 import { byWorker, type Worker } from '../../core/workers.ts';
 import type { Finding } from './compare-objects.ts';
+import type { DayThatDiffers } from './money-by-day.ts';
 
 /** So many of a kind are named; all are counted, and those that are healed are kept field by field. */
 const NAMED = 50;
@@ -24,8 +25,12 @@ export class ReconcileReport {
   readonly drifted: { kind: FetchedKindName; id: string; fields: string[] }[] = [];
   /** Objects that Stripe has and we had no row of; among the drifted. */
   new_rows = 0;
-  /** Rows that Stripe has no object of. */
+  /** Rows that Stripe has no object of, as far as they are named; subscriptions are ended, money is only reported. */
   readonly unknown_to_stripe: { kind: FetchedKindName; id: string }[] = [];
+  unknown_rows = 0;
+  /** Days of which Stripe's sum of money is not ours, as far as they are named; null: not every charge, refund and dispute was read in this run. */
+  money: DayThatDiffers[] | null = null;
+  days_that_differ = 0;
   readonly unreadable: { kind: FetchedKindName; id: string; problem: string }[] = [];
   /** Events that may still be on their way, and how many of them are not in the ledger yet. */
   readonly left_out = { events: 0, not_in_ledger: 0 };
@@ -50,6 +55,16 @@ export class ReconcileReport {
 
   nobodys(subscription: { subscription_id: string; customer_id: string }): void {
     if (this.without_user.length < NAMED) this.without_user.push(subscription);
+  }
+
+  unknown(kind: FetchedKindName, id: string): void {
+    this.unknown_rows += 1;
+    if (this.unknown_to_stripe.length < NAMED) this.unknown_to_stripe.push({ kind, id });
+  }
+
+  addMoney(days: readonly DayThatDiffers[]): void {
+    this.days_that_differ += days.length;
+    this.money = [...(this.money ?? []), ...days].slice(0, NAMED);
   }
 
   differ({ kind, id, known, differences }: Finding): void {

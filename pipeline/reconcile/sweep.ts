@@ -1,5 +1,8 @@
 import type { StripePage, TimeRange } from './ports.ts';
 
+/** Before Stripe existed: where a reading of everything ends. */
+export const THE_BEGINNING = Date.UTC(2010, 0) / 1000;
+
 export interface Sweep {
   /** What is still to be read; shrinks as pages are taken, so that it is a cursor at any moment. */
   readonly ranges: Set<TimeRange>;

@@ -139,6 +139,23 @@ begin
 end
 $$;
 
+-- Money by the day (UTC) on which the object was made, currencies apart: charges and refunds that succeeded, disputes whatever became of them.
+-- Reads only.
+create function billing.money_by_day(kind text) returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  days jsonb;
+begin
+  select coalesce(jsonb_agg(jsonb_build_object('day', day, 'currency', currency, 'minor', minor, 'count', count)), '[]') into days from (
+    select (created at time zone 'UTC')::date as day, currency, sum(amount_minor) as minor, count(*) as count from (
+      select created, currency, amount_minor from billing.payments where kind = 'charge' and object = 'charge' and status = 'succeeded'
+      union all select created, currency, amount_minor from billing.refunds where kind = 'refund' and status = 'succeeded'
+      union all select created, currency, amount_minor from billing.disputes where kind = 'dispute') as moved
+    group by 1, 2) as sums;
+  return days;
+end
+$$;
+
 -- Running subscriptions of which nobody knows whose they are, in the order of their ids. Reads only.
 create function billing.without_user(after text, most integer) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
@@ -153,5 +170,5 @@ $$;
 
 call billing.take_ownership();
 grant execute on function billing.cursor_of(text), billing.keep_cursor(text, jsonb), billing.rows_of(text, text[], bigint, bigint),
-  billing.standing(), billing.without_user(text, integer) to stripe_writer;
-comment on role stripe_writer is 'The handlers: may execute billing.apply_events, compare, due_users and the five functions of the comparison with Stripe, and nothing else.';
+  billing.standing(), billing.without_user(text, integer), billing.money_by_day(text) to stripe_writer;
+comment on role stripe_writer is 'The handlers: may execute billing.apply_events, compare, due_users and the six functions of the comparison with Stripe, and nothing else.';

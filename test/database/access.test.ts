@@ -184,6 +184,7 @@ it('lets stripe_writer execute the functions of the handlers and no other of our
     'billing.cursor_of(text)',
     'billing.due_users(integer)',
     'billing.keep_cursor(text,jsonb)',
+    'billing.money_by_day(text)',
     'billing.money_of(date,boolean)',
     'billing.rows_of(text,text[],bigint,bigint)',
     'billing.standing()',

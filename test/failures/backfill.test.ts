@@ -1,5 +1,5 @@
-import { THE_BEGINNING } from '../../pipeline/backfill/backfill.ts';
 import { previewBackfill } from '../../pipeline/backfill/preview.ts';
+import { THE_BEGINNING } from '../../pipeline/reconcile/sweep.ts';
 import { day, now, StripeAndUs } from '../support/stripe-and-us.ts';
 
 /** Moving in: an account that lived for years before us, and events that flow meanwhile. */

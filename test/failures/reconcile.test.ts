@@ -267,6 +267,41 @@ describe('rows', () => {
     ]);
   });
 
+  it('names money that Stripe does not know, and leaves it as it is', async () => {
+    signUp('ann');
+    await pair.deliver();
+    await pair.db.admin.query(
+      `insert into billing.payments select made.* from (select * from billing.payments where object = 'charge') as it,
+         jsonb_populate_record(null::billing.payments, to_jsonb(it) || '{"payment_id": "ch_nobodys", "amount_minor": 500}') as made`,
+    );
+    const report = await pair.compare();
+    expect(report.unknown_to_stripe).toEqual([{ kind: 'charge', id: 'ch_nobodys' }]);
+    expect(report).toMatchObject({ unknown_rows: 1, drifted_rows: 1 });
+    expect(pair.queued).toEqual([]);
+    const day = new Date((now - 10 * 86_400) * 1000).toISOString().slice(0, 10);
+    expect(report.money).toEqual([{ kind: 'charge', day, currency: 'eur', stripes_minor: 1900, ours_minor: 2400 }]);
+  });
+
+  it('adds money up by day and currency, and says on which days it is another sum', async () => {
+    const { customer } = signUp('ann');
+    customer.refundLastCharge(now - 5 * day);
+    customer.disputeLastCharge(now - 4 * day, now - 3 * day);
+    signUp('ben', now - 8 * day);
+    await pair.deliver();
+    expect((await pair.compare()).money).toEqual([]);
+    await pair.db.admin.query(`delete from billing.refunds`);
+    await pair.db.admin.query(`update billing.disputes set amount_minor = 1`);
+    const { money, days_that_differ } = await pair.compare();
+    const dayOf = (second: number) => new Date(second * 1000).toISOString().slice(0, 10);
+    expect(money).toEqual([
+      { kind: 'refund', day: dayOf(now - 5 * day), currency: 'eur', stripes_minor: 1900, ours_minor: 0 },
+      { kind: 'dispute', day: dayOf(now - 4 * day), currency: 'eur', stripes_minor: 1900, ours_minor: 1 },
+    ]);
+    expect(days_that_differ).toBe(2);
+    await pair.work();
+    expect((await pair.compare()).money).toEqual([]);
+  });
+
   it('ends none where Stripe knows hardly any: the key is of another account', async () => {
     for (let n = 0; n < 25; n += 1) signUp(`c${n}`);
     await pair.deliver();
