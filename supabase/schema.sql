@@ -1121,9 +1121,10 @@ declare
 begin
   select * into held from billing.subscriptions where subscription_id = id;
   -- A second of which no event of the customer tells was edited: years ahead, it would keep every event out.
-  if held.as_of > created and billing.is_own_event(event_id) and not exists (
-    select from billing.events as told where told.customer_id = fact ->> 'customer_id' and told.created = held.as_of) then
-    held.as_of := null;
+  if held.as_of > created and billing.is_own_event(event_id) then
+    if not exists (select from billing.events as told where told.customer_id = fact ->> 'customer_id' and told.created = held.as_of) then
+      held.as_of := null;
+    end if;
   end if;
   next := case when asks_stripe and fetched is null then held else jsonb_populate_record(held, coalesce(fetched, fact) -> 'snapshot') end;
   next.subscription_id := id;
@@ -1264,7 +1265,7 @@ end
 $function$
 
 
-CREATE OR REPLACE FUNCTION billing.compared_subscription(held billing.subscriptions)
+CREATE OR REPLACE FUNCTION billing.compared_subscription(held billing.subscriptions, with_plan boolean)
  RETURNS jsonb
  LANGUAGE plpgsql
  STABLE
@@ -1280,7 +1281,7 @@ begin
   select * into payer from billing.customers where customer_id = held.customer_id;
   select jsonb_agg(derived.key order by derived.key) into other from jsonb_each(to_jsonb(billing.derive(held, payer))) as derived
   where derived.value is distinct from row -> derived.key;
-  if held.user_id is not null and held.status is not null then
+  if with_plan and held.user_id is not null and held.status is not null then
     select * into told from billing.user_plans where user_id = held.user_id;
     state_is := billing.state_of(held.user_id);
     if state_is.state ->> 'subscription_id' = held.subscription_id and (told.changes_at is null or told.changes_at > now())
@@ -1520,8 +1521,8 @@ begin
     when 'invoice_payment' then
       select jsonb_object_agg(invoice_payment_id, to_jsonb(it)) into held from billing.invoice_payments as it where invoice_payment_id = any (ids);
     when 'subscription' then
-      select jsonb_object_agg(subscription_id, billing.compared_subscription(it)) into held from billing.subscriptions as it where subscription_id = any (ids);
-      select jsonb_object_agg(subscription_id, billing.compared_subscription(it)) into others from (
+      select jsonb_object_agg(subscription_id, billing.compared_subscription(it, true)) into held from billing.subscriptions as it where subscription_id = any (ids);
+      select jsonb_object_agg(subscription_id, billing.compared_subscription(it, false)) into others from (
         select * from billing.subscriptions
         where started_at >= since and started_at < until and subscription_id <> all (ids) and not billing.is_terminal(status) limit 100) as it;
     when 'invoice' then
@@ -1644,10 +1645,12 @@ begin
     return 'changed/later';
   end if;
   select * into held from billing.%1$s where %4$I = incoming.%4$I;
-  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) and not exists (
-    select from billing.events where event_id = held.source_event_id and created = held.as_of) then
-    update billing.%1$s set (%2$s) = row(%3$s) where %4$I = incoming.%4$I;
-    return 'changed/no_such_second';
+  -- One condition within the other: together they would be planned for every stale event.
+  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) then
+    if not exists (select from billing.events where event_id = held.source_event_id and created = held.as_of) then
+      update billing.%1$s set (%2$s) = row(%3$s) where %4$I = incoming.%4$I;
+      return 'changed/no_such_second';
+    end if;
   end if;
   return case
     when held.source_event_id = incoming.source_event_id then 'same/own_event'
@@ -2271,10 +2274,12 @@ begin
     return 'changed/later';
   end if;
   select * into held from billing.checkouts where session_id = incoming.session_id;
-  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) and not exists (
-    select from billing.events where event_id = held.source_event_id and created = held.as_of) then
-    update billing.checkouts set (session_id, mode, customer_id, subscription_id, user_id, status, currency, amount_minor, livemode, as_of, source_event_id, progress) = row(incoming.session_id, incoming.mode, incoming.customer_id, incoming.subscription_id, incoming.user_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where session_id = incoming.session_id;
-    return 'changed/no_such_second';
+  -- One condition within the other: together they would be planned for every stale event.
+  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) then
+    if not exists (select from billing.events where event_id = held.source_event_id and created = held.as_of) then
+      update billing.checkouts set (session_id, mode, customer_id, subscription_id, user_id, status, currency, amount_minor, livemode, as_of, source_event_id, progress) = row(incoming.session_id, incoming.mode, incoming.customer_id, incoming.subscription_id, incoming.user_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where session_id = incoming.session_id;
+      return 'changed/no_such_second';
+    end if;
   end if;
   return case
     when held.source_event_id = incoming.source_event_id then 'same/own_event'
@@ -2303,10 +2308,12 @@ begin
     return 'changed/later';
   end if;
   select * into held from billing.customers where customer_id = incoming.customer_id;
-  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) and not exists (
-    select from billing.events where event_id = held.source_event_id and created = held.as_of) then
-    update billing.customers set (customer_id, metadata_user_id, deleted, livemode, as_of, source_event_id, progress) = row(incoming.customer_id, incoming.metadata_user_id, incoming.deleted, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where customer_id = incoming.customer_id;
-    return 'changed/no_such_second';
+  -- One condition within the other: together they would be planned for every stale event.
+  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) then
+    if not exists (select from billing.events where event_id = held.source_event_id and created = held.as_of) then
+      update billing.customers set (customer_id, metadata_user_id, deleted, livemode, as_of, source_event_id, progress) = row(incoming.customer_id, incoming.metadata_user_id, incoming.deleted, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where customer_id = incoming.customer_id;
+      return 'changed/no_such_second';
+    end if;
   end if;
   return case
     when held.source_event_id = incoming.source_event_id then 'same/own_event'
@@ -2335,10 +2342,12 @@ begin
     return 'changed/later';
   end if;
   select * into held from billing.disputes where dispute_id = incoming.dispute_id;
-  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) and not exists (
-    select from billing.events where event_id = held.source_event_id and created = held.as_of) then
-    update billing.disputes set (dispute_id, charge_id, payment_intent_id, status, reason, currency, amount_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.dispute_id, incoming.charge_id, incoming.payment_intent_id, incoming.status, incoming.reason, incoming.currency, incoming.amount_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where dispute_id = incoming.dispute_id;
-    return 'changed/no_such_second';
+  -- One condition within the other: together they would be planned for every stale event.
+  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) then
+    if not exists (select from billing.events where event_id = held.source_event_id and created = held.as_of) then
+      update billing.disputes set (dispute_id, charge_id, payment_intent_id, status, reason, currency, amount_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.dispute_id, incoming.charge_id, incoming.payment_intent_id, incoming.status, incoming.reason, incoming.currency, incoming.amount_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where dispute_id = incoming.dispute_id;
+      return 'changed/no_such_second';
+    end if;
   end if;
   return case
     when held.source_event_id = incoming.source_event_id then 'same/own_event'
@@ -2367,10 +2376,12 @@ begin
     return 'changed/later';
   end if;
   select * into held from billing.invoice_payments where invoice_payment_id = incoming.invoice_payment_id;
-  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) and not exists (
-    select from billing.events where event_id = held.source_event_id and created = held.as_of) then
-    update billing.invoice_payments set (invoice_payment_id, invoice_id, payment_intent_id, charge_id, livemode, as_of, source_event_id, progress) = row(incoming.invoice_payment_id, incoming.invoice_id, incoming.payment_intent_id, incoming.charge_id, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where invoice_payment_id = incoming.invoice_payment_id;
-    return 'changed/no_such_second';
+  -- One condition within the other: together they would be planned for every stale event.
+  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) then
+    if not exists (select from billing.events where event_id = held.source_event_id and created = held.as_of) then
+      update billing.invoice_payments set (invoice_payment_id, invoice_id, payment_intent_id, charge_id, livemode, as_of, source_event_id, progress) = row(incoming.invoice_payment_id, incoming.invoice_id, incoming.payment_intent_id, incoming.charge_id, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where invoice_payment_id = incoming.invoice_payment_id;
+      return 'changed/no_such_second';
+    end if;
   end if;
   return case
     when held.source_event_id = incoming.source_event_id then 'same/own_event'
@@ -2399,10 +2410,12 @@ begin
     return 'changed/later';
   end if;
   select * into held from billing.invoices where invoice_id = incoming.invoice_id;
-  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) and not exists (
-    select from billing.events where event_id = held.source_event_id and created = held.as_of) then
-    update billing.invoices set (invoice_id, customer_id, subscription_id, status, problem, attempt_count, currency, amount_due_minor, amount_paid_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.invoice_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.problem, incoming.attempt_count, incoming.currency, incoming.amount_due_minor, incoming.amount_paid_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where invoice_id = incoming.invoice_id;
-    return 'changed/no_such_second';
+  -- One condition within the other: together they would be planned for every stale event.
+  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) then
+    if not exists (select from billing.events where event_id = held.source_event_id and created = held.as_of) then
+      update billing.invoices set (invoice_id, customer_id, subscription_id, status, problem, attempt_count, currency, amount_due_minor, amount_paid_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.invoice_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.problem, incoming.attempt_count, incoming.currency, incoming.amount_due_minor, incoming.amount_paid_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where invoice_id = incoming.invoice_id;
+      return 'changed/no_such_second';
+    end if;
   end if;
   return case
     when held.source_event_id = incoming.source_event_id then 'same/own_event'
@@ -2431,10 +2444,12 @@ begin
     return 'changed/later';
   end if;
   select * into held from billing.payments where payment_id = incoming.payment_id;
-  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) and not exists (
-    select from billing.events where event_id = held.source_event_id and created = held.as_of) then
-    update billing.payments set (payment_id, object, customer_id, payment_intent_id, invoice_id, status, failure_code, currency, amount_minor, amount_refunded_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.payment_id, incoming.object, incoming.customer_id, incoming.payment_intent_id, incoming.invoice_id, incoming.status, incoming.failure_code, incoming.currency, incoming.amount_minor, incoming.amount_refunded_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where payment_id = incoming.payment_id;
-    return 'changed/no_such_second';
+  -- One condition within the other: together they would be planned for every stale event.
+  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) then
+    if not exists (select from billing.events where event_id = held.source_event_id and created = held.as_of) then
+      update billing.payments set (payment_id, object, customer_id, payment_intent_id, invoice_id, status, failure_code, currency, amount_minor, amount_refunded_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.payment_id, incoming.object, incoming.customer_id, incoming.payment_intent_id, incoming.invoice_id, incoming.status, incoming.failure_code, incoming.currency, incoming.amount_minor, incoming.amount_refunded_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where payment_id = incoming.payment_id;
+      return 'changed/no_such_second';
+    end if;
   end if;
   return case
     when held.source_event_id = incoming.source_event_id then 'same/own_event'
@@ -2463,10 +2478,12 @@ begin
     return 'changed/later';
   end if;
   select * into held from billing.refunds where refund_id = incoming.refund_id;
-  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) and not exists (
-    select from billing.events where event_id = held.source_event_id and created = held.as_of) then
-    update billing.refunds set (refund_id, charge_id, payment_intent_id, status, currency, amount_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.refund_id, incoming.charge_id, incoming.payment_intent_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where refund_id = incoming.refund_id;
-    return 'changed/no_such_second';
+  -- One condition within the other: together they would be planned for every stale event.
+  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) then
+    if not exists (select from billing.events where event_id = held.source_event_id and created = held.as_of) then
+      update billing.refunds set (refund_id, charge_id, payment_intent_id, status, currency, amount_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.refund_id, incoming.charge_id, incoming.payment_intent_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where refund_id = incoming.refund_id;
+      return 'changed/no_such_second';
+    end if;
   end if;
   return case
     when held.source_event_id = incoming.source_event_id then 'same/own_event'

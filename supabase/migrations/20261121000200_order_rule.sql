@@ -143,10 +143,12 @@ begin
     return 'changed/later';
   end if;
   select * into held from billing.%1$s where %4$I = incoming.%4$I;
-  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) and not exists (
-    select from billing.events where event_id = held.source_event_id and created = held.as_of) then
-    update billing.%1$s set (%2$s) = row(%3$s) where %4$I = incoming.%4$I;
-    return 'changed/no_such_second';
+  -- One condition within the other: together they would be planned for every stale event.
+  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) then
+    if not exists (select from billing.events where event_id = held.source_event_id and created = held.as_of) then
+      update billing.%1$s set (%2$s) = row(%3$s) where %4$I = incoming.%4$I;
+      return 'changed/no_such_second';
+    end if;
   end if;
   return case
     when held.source_event_id = incoming.source_event_id then 'same/own_event'

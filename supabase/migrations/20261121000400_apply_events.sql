@@ -65,9 +65,10 @@ declare
 begin
   select * into held from billing.subscriptions where subscription_id = id;
   -- A second of which no event of the customer tells was edited: years ahead, it would keep every event out.
-  if held.as_of > created and billing.is_own_event(event_id) and not exists (
-    select from billing.events as told where told.customer_id = fact ->> 'customer_id' and told.created = held.as_of) then
-    held.as_of := null;
+  if held.as_of > created and billing.is_own_event(event_id) then
+    if not exists (select from billing.events as told where told.customer_id = fact ->> 'customer_id' and told.created = held.as_of) then
+      held.as_of := null;
+    end if;
   end if;
   next := case when asks_stripe and fetched is null then held else jsonb_populate_record(held, coalesce(fetched, fact) -> 'snapshot') end;
   next.subscription_id := id;

@@ -51,8 +51,8 @@ begin
     when 'invoice_payment' then
       select jsonb_object_agg(invoice_payment_id, to_jsonb(it)) into held from billing.invoice_payments as it where invoice_payment_id = any (ids);
     when 'subscription' then
-      select jsonb_object_agg(subscription_id, billing.compared_subscription(it)) into held from billing.subscriptions as it where subscription_id = any (ids);
-      select jsonb_object_agg(subscription_id, billing.compared_subscription(it)) into others from (
+      select jsonb_object_agg(subscription_id, billing.compared_subscription(it, true)) into held from billing.subscriptions as it where subscription_id = any (ids);
+      select jsonb_object_agg(subscription_id, billing.compared_subscription(it, false)) into others from (
         select * from billing.subscriptions
         where started_at >= since and started_at < until and subscription_id <> all (ids) and not billing.is_terminal(status) limit 100) as it;
     when 'invoice' then
@@ -93,7 +93,7 @@ $$;
 
 -- A subscription's row, and which of its derived columns are not what the row and its neighbours give; `user_plan` among them where it stands for its
 -- user's plan and the apps were notified of another. (Not when that changes by time: the clock is about to notify of it.)
-create function billing.compared_subscription(held billing.subscriptions) returns jsonb
+create function billing.compared_subscription(held billing.subscriptions, with_plan boolean) returns jsonb
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   payer billing.customers;
@@ -105,7 +105,7 @@ begin
   select * into payer from billing.customers where customer_id = held.customer_id;
   select jsonb_agg(derived.key order by derived.key) into other from jsonb_each(to_jsonb(billing.derive(held, payer))) as derived
   where derived.value is distinct from row -> derived.key;
-  if held.user_id is not null and held.status is not null then
+  if with_plan and held.user_id is not null and held.status is not null then
     select * into told from billing.user_plans where user_id = held.user_id;
     state_is := billing.state_of(held.user_id);
     if state_is.state ->> 'subscription_id' = held.subscription_id and (told.changes_at is null or told.changes_at > now())
