@@ -37,6 +37,7 @@ export async function planBackfill(
     const startedAt = ops.now().getTime();
     let interrupted = false;
     let over = false;
+    let began: number | undefined;
     // Asked every moment rather than once: `wait` answers when somebody presses Ctrl-C.
     const watch = (async () => {
       while (!over && !interrupted) interrupted = await reporter.wait(200);
@@ -52,7 +53,10 @@ export async function planBackfill(
         now: Math.floor(startedAt / 1000),
         stop: () => interrupted,
         progress(share, what) {
-          const left = share < 0.02 ? undefined : ((ops.now().getTime() - startedAt) / share) * (1 - share);
+          // A run that goes on begins with what another one did.
+          began ??= share;
+          const done = share - began;
+          const left = done < 0.02 ? undefined : ((ops.now().getTime() - startedAt) / done) * (1 - share);
           reporter.progress(share, left === undefined ? what : `${what}, about ${minutes(left)} left`);
         },
       });

@@ -8,7 +8,7 @@ const event = JSON.parse(readFileSync(0, 'utf8'));
 const answer = await handler(event, {
   functionName: process.env.AWS_LAMBDA_FUNCTION_NAME,
   awsRequestId: 'request-1',
-  getRemainingTimeInMillis: () => 20_000,
+  getRemainingTimeInMillis: () => Number(process.env.REMAINING_MS ?? 20_000),
 });
 writeSync(3, JSON.stringify(answer ?? null));
 process.exit(0);
