@@ -13,7 +13,7 @@ import { workload } from './workload.ts';
 
 /** `npm run bench -- apply` */
 export async function applyPart({ quick, before }: BenchOptions): Promise<string> {
-  return applyTable(await apply({ runs: quick ? 1 : 5, customers: quick ? 100 : 300, before }));
+  return applyTable(await apply({ runs: quick ? 1 : 5, customers: quick ? 60 : 150, before }));
 }
 
 /** One line of the table: which system, how many at once. */

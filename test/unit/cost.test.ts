@@ -1,0 +1,71 @@
+import { costLines, type Optional, totalOf } from '../../bench/cost/cost.ts';
+import { alone, inTens, type PerEvent } from '../../bench/cost/measured.ts';
+
+/** The arithmetic of `npm run cost`, on figures that can be done in the head. */
+
+const noStack = { alarmMetrics: 0, compositeAlarms: 0, dashboards: 0 };
+const bill = (per: PerEvent, eventsPerMonth: number, having: Optional[] = [], stack = noStack) =>
+  new Map(costLines(per, { eventsPerMonth, having }, stack).map((line) => [line.service, line]));
+
+it('counts one event at a time, a million a month', () => {
+  const lines = bill(
+    { ...alone, planEvents: 0.5, workerMs: 30, workerLogBytes: 1000, idempotencyRecordBytes: 0 },
+    1_000_000,
+  );
+  // 1.5 million events at 1 USD.
+  expect(lines.get('EventBridge: events')!.perEvent).toBeCloseTo(1.5, 6);
+  // Sent, received, deleted: 3 million requests at 0.40.
+  expect(lines.get('SQS: work queues')!.perEvent).toBeCloseTo(1.2, 6);
+  // A million requests 0.20; 30,000 s × 0.5 GB × 0.0000133334.
+  expect(lines.get('Lambda: workers, reconcile')!.perEvent).toBeCloseTo(0.2 + 0.200001, 6);
+  // 2 million writes at 0.625.
+  expect(lines.get('DynamoDB')!.perEvent).toBeCloseTo(1.25, 6);
+  // 1 GB taken in at 0.50, four such months kept at 0.03.
+  expect(lines.get('CloudWatch Logs')!.perEvent).toBeCloseTo(0.62, 6);
+});
+
+it('divides by ten what a batch of ten shares', () => {
+  const lines = bill({ ...inTens, workerMs: 100 }, 1_000_000);
+  // A million sent, 100,000 received, 100,000 deleted.
+  expect(lines.get('SQS: work queues')!.perEvent).toBeCloseTo(0.48, 6);
+  // 100,000 requests 0.02; 10,000 s × 0.5 GB.
+  expect(lines.get('Lambda: workers, reconcile')!.perEvent).toBeCloseTo(0.02 + 0.066667, 6);
+});
+
+it('writes the audit by the minute, and fewer objects than minutes when fewer events come', () => {
+  const quiet = { ...alone, auditObjectBytes: 0 };
+  // 43,200 PUTs at 5 USD a million.
+  expect(bill(quiet, 1_000_000, ['audit']).get('S3: audit')!.perEvent).toBeCloseTo(0.216, 6);
+  expect(bill(quiet, 1_000, ['audit']).get('S3: audit')!.perEvent).toBeCloseTo(0.005, 6);
+  // 3 million requests, and 432,000 messages hidden and received once more, at 0.50.
+  expect(bill(quiet, 1_000_000, ['audit']).get('SQS FIFO: audit')!.perEvent).toBeCloseTo(1.932, 6);
+  // A hundred events an object: 10,000 PUTs.
+  expect(bill({ ...inTens, auditObjectBytes: 0 }, 1_000_000, ['audit']).get('S3: audit')!.perEvent).toBeCloseTo(
+    0.05,
+    6,
+  );
+});
+
+it('leaves out what a deployment has not, and counts the key, the alarms and the archive where it has', () => {
+  expect([...bill(alone, 1).keys()].join()).not.toMatch(/audit|archive|X-Ray|KMS/);
+  // 1 USD the key, 0.1 million requests at 3.
+  expect(bill(alone, 1, ['key']).get('KMS')!.fixed).toBeCloseTo(1.3, 6);
+  // 1 GB at 0.10, and a year's twelve of them kept at 0.023.
+  expect(
+    bill({ ...alone, envelopeBytes: 1000 }, 1_000_000, ['archive']).get('EventBridge: archive')!.perEvent,
+  ).toBeCloseTo(0.376, 6);
+  // Every second invocation of a million, at 5 USD.
+  expect(bill({ ...alone, traced: 0.5 }, 1_000_000, ['traces']).get('X-Ray')!.perEvent).toBeCloseTo(2.5, 6);
+  // 10 × 0.10, 2 × 0.50, 3.00, and 26 metrics of our own at 0.30.
+  const stack = { alarmMetrics: 10, compositeAlarms: 2, dashboards: 1 };
+  expect(bill(alone, 1, [], stack).get('CloudWatch: alarms, metrics, dashboard')!.fixed).toBeCloseTo(12.8, 6);
+});
+
+it('adds up', () => {
+  expect(
+    totalOf([
+      { service: 'a', perEvent: 1, fixed: 2 },
+      { service: 'b', perEvent: 10, fixed: 20 },
+    ]),
+  ).toEqual({ perEvent: 11, fixed: 22 });
+});
