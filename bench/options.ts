@@ -2,6 +2,8 @@
 export interface BenchOptions {
   /** Once, and few of each: enough to see that it works. */
   quick: boolean;
+  /** Repetitions, in turns. */
+  runs: number;
   /** Another checkout of this repository. */
   before: string | undefined;
 }

@@ -11,7 +11,7 @@ const root = join(import.meta.dirname, '..');
 
 /**
  * What a function imports at its first use only (`await import(…)`) and may never use: files of their own, since whatever stands in the
- * first file is read and compiled at every cold start. `npm run bench:start` measures it.
+ * first file is read and compiled at every cold start. `npm run bench -- start` measures it.
  */
 export const loadedAtFirstUse: Readonly<Record<FunctionName, readonly string[]>> = {
   ...byWorker(() => ['stripe', '@aws-sdk/client-sqs', '@aws-sdk/client-eventbridge']),

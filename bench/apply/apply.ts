@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { PostgresServer } from '../../local/backends/postgres-server.ts';
@@ -7,27 +8,17 @@ import { connected, createDatabase, databaseUrl, migrate, startMeasuredPostgres 
 import { reference } from '../reference/reference.ts';
 import { figure, median, spread, table } from '../table.ts';
 import type { Measured, MeasureRequest } from './measure.ts';
+import { applyPicture } from './picture.ts';
+import type { ApplyResult, Setting } from './result.ts';
 import { slowLine } from './slow-line.ts';
 import { floorSchema, type SystemName, systems } from './systems.ts';
 import { workload } from './workload.ts';
 
 /** `npm run bench -- apply` */
-export async function applyPart({ quick, before }: BenchOptions): Promise<string> {
-  return applyTable(await apply({ runs: quick ? 1 : 5, customers: quick ? 60 : 150, before }));
-}
-
-/** One line of the table: which system, how many at once. */
-interface Setting {
-  system: SystemName;
-  batch: number;
-  inFlight: number;
-  /** Milliseconds that the database is away. */
-  away: number;
-}
-
-interface ApplyResult {
-  setting: Setting;
-  runs: Measured[];
+export async function applyPart({ quick, runs, before }: BenchOptions): Promise<string> {
+  const results = await apply({ runs, customers: quick ? 60 : 150, before });
+  if (!quick) writeFileSync(join(import.meta.dirname, '../../docs/images/apply.svg'), applyPicture(results));
+  return applyTable(results);
 }
 
 /**

@@ -23,7 +23,11 @@ async function ours(url: string, connections: number, checkout = join(import.met
   const { testProcessor } = await part<typeof import('../../test/support/event-processor.ts')>(
     'test/support/event-processor.ts',
   );
-  const pool = new pg.Pool({ connectionString: url.replace('postgres@', 'stripe_writer@'), max: connections });
+  const pool = new pg.Pool({
+    connectionString: url.replace('postgres@', 'stripe_writer@'),
+    max: connections,
+    idleTimeoutMillis: 0,
+  });
   const published = async () => {};
   const processors = {
     payments: testProcessor(pool, { worker: 'payments', publish: published }),
@@ -45,7 +49,7 @@ async function ours(url: string, connections: number, checkout = join(import.met
 
 /** The least that stores an event once and its state in order: the same parsing, then one prepared call of a short function. */
 async function floor(url: string, connections: number): Promise<System> {
-  const pool = new pg.Pool({ connectionString: url, max: connections });
+  const pool = new pg.Pool({ connectionString: url, max: connections, idleTimeoutMillis: 0 });
   return {
     apply({ body }) {
       const { detail } = readEnvelope(body, source);

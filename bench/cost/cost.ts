@@ -28,8 +28,8 @@ const GB = 1e9;
 /** Of a worker's and the audit function's memory (lib/event-worker.ts, lib/audit-trail.ts). */
 const WORKER_GB = 0.5;
 const AUDIT_GB = 0.25;
-/** Records are kept for a day, log lines for four months. */
-const IDEMPOTENCY_MONTHS = 1 / 30;
+/** Records are kept for a week (adapters/aws/idempotency.ts), log lines for four months. */
+const IDEMPOTENCY_MONTHS = 7 / 30;
 const LOG_MONTHS = 4;
 /** Of archive and audit, in their twelfth month: all the year's events lie there. */
 const YEAR_MONTHS = 12;

@@ -479,10 +479,10 @@ declare
 begin
   select coalesce(jsonb_agg(id), '[]') into missing from unnest(event_ids) as id
   where not exists (select from billing.events where event_id = id);
-  select coalesce(jsonb_agg(to_jsonb(row)), '[]') into held from (
-    select * from billing.subscriptions where subscription_id = any (subscription_ids)
-    union select * from billing.subscriptions where customer_id = any (customer_ids)
-    union select * from billing.subscriptions where user_id = any (user_ids)) as row;
+  select coalesce(jsonb_agg(to_jsonb(row)), '[]') into held from billing.subscriptions as row where subscription_id = any (array(
+    select unnest(subscription_ids)
+    union select subscription_id from billing.subscriptions where customer_id = any (customer_ids)
+    union select subscription_id from billing.subscriptions where user_id = any (user_ids)));
   return jsonb_build_object('missing_event_ids', missing, 'held', held);
 end
 $$;

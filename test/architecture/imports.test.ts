@@ -81,7 +81,7 @@ const rooms = {
     because: 'a script is what npm runs; it drives the proof, the attack and the local run, and nothing imports it',
   },
   bench: {
-    may: ['core', 'pipeline', 'adapters', 'lib', 'local', 'stripe-simulator', 'test/support'],
+    may: ['core', 'pipeline', 'adapters', 'lambdas/env.ts', 'lib', 'local', 'stripe-simulator', 'test/support'],
     because: 'a measurement runs what is deployed, and nothing imports it but the test of its arithmetic',
   },
   test: {

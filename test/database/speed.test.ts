@@ -7,6 +7,7 @@ import { type PostgresServer, startPostgres } from '../../local/backends/postgre
 import { processEvent } from '../../pipeline/process-event.ts';
 import { StripeAccount } from '../../stripe-simulator/account.ts';
 import { envelope, testProcessor } from '../support/event-processor.ts';
+import { filledTables } from '../support/filled-tables.ts';
 import { charge, customer, event, invoice, subscriptionEvent } from '../support/stripe-samples.ts';
 
 /** What costs time wherever it runs, counted and not timed: statements that are planned anew, rows that are read for nothing. On the oldest Postgres, which caches least. */
@@ -80,7 +81,7 @@ it('plans nothing anew for a further event in a session that has seen its like',
 
 describe('with 100,000 customers, one of whom has 10,000 subscriptions', () => {
   beforeAll(async () => {
-    await admin.query(filling);
+    await admin.query(filledTables({ customers: CUSTOMERS, others: ROWS }));
     await admin.query('analyze');
   }, 120_000);
 
@@ -202,43 +203,3 @@ function of(made: object): { type: string } {
 function person(n: number) {
   return { id: `sub_${n}`, customer: `cus_${n}`, metadata: { user_id: `user_${n}` } };
 }
-
-const filling = `
-set synchronous_commit = off;
-insert into billing.erasures (pseudonym) select 'erased_' || n from generate_series(1, ${ROWS}) as n;
-insert into billing.customers (customer_id, metadata_user_id, livemode, as_of, source_event_id, progress, user_id)
-select 'cus_' || n, 'user_' || n, false, to_timestamp(1790000000), 'evt_c' || n, '{0,1}', 'user_' || n from generate_series(1, ${CUSTOMERS}) as n;
-insert into billing.customers (customer_id, metadata_user_id, livemode, as_of, source_event_id, progress, user_id)
-values ('cus_hot', 'user_hot', false, to_timestamp(1790000000), 'evt_hot', '{0,1}', 'user_hot');
-insert into billing.subscriptions (subscription_id, customer_id, livemode, as_of, source_event_id, source_type, status, metadata_user_id, price_id, plan_id, tier, tier_rank,
-  features, plan_unknown, user_id, entitled_until, precedence, started_at, current_period_start, current_period_end)
-select id, customer, false, to_timestamp(1790000000), 'evt_' || id, 'customer.subscription.updated', 'active', owner, 'price_premium_monthly_eur', 'premium', 'PREMIUM', 1,
-  '{}', false, owner, 'infinity', (1::bigint << 60) + (1 << 8) + 3, to_timestamp(1790000000 + n), to_timestamp(1790000000), to_timestamp(1800000000)
-from (
-  select n, 'sub_' || n as id, 'cus_' || n as customer, case n when 77 then '00000000-0000-4000-8000-000000000077' else 'user_' || n end as owner from generate_series(1, ${CUSTOMERS}) as n
-  union all select n, 'sub_hot_' || n, 'cus_hot', 'user_hot' from generate_series(1, 10000) as n) as it;
-insert into billing.subscription_history (subscription_id, as_of, source_event_id, source_type, customer_id, livemode, status)
-select subscription_id, as_of, source_event_id, source_type, customer_id, livemode, status from billing.subscriptions limit ${ROWS}
-on conflict do nothing;
-insert into billing.user_plans (user_id, version, state) select distinct user_id, 1, '{}'::jsonb from billing.subscriptions where user_id is not null
-on conflict do nothing;
-insert into billing.plan_events (event_type, user_id, version, occurred_at, plan, payload, metadata, source_event_id)
-select 'SUBSCRIPTION_UPDATED', user_id, 1, now(), '{}', '{}', '{}', 'evt_' || user_id from billing.user_plans limit ${ROWS}
-on conflict do nothing;
-insert into billing.events (event_id, type, created, livemode, worker, origin, customer_id, object_id, outcome, arrived_at)
-select 'evt_' || n, 'charge.succeeded', to_timestamp(1790000000 + n), false, 'payments', 'webhook', 'cus_' || n, 'ch_' || n, 'applied', now() from generate_series(1, ${CUSTOMERS}) as n;
-insert into billing.payments (payment_id, object, customer_id, payment_intent_id, status, currency, amount_minor, amount_refunded_minor, created, livemode, as_of, source_event_id, progress)
-select 'ch_' || n, 'charge', 'cus_' || n, 'pi_' || n, 'succeeded', 'eur', 1900, 0, to_timestamp(1790000000 + n), false, to_timestamp(1790000000 + n), 'evt_' || n, '{3,0,1900}'
-from generate_series(1, ${CUSTOMERS}) as n;
-insert into billing.invoices (invoice_id, customer_id, subscription_id, status, attempt_count, currency, amount_due_minor, amount_paid_minor, created, livemode, as_of, source_event_id, progress)
-select 'in_' || n, 'cus_' || n, 'sub_' || n, 'paid', 1, 'eur', 1900, 1900, to_timestamp(1790000000 + n), false, to_timestamp(1790000000 + n), 'evt_in' || n, '{4,1,0}'
-from generate_series(1, ${ROWS}) as n;
-insert into billing.invoice_payments (invoice_payment_id, invoice_id, payment_intent_id, livemode, as_of, source_event_id, progress)
-select 'inpay_' || n, 'in_' || n, 'pi_' || n, false, to_timestamp(1790000000 + n), 'evt_ip' || n, '{0}' from generate_series(1, ${ROWS}) as n;
-insert into billing.refunds (refund_id, charge_id, payment_intent_id, status, currency, amount_minor, created, livemode, as_of, source_event_id, progress)
-select 're_' || n, 'ch_' || n, 'pi_' || n, 'succeeded', 'eur', 100, to_timestamp(1790000000 + n), false, to_timestamp(1790000000 + n), 'evt_re' || n, '{2}' from generate_series(1, ${ROWS}) as n;
-insert into billing.disputes (dispute_id, charge_id, status, currency, amount_minor, created, livemode, as_of, source_event_id, progress)
-select 'dp_' || n, 'ch_' || n, 'lost', 'eur', 100, to_timestamp(1790000000 + n), false, to_timestamp(1790000000 + n), 'evt_dp' || n, '{2}' from generate_series(1, ${ROWS}) as n;
-insert into billing.checkouts (session_id, mode, customer_id, subscription_id, user_id, status, livemode, as_of, source_event_id, progress)
-select 'cs_' || n, 'subscription', 'cus_' || n, 'sub_' || n, 'user_' || n, 'complete', false, to_timestamp(1790000000 + n), 'evt_cs' || n, '{3}' from generate_series(1, ${ROWS}) as n;
-`;

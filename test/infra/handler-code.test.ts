@@ -140,7 +140,7 @@ describe('the deployed code', () => {
     // Each is asked for within a function, never as the file is read.
     const script = `require(${JSON.stringify(folder)} + '/index.js'); console.log(Object.keys(require.cache).length)`;
     expect(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8', env: environment })).toBe('1\n');
-    // Lambda reads all of it at every cold start; `npm run bench:start` says how long that takes.
+    // Lambda reads all of it at every cold start; `npm run bench -- start` says how long that takes.
     expect(code.length).toBeLessThan(1_000_000);
   });
 });
