@@ -101,7 +101,7 @@ it('goes on where it was killed, and writes nothing twice', async () => {
     {
       progress: () => {
         pages += 1;
-        if (pages === 9) throw new Error('killed');
+        if (pages === 10) throw new Error('killed');
       },
     },
   );
