@@ -30,6 +30,8 @@ const quoted: Readonly<Record<string, string>> = {
   'Event source … does not exist': 'EventBridge’s words',
   'ResourceNotFoundException: … event source': 'EventBridge’s words',
   'finished: false': 'a field of the comparison’s answer',
+  'finished: true': 'a field of the comparison’s answer',
+  "delete from billing.payments where payment_id = 'ch_…'": 'for the owner of the schema alone, once finance agrees',
   'origin: "replay"': 'a field of a plan event',
   '"KmsMasterKeyId": "alias/huntaze-stripe-prod"': 'a line of queue.json, for deployments with a key',
 };
