@@ -6,7 +6,7 @@ import { watchOver } from './watch.ts';
  * Runs of a claim of weight one, and the seed: always the same one, so that a change is judged by its own doing.
  * `npm run prove -- --runs N` explores with a new seed each time; PROVE_SEED repeats a run that failed.
  */
-const runs = Number(process.env.PROVE_RUNS ?? 100);
+const runs = Number(process.env.PROVE_RUNS ?? 50);
 const seed = Number(process.env.PROVE_SEED ?? 20261121);
 
 /** Makes a test of each claim, all over one database of their own. */
