@@ -1,19 +1,11 @@
 import { byWorker } from '../../core/workers.ts';
 import type { DayOfMoney } from '../../pipeline/reconcile/money-by-day.ts';
 import type { HeldRows, ReconcileStore, Standing, Unlinked } from '../../pipeline/reconcile/ports.ts';
-import type { Database } from './plan-store.ts';
-import { databaseError } from './pool.ts';
+import { callsTo, type Database } from './calls.ts';
 
 /** The database as the comparison with Stripe and the backfill see it, as `stripe_writer`: functions that read, and one that keeps a cursor. */
 export function reconcileStore(database: Database): ReconcileStore {
-  const call = async (sql: string, ...values: unknown[]) => {
-    try {
-      const { rows } = await database.query(`select billing.${sql} as answer`, values);
-      return rows[0]!.answer as never;
-    } catch (error) {
-      throw databaseError(error);
-    }
-  };
+  const call = callsTo(database);
   return {
     async missingEvents(ids) {
       if (ids.length === 0) return [];

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { Outcome } from '../../core/outcome.ts';
 import type { PlanState } from '../../core/plans/plan-event.generated.ts';
-import type { Database } from './plan-store.ts';
+import { callsTo, type Database } from './calls.ts';
 import { databaseError } from './pool.ts';
 
 /** A row of the ledger: one Stripe event, and how it ended. Times are ISO 8601, here and below. */
@@ -120,14 +120,7 @@ export interface StoryStore {
 
 /** The database as support, on-call and finance ask it. Reads only. @throws {PipelineError} `database_…` */
 export function storyStore(database: Database): StoryStore {
-  const call = async (sql: string, ...values: unknown[]) => {
-    try {
-      const { rows } = await database.query(`select billing.${sql} as answer`, values);
-      return rows[0]!.answer as never;
-    } catch (error) {
-      throw databaseError(error);
-    }
-  };
+  const call = callsTo(database);
   return {
     storyOf: ({ user, customers }, most) => call('story_of($1, $2, $3)', user, customers, most),
     storyOfEvent: (id) => call('story_of_event($1)', id),

@@ -1,5 +1,6 @@
 import { Argument, InvalidArgumentError, Option } from 'commander';
 import { type QueueFed, queueFed } from '../../core/workers.ts';
+import { Refusal } from './refusal.ts';
 
 /** A whole number within bounds. */
 export const wholeNumber =
@@ -40,3 +41,29 @@ export const whichWorkers = () => new Argument('[workers...]', 'which; all when 
 
 export const chosenWorkers = (named: readonly string[]): readonly QueueFed[] =>
   named.length === 0 ? queueFed : queueFed.filter((worker) => named.includes(worker));
+
+const prefixes: Readonly<Record<string, string>> = { customer: 'cus_', subscription: 'sub_' };
+
+/**
+ * Whom a verb is about: the one of these options that is given.
+ * @throws {Refusal} when none or several are, or an id is none of Stripe's.
+ */
+export function oneTarget<Target extends object>(
+  verb: string,
+  options: Readonly<Record<string, string | undefined>>,
+): Target {
+  const [given, ...more] = Object.entries(options).filter(([, id]) => id);
+  if (given === undefined || more.length > 0)
+    throw new Refusal(
+      'one_target',
+      `${verb} takes one of ${Object.keys(options)
+        .map((name) => `--${name}`)
+        .join(', ')}; got ${given === undefined ? 'none' : 'several'}.`,
+      'Name exactly one.',
+    );
+  const [name, id] = given as [string, string];
+  const prefix = prefixes[name];
+  if (prefix !== undefined && !id.startsWith(prefix))
+    throw new Refusal('bad_id', `--${name} is "${id}", which is no Stripe ${name} id.`, `It begins with ${prefix}.`);
+  return { [name]: id } as Target;
+}

@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import type { Database } from '../../adapters/postgres/plan-store.ts';
+import type { Database } from '../../adapters/postgres/calls.ts';
 import { reconcileStore } from '../../adapters/postgres/reconcile-store.ts';
 import type { Catalogue } from '../../core/plans/catalogue.ts';
 import { type FetchedObject, readFetched } from '../../core/stripe/fetched-object.ts';

@@ -1,4 +1,4 @@
-import { Refusal } from '../cli/refusal.ts';
+import { oneTarget } from '../cli/option-values.ts';
 import type { Verb } from '../cli/verb.ts';
 import { printWhy } from './print.ts';
 import type { WhyTarget } from './why.ts';
@@ -20,19 +20,13 @@ export const why: Verb<WhyOptions> = {
       .option('--email <address>', 'as Stripe has it; we keep none'),
   async run(runner, options) {
     const { why } = await import('./why.ts');
-    return runner.look(async () => why(runner.ops(), targetOf(options)), printWhy);
+    return runner.look(
+      async () =>
+        why(
+          runner.ops(),
+          oneTarget<WhyTarget>('why', { user: options.user, customer: options.customer, email: options.email }),
+        ),
+      printWhy,
+    );
   },
 };
-
-function targetOf({ user, customer, email }: WhyOptions): WhyTarget {
-  const given = [user && { user }, customer && { customer }, email && { email }].filter((target) => !!target);
-  if (given.length !== 1)
-    throw new Refusal(
-      'one_target',
-      `why takes one of --user, --customer, --email; got ${given.length === 0 ? 'none' : 'several'}.`,
-      'Name exactly one.',
-    );
-  if (customer !== undefined && !customer.startsWith('cus_'))
-    throw new Refusal('bad_id', `--customer is "${customer}", which is no Stripe customer id.`, 'It begins with cus_.');
-  return given[0] as WhyTarget;
-}

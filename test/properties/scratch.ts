@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { readMigrations } from '../../adapters/postgres/migrations.ts';
 import { startPostgres } from '../../local/backends/postgres-server.ts';
+import { onServer } from '../support/on-server.ts';
 import type { Database } from './database.ts';
 import { watchOver } from './watch.ts';
 
@@ -17,10 +18,10 @@ export async function scratchServer() {
     /** `change` gets all migrations as one text. */
     async open(change: (sql: string) => string = (sql) => sql): Promise<ScratchDatabase> {
       const name = `scratch_${++count}`;
-      await once(server.url, `create database ${name}`);
+      await onServer(server.url, `create database ${name}`);
       const url = server.url.replace(/postgres$/, name);
-      await once(url, readFileSync(join(import.meta.dirname, '../../supabase/local-shim.sql'), 'utf8'));
-      await once(url, change(migrations.join('\n')));
+      await onServer(url, readFileSync(join(import.meta.dirname, '../../supabase/local-shim.sql'), 'utf8'));
+      await onServer(url, change(migrations.join('\n')));
       const admin = new pg.Pool({ connectionString: url, max: 4 });
       const writer = new pg.Pool({ connectionString: url.replace('postgres@', 'stripe_writer@'), max: 12 });
       // Idle connections die with the database; the next query reports what matters.
@@ -31,20 +32,10 @@ export async function scratchServer() {
         writer,
         async close() {
           await Promise.all([admin.end(), writer.end()]);
-          await once(server.url, `drop database ${name} with (force)`);
+          await onServer(server.url, `drop database ${name} with (force)`);
         },
       };
     },
     remove: () => server.remove(),
   };
-}
-
-async function once(url: string, sql: string): Promise<void> {
-  const client = new pg.Client(url);
-  await client.connect();
-  try {
-    await client.query(sql);
-  } finally {
-    await client.end();
-  }
 }
