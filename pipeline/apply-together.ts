@@ -115,7 +115,7 @@ async function applyInOneCall(
  * Whether an error may come from one event of a batch: what can never heal, a deadlock, something that the database lacks. When the database does
  * not answer at all, asking it ten times more helps nobody.
  */
-const isOfOneEvent = (error: unknown): boolean =>
+export const isOfOneEvent = (error: unknown): boolean =>
   !(error instanceof PipelineError) || error.retry === 'never' || /^database_(40|42)/.test(error.code);
 
 const rejected = (reason: unknown): PromiseRejectedResult => ({ status: 'rejected', reason });

@@ -4,7 +4,7 @@ import { workerOf } from '../../core/event-routes.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import { type Catalogue, catalogueForDatabase } from '../../core/plans/catalogue.ts';
 import type { PlanEvent } from '../../core/plans/plan-event.ts';
-import { type Apply, Gathering } from '../../pipeline/apply-together.ts';
+import { type Apply, Gathering, isOfOneEvent } from '../../pipeline/apply-together.ts';
 import type { PlanStore } from '../../pipeline/ports.ts';
 import { type EventProcessor, processEvent } from '../../pipeline/process-event.ts';
 import { type ApiShape, eventJson, objectJson } from '../model/api-shapes.ts';
@@ -271,23 +271,39 @@ function gated(
   answered: (events: number) => void,
   misread: (fact: object) => object = (fact) => fact,
 ): PlanStore {
+  /** Of a call that one event failed: its members are tried one by one, and move on once the last was. */
+  const oneByOne = new WeakMap<object, { left: number; size: number }>();
   return {
     async apply(applications) {
       await gate();
-      const answers = await store.apply(
-        applications.map(({ event, fact, fetched }) => ({
-          event,
-          fact: fact && (misread(fact) as typeof fact),
-          ...(fetched && {
-            fetched: {
-              ...fetched,
-              snapshot: (misread({ ...fact, snapshot: fetched.snapshot }) as typeof fetched).snapshot,
-            },
-          }),
-        })),
-      );
-      answered(applications.length);
-      return answers;
+      const batch = applications.length === 1 ? oneByOne.get(applications[0]!) : undefined;
+      const done = () => {
+        if (!batch) answered(applications.length);
+        else if (--batch.left === 0) answered(batch.size);
+      };
+      try {
+        const answers = await store.apply(
+          applications.map(({ event, fact, fetched }) => ({
+            event,
+            fact: fact && (misread(fact) as typeof fact),
+            ...(fetched && {
+              fetched: {
+                ...fetched,
+                snapshot: (misread({ ...fact, snapshot: fetched.snapshot }) as typeof fetched).snapshot,
+              },
+            }),
+          })),
+        );
+        done();
+        return answers;
+      } catch (error) {
+        const size = applications.length;
+        if (size > 1 && isOfOneEvent(error)) {
+          const members = { left: size, size };
+          for (const application of applications) oneByOne.set(application, members);
+        } else done();
+        throw error;
+      }
     },
     dueUsers: (most) => store.dueUsers(most),
     trimLedger: (most) => store.trimLedger(most),
