@@ -1,5 +1,6 @@
 import type { Origin } from './origin.ts';
 import type { Outcome } from './outcome.ts';
+import type { StripeEnd } from './stripe/stripe-end.ts';
 import type { Worker } from './workers.ts';
 
 /**
@@ -41,6 +42,14 @@ export const metrics = {
   UnknownPrice: finding('Events whose price the catalogue lacks; the customer keeps the plan held so far.'),
   UnexpectedApiVersion: finding('Events of an API version that this code was not tested with.'),
   SecretNotSet: finding('Attempts that failed because the secret still holds an empty value.'),
+  StripeKeyRefused: finding(
+    '1 for a call that Stripe refused with 401 or 403; every five minutes the clock asks, and reports 0 too.',
+    'workers, reconcile',
+  ),
+  StripeSendsNothing: finding(
+    '1 when Stripe said that the event destination is disabled or gone, 0 when it sends; asked every five minutes.',
+    'reconcile',
+  ),
   Drift: finding(
     'Rows that differed from Stripe in one reconcile run; 0 is reported too, as a sign of life.',
     'reconcile',
@@ -65,7 +74,7 @@ export interface Metric {
   unit: 'Count' | 'Milliseconds' | 'None';
   /** Names of the dimensions that every value carries: exactly these, or alarms look at a metric that nobody writes. */
   dimensions: readonly Dimension[];
-  emitter: 'workers' | 'reconcile';
+  emitter: 'workers' | 'reconcile' | 'workers, reconcile';
   /** What one value says. */
   meaning: string;
 }
@@ -157,6 +166,9 @@ export function metricsOf(settled: SettledEvent, environment: string): Measureme
 /** The `code` of the error that says the secret still holds an empty value. */
 export const secretNotSetCode = 'secret_not_set';
 
+/** The `code` of an error that says that Stripe refused our key. */
+const keyRefused = /^stripe_40[13]$/;
+
 /**
  * What to report of an attempt that goes back to the queue.
  *
@@ -171,6 +183,23 @@ export function metricsOfDeferral(
   add('AttemptSucceeded', 0);
   add('DeferredForMs', Math.max(0, attempt.queuedForMs));
   if (attempt.code === secretNotSetCode) add('SecretNotSet', 1);
+  if (keyRefused.test(attempt.code)) add('StripeKeyRefused', 1);
+  return measurements;
+}
+
+/** What to report of a look at Stripe's end; nothing when Stripe could not be asked, which proves neither. */
+export function metricsOfStripeEnd({ state }: StripeEnd, environment: string): Measurement[] {
+  const { add, measurements } = report(environment, 'clock');
+  if (state === 'not_asked') return measurements;
+  add('StripeKeyRefused', state === 'key_refused' ? 1 : 0);
+  if (state !== 'key_refused') add('StripeSendsNothing', state === 'sends_nothing' ? 1 : 0);
+  return measurements;
+}
+
+/** What to report of a reconcile run that failed with `code`. */
+export function metricsOfFailedReconcile(code: string | undefined, environment: string): Measurement[] {
+  const { add, measurements } = report(environment, 'reconcile');
+  if (code !== undefined && keyRefused.test(code)) add('StripeKeyRefused', 1);
   return measurements;
 }
 

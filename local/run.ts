@@ -1,6 +1,8 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { printable } from '../core/shown.ts';
+import { sendsTo } from '../stripe-simulator/event-destinations.ts';
 import { startStripeServer } from '../stripe-simulator/server.ts';
+import { LOCAL_EVENT_SOURCE } from './cloudformation/synthesise.ts';
 import { type Demonstration, prepareDemonstration, runDemonstration } from './demonstration/demonstration.ts';
 import { type Forward, readForwardUrl } from './forward.ts';
 import { PortInUse, startHttpServer } from './http/http-server.ts';
@@ -93,6 +95,7 @@ async function stripeSettings(
   const upstream = secretKey === '' ? undefined : (apiBase ?? 'https://api.stripe.com');
   const server = await startStripeServer({ account: demonstration.account, key: null, upstream });
   shutdown.add('the Stripe simulator', server.close);
+  sendsTo(server, LOCAL_EVENT_SOURCE);
   return {
     apiBase: server.url,
     secretKey: secretKey || 'sk_test_local',

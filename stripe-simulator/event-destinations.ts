@@ -74,7 +74,21 @@ export async function answerDestinations(
   return send(response, 200, found);
 }
 
-function create(account: Destinations, body: Record<string, never>): Destination {
+/** Gives the account a destination that is enabled and whose event source a bus has taken: `aws.partner/stripe.com/ed_…`. */
+export function sendsTo(account: Pick<Destinations, 'destinations'>, eventSourceName: string): Destination {
+  const made = create(account, {
+    type: 'amazon_eventbridge',
+    enabled_events: ['*'],
+    amazon_eventbridge: { aws_account_id: '000000000000', aws_region: 'us-east-1' },
+  } as never);
+  Object.assign(made.amazon_eventbridge, {
+    aws_event_source_arn: `arn:aws:events:us-east-1::event-source/${eventSourceName}`,
+    aws_event_source_status: 'active',
+  });
+  return made;
+}
+
+function create(account: Pick<Destinations, 'destinations'>, body: Record<string, never>): Destination {
   const { amazon_eventbridge: bridge, ...rest } = body as unknown as Destination & {
     amazon_eventbridge: { aws_account_id: string; aws_region: string };
   };

@@ -1,6 +1,6 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import type { Handler } from 'aws-lambda';
+import type { Context, Handler } from 'aws-lambda';
 import { emitMetrics } from '../../adapters/aws/embedded-metrics.ts';
 import { healedRows } from '../../adapters/aws/healed-rows.ts';
 import { messagesIn } from '../../adapters/aws/queue-depth.ts';
@@ -10,9 +10,10 @@ import { planStore } from '../../adapters/postgres/plan-store.ts';
 import { poolKeeper } from '../../adapters/postgres/pool.ts';
 import { reconcileStore } from '../../adapters/postgres/reconcile-store.ts';
 import { requestShare, requestsPerSecond } from '../../adapters/request-share.ts';
-import { stripeClient } from '../../adapters/stripe.ts';
+import { isKeyRefused, stripeClient } from '../../adapters/stripe.ts';
+import { lookAtStripeEnd } from '../../adapters/stripe-destinations.ts';
 import { stripeLists } from '../../adapters/stripe-lists.ts';
-import { metricsOfReconcile } from '../../core/metrics.ts';
+import { metricsOfFailedReconcile, metricsOfReconcile, metricsOfStripeEnd } from '../../core/metrics.ts';
 import { byWorker, subscriptionWorker, workers } from '../../core/workers.ts';
 import { queueDue } from '../../pipeline/clock.ts';
 import { reconcile } from '../../pipeline/reconcile/reconcile.ts';
@@ -37,8 +38,19 @@ interface ClockTurn {
   task?: 'clock';
 }
 
+const connectToStripe = async () => stripeClient((await secrets.read()).STRIPE_SECRET_KEY, env.STRIPE_API_BASE);
+
 /** At one turn: 1.4 million a day, and less than a second of the database's time. */
 const LEDGER_ROWS_AT_ONCE = 5000;
+
+/** Every five minutes: does Stripe take our key, and does it send? A shop that sleeps looks the same as a destination that is off. */
+async function lookAtStripe(): Promise<void> {
+  const end = await lookAtStripeEnd(env.STRIPE_EVENT_SOURCE_NAME, connectToStripe, (ask) =>
+    secrets.freshOn(isKeyRefused, ask),
+  );
+  if (end.state !== 'sends') logger.warn('Stripe’s end', { ...end });
+  emitMetrics(metricsOfStripeEnd(end, env.ENVIRONMENT));
+}
 
 /** Every five minutes: whose plan changed by time alone; and what the ledger keeps no longer. */
 async function turnClock(runId: string): Promise<void> {
@@ -61,15 +73,35 @@ async function turnClock(runId: string): Promise<void> {
 /** On a schedule: finds what Stripe lost, or what differs, and queues it for the workers. A failed run is tried again by Lambda, then kept. */
 export const handler: Handler<ClockTurn | null, void> = async (event, context) => {
   logger.addContext(context);
-  if (event?.task === 'clock') return turnClock(context.awsRequestId);
-  const { DATABASE_URL, STRIPE_SECRET_KEY } = await secrets.read();
+  if (event?.task === 'clock') {
+    // First, and for seconds at most: a database that is down takes nothing from what it says.
+    await lookAtStripe();
+    return turnClock(context.awsRequestId);
+  }
+  const report = await compare(context).catch((error: { code?: string }) => {
+    emitMetrics(metricsOfFailedReconcile(error.code, env.ENVIRONMENT));
+    throw error;
+  });
+  log(report);
+  emitMetrics(
+    metricsOfReconcile(
+      {
+        drift: report.drifted_rows,
+        missedEvents: report.missed_events,
+        entitledWithoutUser: report.entitled_without_user,
+        finished: report.finished,
+      },
+      env.ENVIRONMENT,
+    ),
+  );
+};
+
+async function compare(context: Context): Promise<ReconcileReport> {
+  const { DATABASE_URL } = await secrets.read();
   const livemode = env.ENVIRONMENT === 'prod';
-  const report = await reconcile(
+  return reconcile(
     {
-      stripe: stripeLists(
-        await stripeClient(STRIPE_SECRET_KEY, env.STRIPE_API_BASE),
-        requestShare(requestsPerSecond[livemode ? 'live' : 'test']),
-      ),
+      stripe: stripeLists(await connectToStripe(), requestShare(requestsPerSecond[livemode ? 'live' : 'test'])),
       store: reconcileStore(pools(DATABASE_URL)),
       catalogue,
       async waiting() {
@@ -88,19 +120,7 @@ export const handler: Handler<ClockTurn | null, void> = async (event, context) =
     },
     { scope: 'scheduled', heal: env.RECONCILE_HEALS === 'true' },
   );
-  log(report);
-  emitMetrics(
-    metricsOfReconcile(
-      {
-        drift: report.drifted_rows,
-        missedEvents: report.missed_events,
-        entitledWithoutUser: report.entitled_without_user,
-        finished: report.finished,
-      },
-      env.ENVIRONMENT,
-    ),
-  );
-};
+}
 
 /** What was found, one line each up to a handful of each kind, and the run in one line. */
 function log({ unreadable, drifted, missed, unknown_to_stripe, without_user, ...numbers }: ReconcileReport): void {

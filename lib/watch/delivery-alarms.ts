@@ -3,12 +3,24 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { WatchedPipeline } from '../watched-pipeline.ts';
 import type { PlannedAlarm } from './planned-alarm.ts';
 import type { Thresholds } from './thresholds.ts';
-import { hours, minutes, ruleMetric, summed } from './watched-metrics.ts';
+import { hours, minutes, reported, ruleMetric, summed } from './watched-metrics.ts';
 
 const outOfDate = 'Plans of those who just paid, changed or cancelled are not updated.';
 
-/** From Stripe to our queues: was it routed, did it get there? (Whether it arrived at all: `silence`, in alarms.ts.) */
+/** From Stripe to our queues: does it send, was it routed, did it get there? (Whether it arrived at all: `silence`, in alarms.ts.) */
 export const deliveryAlarms = (pipeline: WatchedPipeline, thresholds: Thresholds): PlannedAlarm[] => [
+  {
+    kind: 'destination-disabled',
+    severity: 'critical',
+    metric: reported(pipeline, 'StripeSendsNothing', { statistic: 'Maximum', period: minutes(5) }),
+    when: 'at least',
+    threshold: 1,
+    // Stripe is asked every five minutes, so a period may have no answer: only one that says otherwise ends it.
+    missing: 'ignore',
+    happened:
+      'Stripe says that it sends us nothing: the event destination is disabled or gone, or its AWS event source is.',
+    customers: 'Who pays, changes or cancels sees it up to an hour late, when the reconcile run finds it.',
+  },
   {
     kind: 'rule-disabled',
     severity: 'critical',

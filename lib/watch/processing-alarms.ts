@@ -70,6 +70,17 @@ export const processingAlarms = (pipeline: WatchedPipeline, thresholds: Threshol
       customers: 'Nobody who pays, changes or cancels sees it; the events wait in their queues.',
     },
     {
+      kind: 'stripe-key',
+      severity: 'degraded',
+      metric: reported(pipeline, 'StripeKeyRefused', { statistic: 'Maximum', period: minutes(15) }),
+      when: 'at least',
+      threshold: 1,
+      missing: 'ignore',
+      happened: 'Stripe refused the key of the secret (401), or the key lacks a right (403).',
+      customers:
+        'Few: those of whom two changes came within one second wait. What Stripe never sent us stays unnoticed.',
+    },
+    {
       kind: 'function-errors',
       severity: 'degraded',
       // Failing events are no function errors (the function answers which records failed): these are crashes, timeouts and refusals.

@@ -1,7 +1,8 @@
+import { listDestinations } from '../../adapters/stripe-destinations.ts';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
 import type { Change } from '../cli/report.ts';
-import { type DestinationView, destinationOf, listDestinations, viewOf } from './stripe-destination.ts';
+import { type DestinationView, destinationOf, viewOf } from './stripe-destination.ts';
 
 export interface DeletePlan {
   destination: DestinationView;

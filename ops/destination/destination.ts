@@ -1,11 +1,12 @@
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
+import { listDestinations } from '../../adapters/stripe-destinations.ts';
 import { routedEventTypes } from '../../core/event-routes.ts';
 import { pinnedApiVersion } from '../../core/stripe/api-version.ts';
 import { environmentFile } from '../../lib/environment-file.ts';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
 import type { Change, Report } from '../cli/report.ts';
-import { type DestinationView, destinationOf, listDestinations, viewOf } from './stripe-destination.ts';
+import { type DestinationView, destinationOf, viewOf } from './stripe-destination.ts';
 
 export interface DestinationPlan {
   /** What Stripe has now; null before the first. */

@@ -1,9 +1,12 @@
-import type Stripe from 'stripe';
+import {
+  destinationBehind,
+  type EventDestination,
+  listDestinations,
+  sourceNameOf,
+} from '../../adapters/stripe-destinations.ts';
 import { routedEventTypes } from '../../core/event-routes.ts';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
-
-export type EventDestination = Stripe.V2.Core.EventDestination;
 
 /** A destination in our words. */
 export interface DestinationView {
@@ -45,32 +48,15 @@ export function viewOf(destination: EventDestination): DestinationView {
   };
 }
 
-/** Every EventBridge destination of the Stripe account that the key belongs to. */
-export async function listDestinations(stripe: Stripe): Promise<EventDestination[]> {
-  const found: EventDestination[] = [];
-  for await (const destination of stripe.v2.core.eventDestinations.list({ limit: 100 })) {
-    if (destination.type === 'amazon_eventbridge') found.push(destination);
-  }
-  return found;
-}
-
 /** The destination behind the stack's bus. @throws {Refusal} when the Stripe account of the key has none such. */
 export async function destinationOf(ops: Ops): Promise<EventDestination> {
   const [stripe, { outputs }] = await Promise.all([ops.stripe(), ops.stack()]);
   const sourceName = outputs.StripeEventSourceName;
-  const destinations = await listDestinations(stripe);
-  const mine = destinations.find(
-    ({ amazon_eventbridge }) => sourceNameOf(amazon_eventbridge?.aws_event_source_arn) === sourceName,
-  );
+  const mine = destinationBehind(sourceName, await listDestinations(stripe));
   if (mine) return mine;
   throw new Refusal(
     'no_destination',
     `This Stripe account has no event destination with the source ${sourceName}.`,
     `Use the key of the account that has it; or make one (\`${ops.lines.verb('destination create --apply')}\`) and deploy with its source name.`,
   );
-}
-
-/** `arn:aws:events:<region>::event-source/aws.partner/stripe.com/ed_…` → `aws.partner/stripe.com/ed_…` */
-function sourceNameOf(arn: string | undefined): string | null {
-  return arn?.split(':event-source/')[1] ?? null;
 }

@@ -113,7 +113,7 @@ export const causes = [
   },
   {
     id: 'stripe-key',
-    page: 'secret-not-set',
+    page: 'stripe-key',
     check: { id: 'stripe.key', says: /does not accept the key|mode key|no Stripe key|may not/ },
     codes: /^stripe_(401|403)$/,
     command: ({ verb }) => verb('secrets --apply'),
@@ -147,7 +147,8 @@ export const causes = [
     command: revert,
   },
   { id: 'paused', page: 'nothing-settled', check: { id: 'aws.mappings' }, changes: /^UpdateEventSourceMapping/ },
-  { id: 'destination-disabled', page: 'silence', check: { id: 'stripe.destination.enabled' } },
+  { id: 'destination-disabled', page: 'destination-disabled', check: { id: 'stripe.destination.enabled' } },
+  { id: 'destination-gone', page: 'destination-disabled', check: { id: 'stripe.destination' } },
   {
     id: 'stripe-down',
     page: 'stripe-incident',

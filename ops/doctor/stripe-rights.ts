@@ -77,7 +77,7 @@ export const stripeRights: readonly StripeRight[] = [
   {
     id: 'destinations',
     name: 'Event destinations',
-    neededBy: 'the checks of the destination',
+    neededBy: 'the clock, status and the checks of the destination',
     read: (stripe) => stripe.v2.core.eventDestinations.list({ limit: 1 }),
   },
 ];

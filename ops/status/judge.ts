@@ -23,10 +23,12 @@ export function judge(
 ): { health: HealthWord; reasons: string[] } {
   const verdicts = [
     ...ofSecret(status),
+    ...ofStripe(status, lines),
     ...ofRules(status),
     ...ofWorkers(status, lines),
     ...ofRates(status),
     ...ofDeadLetters(status, lines),
+    ...ofPrices(status, lines),
     ...status.alarms.map((alarm): Verdict => ({ word: 'degraded', reason: `The alarm ${alarm} rings.` })),
   ];
   const order: HealthWord[] = ['critical', 'degraded', 'paused'];
@@ -43,6 +45,15 @@ function ofSecret({ secret_empty }: Facts): Verdict[] {
   if (secret_empty.length === 0) return [];
   const reason = `${secret_empty.join(' and ')} ${secret_empty.length === 1 ? 'is' : 'are'} empty in the secret: functions that start now can settle nothing.`;
   return [{ word: 'critical', reason }];
+}
+
+function ofStripe({ stripe }: Facts, lines: CommandLines): Verdict[] {
+  const next = `\`${lines.verb('diagnose')}\` says what to do.`;
+  if (stripe.state === 'sends_nothing')
+    return [{ word: 'critical', reason: `Stripe sends nothing. ${stripe.why} ${next}` }];
+  // Events still come and are settled; those that need Stripe's answer wait, and nothing is compared.
+  if (stripe.state === 'key_refused') return [{ word: 'degraded', reason: `${stripe.why} ${next}` }];
+  return [];
 }
 
 function ofRules({ rules }: Facts): Verdict[] {
@@ -131,6 +142,16 @@ function ofDeadLetters({ queues }: Facts, lines: CommandLines): Verdict[] {
         },
       ];
     });
+}
+
+function ofPrices({ unknown_prices }: Facts, lines: CommandLines): Verdict[] {
+  if (unknown_prices === 0) return [];
+  return [
+    {
+      word: 'degraded',
+      reason: `${count(unknown_prices, 'event')} of the last 5 minutes had a price that config/plans.yaml lacks: who bought it keeps the plan held before. \`${lines.verb('doctor')}\` names it.`,
+    },
+  ];
 }
 
 export const percent = (value: number): string => `${(value * 100).toFixed(value < 0.1 ? 2 : 1)} %`;

@@ -1,3 +1,4 @@
+import type { StripeEnd } from '../../core/stripe/stripe-end.ts';
 import type { LiveRule } from '../deployment/live-rules.ts';
 import type { LossKind } from '../deployment/queue-depths.ts';
 import type { SliWindow, Window } from './window.ts';
@@ -30,6 +31,10 @@ export interface Status {
   rules: Pick<LiveRule, 'name' | 'feeds' | 'state'>[];
   /** Values of the secret without which nothing can be settled, and which are empty. */
   secret_empty: string[];
+  /** What Stripe answers, asked with the key of the secret. */
+  stripe: StripeEnd;
+  /** Events of the last five minutes whose price config/plans.yaml lacks. */
+  unknown_prices: number;
   /** Customers whose subscription entitles them and whom no user is known for; null when no comparison counted them for a day. */
   entitled_without_user: number | null;
   last_event_at: string | null;

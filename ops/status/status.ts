@@ -5,10 +5,11 @@ import type { Ops } from '../cli/ops.ts';
 import type { Report } from '../cli/report.ts';
 import { emptySecrets } from '../deployment/empty-secrets.ts';
 import { liveRules } from '../deployment/live-rules.ts';
-import { askCloudWatch, type Datapoint, oldestMessage, ours } from '../deployment/metric-values.ts';
+import { askCloudWatch, type Datapoint, oldestMessage, ours, sum } from '../deployment/metric-values.ts';
 import { ifThere } from '../deployment/not-there.ts';
 import { deadLetterQueues, queueDepth } from '../deployment/queue-depths.ts';
 import { ringingAlarms } from '../deployment/ringing-alarms.ts';
+import { stripeEnd } from '../deployment/stripe-end.ts';
 import { judge } from './judge.ts';
 import type { Status } from './pipeline-state.ts';
 import { lookBack } from './window.ts';
@@ -21,19 +22,33 @@ const DAY = 24 * HOUR;
 /** How the pipeline is now: numbers of the last five minutes and the last hour, and what stands. Looks only; @see judge for the word. */
 export async function status(ops: Ops): Promise<Report<Status>> {
   const { outputs, updatedAt } = await ops.stack();
-  const [now, hour, month, workers, rules, dead, lastEvent, entitled_without_user, alarms, secret_empty] =
-    await Promise.all([
-      lookBack(ops, 5 * MINUTE, MINUTE),
-      lookBack(ops, HOUR, 5 * MINUTE),
-      lookBack(ops, 30 * DAY, HOUR),
-      Promise.all(queueFed.map((worker) => workerNow(ops, worker))),
-      liveRules(ops),
-      deadLetters(ops),
-      lastEventAt(ops),
-      entitledWithoutUser(ops),
-      ringingAlarms(ops),
-      emptySecrets(ops),
-    ]);
+  const [
+    now,
+    hour,
+    month,
+    workers,
+    rules,
+    dead,
+    lastEvent,
+    entitled_without_user,
+    alarms,
+    secret_empty,
+    stripe,
+    unknown_prices,
+  ] = await Promise.all([
+    lookBack(ops, 5 * MINUTE, MINUTE),
+    lookBack(ops, HOUR, 5 * MINUTE),
+    lookBack(ops, 30 * DAY, HOUR),
+    Promise.all(queueFed.map((worker) => workerNow(ops, worker))),
+    liveRules(ops),
+    deadLetters(ops),
+    lastEventAt(ops),
+    entitledWithoutUser(ops),
+    ringingAlarms(ops),
+    emptySecrets(ops),
+    stripeEnd(ops),
+    unknownPrices(ops),
+  ]);
   const data: Omit<Status, 'health' | 'reasons'> = {
     at: ops.now().toISOString(),
     code: { version: outputs.CodeVersion, deployed_at: updatedAt?.toISOString() ?? null },
@@ -50,6 +65,8 @@ export async function status(ops: Ops): Promise<Report<Status>> {
     workers: workers.map((worker) => worker.now),
     rules: rules.map(({ name, feeds, state }) => ({ name, feeds, state })),
     secret_empty,
+    stripe,
+    unknown_prices,
     entitled_without_user,
     last_event_at: lastEvent,
     alarms,
@@ -81,6 +98,11 @@ async function deadLetters(ops: Ops): Promise<Status['queues']> {
 async function entitledWithoutUser(ops: Ops): Promise<number | null> {
   const [points] = await askCloudWatch(ops, [ours(ops, 'EntitledWithoutUser', 'Maximum', HOUR)], DAY);
   return points?.[0]?.value ?? null;
+}
+
+async function unknownPrices(ops: Ops): Promise<number> {
+  const [points = []] = await askCloudWatch(ops, [ours(ops, 'UnknownPrice', 'Sum', MINUTE)], 5 * MINUTE);
+  return sum(points);
 }
 
 /** When something last came or was settled, within a day; to five minutes. */

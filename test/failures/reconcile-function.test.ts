@@ -12,6 +12,7 @@ import { startAwsEndpoint } from '../../local/backends/aws-endpoint.ts';
 import { LOCAL_CREDENTIALS } from '../../local/backends/loopback-guard.ts';
 import { type AwsParts, startAwsParts } from '../../local/backends/sqs-s3-dynamodb.ts';
 import { Shutdown } from '../../local/shutdown.ts';
+import { sendsTo } from '../../stripe-simulator/event-destinations.ts';
 import { catalogue } from '../support/catalogue.ts';
 import { source } from '../support/event-processor.ts';
 import { day, now, StripeAndUs } from '../support/stripe-and-us.ts';
@@ -70,7 +71,7 @@ const kept = async () => {
 };
 
 /** @returns the lines that it logged */
-async function run(heals: boolean): Promise<Record<string, unknown>[]> {
+async function run(heals: boolean, event: object | null = null, ends = 0): Promise<Record<string, unknown>[]> {
   const child = spawn(
     join(import.meta.dirname, '../../node_modules/.bin/node'),
     [join(import.meta.dirname, 'invoke.ts'), folder],
@@ -97,9 +98,9 @@ async function run(heals: boolean): Promise<Record<string, unknown>[]> {
       },
     },
   );
-  child.stdin!.end('null');
+  child.stdin!.end(JSON.stringify(event));
   const [out, [code]] = await Promise.all([text(child.stdout!), once(child, 'close')]);
-  expect(code).toBe(0);
+  expect(code).toBe(ends);
   return out
     .trim()
     .split('\n')
@@ -127,4 +128,22 @@ it('only reports while it is not to heal; heals and keeps each field in the audi
   expect(lines.map((line) => JSON.parse(line))).toEqual([
     expect.objectContaining({ kind: 'subscription', id: 'sub_ben1', field: 'quantity', before: 7, after: 1 }),
   ]);
+}, 180_000);
+
+it('says every five minutes whether Stripe takes the key and sends, and turns the clock all the same', async () => {
+  const clock = () => run(true, { task: 'clock' });
+  const destination = sendsTo(pair.server, source);
+  expect(await clock()).toContainEqual(expect.objectContaining({ StripeKeyRefused: 0, StripeSendsNothing: 0 }));
+
+  destination.status = 'disabled';
+  expect(await clock()).toContainEqual(expect.objectContaining({ StripeKeyRefused: 0, StripeSendsNothing: 1 }));
+
+  pair.server.faults.forbidden.add('core/event_destinations');
+  const refused = await clock();
+  expect(refused).toContainEqual(expect.objectContaining({ StripeKeyRefused: 1 }));
+  expect(refused.filter((line) => 'StripeSendsNothing' in line)).toEqual([]);
+
+  pair.server.faults.forbidden.add('events');
+  expect(await run(true, null, 1)).toContainEqual(expect.objectContaining({ StripeKeyRefused: 1 }));
+  pair.server.faults.forbidden.clear();
 }, 180_000);

@@ -118,7 +118,12 @@ describe('missing data', () => {
   const kept = each.filter(({ alarm }) => alarm.TreatMissingData === 'ignore').map(({ name }) => name);
 
   it('is the alarm for signs of life, proves nothing about attempts, and means that all is well for everything else', () => {
-    expect([...new Set(kept)].sort()).toEqual(['processing-failures-critical', 'processing-failures-degraded']);
+    expect([...new Set(kept)].sort()).toEqual([
+      'destination-disabled',
+      'processing-failures-critical',
+      'processing-failures-degraded',
+      'stripe-key',
+    ]);
     expect([...new Set(breaching)].sort()).toEqual(['reconcile-silent', 'silence-arrivals']);
     const single = each.filter(({ alarm }) => !alarm.AlarmRule);
     expect(breaching.length + quiet.length + kept.length).toBe(single.length);
@@ -156,6 +161,7 @@ describe('who is told', () => {
     expect(critical.OKActions).toEqual([{ Ref: topicOf(prod, 'page') }]);
     expect(partsOf(prod, 'critical')).toEqual([
       'backlog',
+      'destination-disabled',
       'events-lost',
       'nothing-settled-billing',
       'nothing-settled-payments',

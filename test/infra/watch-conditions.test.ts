@@ -3,6 +3,7 @@ import {
   metricsOf,
   metricsOfDeferral,
   metricsOfReconcile,
+  metricsOfStripeEnd,
   type SettledEvent,
 } from '../../core/metrics.ts';
 import { alarmsThatFire, delivered, queueDepth, queueMetric } from './watch-template.ts';
@@ -140,6 +141,25 @@ describe('what fails, and which alarm says so', () => {
     expect(alarmsThatFire([], [delivered('audit-billing-3', 12), delivered('billing', 12)])).toEqual([]);
     // A replay goes to the worker alone.
     expect(alarmsThatFire([], [delivered('billing', 500)])).toEqual([]);
+  });
+
+  it('Stripe sends nothing: someone is woken, though no event is missing yet', () => {
+    expect(alarmsThatFire(metricsOfStripeEnd({ state: 'sends_nothing', why: '' }, 'dev'))).toEqual([
+      'critical',
+      'destination-disabled',
+    ]);
+    expect(alarmsThatFire(metricsOfStripeEnd({ state: 'sends', destination: 'ed_1' }, 'dev'))).toEqual([]);
+  });
+
+  it('Stripe refuses the key: told, nobody is woken', () => {
+    expect(alarmsThatFire(metricsOfStripeEnd({ state: 'key_refused', why: '' }, 'dev'))).toEqual([
+      'degraded',
+      'stripe-key',
+    ]);
+    expect(alarmsThatFire([...times(100, event()), ...deferral(20_000, 'stripe_401')])).toEqual([
+      'degraded',
+      'stripe-key',
+    ]);
   });
 
   it('nothing comes: silence rings only if Stripe has events that we lack', () => {

@@ -8,7 +8,9 @@ import {
   metrics,
   metricsOf,
   metricsOfDeferral,
+  metricsOfFailedReconcile,
   metricsOfReconcile,
+  metricsOfStripeEnd,
   type SettledEvent,
 } from '../../core/metrics.ts';
 import { root } from './synthesis.ts';
@@ -59,6 +61,24 @@ it('measures two seconds as in time, and a millisecond more as late', () => {
   expect(valuesOf(metricsOf({ ...event, arrivalToCommitMs: 2001 }, 'prod')).CommittedInTime).toBe(0);
 });
 
+it('reports of Stripe’s end what Stripe said, and nothing when it said nothing', () => {
+  const reported = (...look: Parameters<typeof metricsOfStripeEnd>) => valuesOf(metricsOfStripeEnd(...look));
+  expect(reported({ state: 'sends', destination: 'ed_1' }, 'prod')).toEqual({
+    StripeKeyRefused: 0,
+    StripeSendsNothing: 0,
+  });
+  expect(reported({ state: 'sends_nothing', why: '' }, 'prod')).toEqual({ StripeKeyRefused: 0, StripeSendsNothing: 1 });
+  expect(reported({ state: 'key_refused', why: '' }, 'prod')).toEqual({ StripeKeyRefused: 1 });
+  expect(reported({ state: 'not_asked', why: '' }, 'prod')).toEqual({});
+});
+
+it.each(['stripe_401', 'stripe_403'])('counts a refused key by %s, whoever met it first', (code) => {
+  expect(valuesOf(metricsOfDeferral({ origin: 'webhook', code, queuedForMs: 10 }, 'prod')).StripeKeyRefused).toBe(1);
+  expect(valuesOf(metricsOfFailedReconcile(code, 'prod'))).toEqual({ StripeKeyRefused: 1 });
+  expect(metricsOfFailedReconcile('stripe_429', 'prod')).toEqual([]);
+  expect(metricsOfFailedReconcile(undefined, 'prod')).toEqual([]);
+});
+
 it('never reports a negative duration, which would take the percentiles away from the whole metric', () => {
   expect(valuesOf(metricsOf({ ...event, arrivalToCommitMs: -40 }, 'prod')).ArrivalToCommitMs).toBe(0);
 });
@@ -76,6 +96,7 @@ it('gives every value the dimensions of its metric, and nothing else', () => {
     ...metricsOf({ ...event, outcome: 'parked', payment: { ...event.payment!, succeeded: false } }, 'prod'),
     ...metricsOfDeferral({ origin: 'webhook', code: 'secret_not_set', queuedForMs: 10 }, 'prod'),
     ...metricsOfReconcile({ drift: 0, missedEvents: 0, entitledWithoutUser: 0 }, 'prod'),
+    ...metricsOfStripeEnd({ state: 'sends', destination: 'ed_1' }, 'prod'),
   ];
   for (const { name, dimensions } of all) {
     expect([name, Object.keys(dimensions)]).toEqual([name, metrics[name].dimensions]);

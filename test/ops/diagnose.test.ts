@@ -101,7 +101,7 @@ const faults: [what: string, make: () => unknown, cause: string, page: string, c
     'the destination is disabled',
     () => (destination().status = 'disabled'),
     'destination-disabled',
-    'silence',
+    'destination-disabled',
     'npm run ops -- destination enable --apply --env dev',
   ],
   [
@@ -150,7 +150,7 @@ const faults: [what: string, make: () => unknown, cause: string, page: string, c
     'Stripe revoked the key',
     () => fillSecret(database.writerUrl, 'sk_test_revoked'),
     'stripe-key',
-    'secret-not-set',
+    'stripe-key',
     'npm run ops -- secrets --apply --env dev',
   ],
   [

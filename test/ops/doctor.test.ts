@@ -343,7 +343,7 @@ it.each([
   ['subscriptions', 'stripe.right.subscriptions', 'the workers, reconcile and sync'],
   ['events', 'stripe.right.events', 'the scheduled comparison and reconcile'],
   ['prices', 'stripe.right.prices', 'the checks of config/plans.yaml'],
-  ['core/event_destinations', 'stripe.right.destinations', 'the checks of the destination'],
+  ['core/event_destinations', 'stripe.right.destinations', 'the clock, status and the checks of the destination'],
 ])(
   'names the one right that a restricted key lacks, %s, and goes on with the others',
   async (resource, id, neededBy) => {

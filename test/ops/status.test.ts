@@ -2,7 +2,8 @@ import { eventFamilies, queueFed, workers } from '../../core/workers.ts';
 import { commandLines } from '../../ops/cli/command-lines.ts';
 import { judge } from '../../ops/status/judge.ts';
 import type { Status } from '../../ops/status/pipeline-state.ts';
-import { type Pipeline, startPipeline } from './pipeline.ts';
+import { sendsTo } from '../../stripe-simulator/event-destinations.ts';
+import { type Pipeline, source, startPipeline } from './pipeline.ts';
 
 const lines = commandLines({ environment: 'dev' });
 
@@ -11,8 +12,9 @@ beforeEach(async () => {
   pipeline = await startPipeline();
   pipeline.aws.secret = JSON.stringify({
     DATABASE_URL: 'postgres://stripe_writer@db/x',
-    STRIPE_SECRET_KEY: 'sk_test_1',
+    STRIPE_SECRET_KEY: pipeline.stripe.key,
   });
+  sendsTo(pipeline.stripe, source);
 });
 afterEach(() => pipeline.close());
 
@@ -178,6 +180,69 @@ it('names a rule that is off or gone, a queue that is gone, a mapping that is go
   ]);
 });
 
+const destination = () => [...pipeline.stripe.destinations.values()][0]!;
+const asksNext = '`npm run ops -- diagnose --env dev` says what to do.';
+
+it.each([
+  [
+    'is disabled',
+    () => Object.assign(destination(), { status: 'disabled', status_details: { disabled: { reason: 'user' } } }),
+    'The event destination ed_test_61Transcript1 is disabled (user).',
+  ],
+  [
+    'sends to a source that no bus takes any more',
+    () => Object.assign(destination().amazon_eventbridge, { aws_event_source_status: 'pending' }),
+    'The AWS event source of ed_test_61Transcript1 is pending: its events are dropped.',
+  ],
+  [
+    'is gone',
+    () => pipeline.stripe.destinations.clear(),
+    'The Stripe account of the key has no event destination aws.partner/stripe.com/ed_test_1.',
+  ],
+])('is critical when the destination %s, however quiet the shop is', async (_, make, why) => {
+  make();
+  const { code, data } = await run();
+  expect(code).toBe(1);
+  expect(data).toMatchObject({ health: 'critical', reasons: [`Stripe sends nothing. ${why} ${asksNext}`] });
+});
+
+it('is degraded when Stripe refuses the key of the secret, whatever key is set here', async () => {
+  traffic(pipeline, minutesAgo(2));
+  pipeline.variables.STRIPE_SECRET_KEY = pipeline.stripe.key;
+  pipeline.aws.secret = JSON.stringify({ DATABASE_URL: 'postgres://db/x', STRIPE_SECRET_KEY: 'sk_test_revoked' });
+  const { data } = await run();
+  expect(data).toMatchObject({ health: 'degraded', reasons: [`Stripe does not accept the key. ${asksNext}`] });
+});
+
+it('is degraded when the key may not ask for the destination', async () => {
+  traffic(pipeline, minutesAgo(2));
+  pipeline.stripe.faults.forbidden.add('core/event_destinations');
+  const { data } = await run();
+  expect(data.reasons).toEqual([`The Stripe key lacks the right "Event destinations: read". ${asksNext}`]);
+});
+
+it('judges nothing by a Stripe that does not answer, and says so', async () => {
+  traffic(pipeline, minutesAgo(2));
+  await pipeline.stripe.close();
+  const { data } = await run();
+  expect(data).toMatchObject({ health: 'healthy', stripe: { state: 'not_asked' } });
+});
+
+it('is degraded while prices come that the catalogue lacks', async () => {
+  traffic(pipeline, minutesAgo(2));
+  pipeline.aws.metrics.set('UnknownPrice', [
+    { at: minutesAgo(1), value: 2 },
+    { at: minutesAgo(20), value: 5 },
+  ]);
+  const { data } = await run();
+  expect(data).toMatchObject({
+    health: 'degraded',
+    reasons: [
+      '2 events of the last 5 minutes had a price that config/plans.yaml lacks: who bought it keeps the plan held before. `npm run ops -- doctor --env dev` names it.',
+    ],
+  });
+});
+
 it('is degraded while something is lost or an alarm rings, and paused while a worker is', async () => {
   traffic(pipeline, minutesAgo(2));
   await pipeline.send('BillingFailedQueueUrl', '{}');
@@ -233,6 +298,8 @@ describe('the health word', () => {
     workers: [],
     rules: [],
     secret_empty: [],
+    stripe: { state: 'sends', destination: 'ed_test_1' },
+    unknown_prices: 0,
     entitled_without_user: 0,
     last_event_at: now.toISOString(),
     alarms: [],

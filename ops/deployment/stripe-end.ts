@@ -1,0 +1,16 @@
+import { lookAtStripeEnd } from '../../adapters/stripe-destinations.ts';
+import type { StripeEnd } from '../../core/stripe/stripe-end.ts';
+import type { Ops } from '../cli/ops.ts';
+
+/** Asks Stripe as the functions do: with the key of the secret, whatever STRIPE_SECRET_KEY is set here. Who may not read it is not stopped by that. */
+export async function stripeEnd(ops: Ops): Promise<StripeEnd> {
+  const { outputs } = await ops.stack();
+  let key: string;
+  try {
+    key = (await ops.secret()).STRIPE_SECRET_KEY;
+  } catch (error) {
+    return { state: 'not_asked', why: `The secret cannot be read (${(error as Error).name}).` };
+  }
+  if (key === '') return { state: 'not_asked', why: 'The secret holds no Stripe key.' };
+  return lookAtStripeEnd(outputs.StripeEventSourceName, () => ops.stripeWith(key));
+}
