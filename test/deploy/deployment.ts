@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { EventBridgeClient, PutPartnerEventsCommand } from '@aws-sdk/client-eventbridge';
@@ -28,11 +28,14 @@ export interface DeploymentOptions {
   password?: string;
   /** Whether CloudTrail keeps who called what. @default false: it slows the emulator down */
   recordTrail?: boolean;
+  /** Whether verbs and `cdk` run in a copy of this checkout, so that a repair may edit a file of it. @default false */
+  copied?: boolean;
 }
 
 /** Everything around the stack: AWS emulated, Stripe's API by a server of its shape, Postgres real. Nothing is deployed yet. */
-export async function startDeployment({ password, recordTrail = false }: DeploymentOptions = {}) {
+export async function startDeployment({ password, recordTrail = false, copied = false }: DeploymentOptions = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'stripe-eventbridge-deploy-'));
+  const checkout = copied ? copyInto(join(folder, 'checkout')) : root;
   const postgres = await startPostgres({ ...(password !== undefined && { password }) });
   const stripe = await startStripeServer();
   for (const price of pricesOf(catalogue)) stripe.prices.set(price.id, price);
@@ -64,10 +67,15 @@ export async function startDeployment({ password, recordTrail = false }: Deploym
   });
 
   const tryCdk = (args: readonly string[]): Promise<Ran> =>
-    run('cdk', [...args, '--context', `environmentsFolder=${folder}`, '--app', 'node test/deploy/app.ts', '--ci'], {
-      ...variables,
-      EMULATOR_LIMITS_REPORT: limitsReport,
-    });
+    run(
+      'cdk',
+      [...args, '--context', `environmentsFolder=${folder}`, '--app', 'node test/deploy/app.ts', '--ci'],
+      {
+        ...variables,
+        EMULATOR_LIMITS_REPORT: limitsReport,
+      },
+      checkout,
+    );
 
   return {
     emulator,
@@ -78,6 +86,8 @@ export async function startDeployment({ password, recordTrail = false }: Deploym
     ownerUrl,
     writerUrl,
     folder,
+    /** Where verbs and `cdk` run. */
+    checkout,
     /** What the aspect took out of the template; read after a deploy. */
     limits: () => JSON.parse(readFileSync(limitsReport, 'utf8')) as { type: string; id: string; why: string }[],
 
@@ -91,7 +101,7 @@ export async function startDeployment({ password, recordTrail = false }: Deploym
     tryCdk,
     /** `npm run ops -- …` as an operator types it. */
     ops: (args: string, more: Record<string, string> = {}): Promise<Ran> =>
-      run('node', ['bin/ops.ts', ...args.split(' ')], { ...variables, ...more }),
+      run('node', ['bin/ops.ts', ...args.split(' ')], { ...variables, ...more }, checkout),
 
     /** Commands as they stand in a runbook, with the AWS CLI; what they printed. @throws with all of it, when one fails. */
     async shell(commands: string): Promise<string> {
@@ -136,6 +146,18 @@ ${commands}`,
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** What git has here, as it is now, with the same packages. */
+function copyInto(folder: string): string {
+  const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], { cwd: root });
+  for (const file of files
+    .toString()
+    .split('\0')
+    .filter((name) => name !== '' && existsSync(join(root, name))))
+    cpSync(join(root, file), join(folder, file));
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  return folder;
 }
 
 /** The AWS CLI asks SQS at its own old address, whatever AWS_ENDPOINT_URL says. */

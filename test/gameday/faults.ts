@@ -6,8 +6,8 @@ export interface Fault {
   inject(game: Game): Promise<unknown>;
   /** By the table of causes: ops/diagnose/causes.ts. */
   cause: string;
-  /** What status says of it within five minutes; null: only a comparison of both ends shows it (`diagnose`, `doctor`, reconcile). */
-  statusSays: RegExp | null;
+  /** What status says of it within five minutes. */
+  statusSays: RegExp;
   /** What the page says instead of the command that diagnose names, or after it. */
   instead?(game: Game): string[];
   afterwards?(game: Game, since: Date): string[];
@@ -95,7 +95,7 @@ aws lambda update-function-code --function-name ${billing} --zip-file fileb://br
       );
     },
     cause: 'stripe-key',
-    statusSays: null,
+    statusSays: /Stripe does not accept the key/,
     meanwhile: (game) => game.twoUpdatesOfOneSecond(),
   },
   {
@@ -150,8 +150,18 @@ aws s3api delete-bucket --bucket "$bucket"`),
         Object.assign(destination, { status: 'disabled', status_details: { disabled: { reason: 'user' } } });
     },
     cause: 'destination-disabled',
-    statusSays: null,
+    statusSays: /Stripe sends nothing.* is disabled/,
     afterwards: () => ['npm run ops -- reconcile --apply --env dev'],
+  },
+  {
+    id: 'unknown-price',
+    inject: (game) => game.sellWhatNoPlanHas(),
+    cause: 'unknown-price',
+    statusSays: /had a price that config\/plans.yaml lacks/,
+    meanwhile: (game) => game.someBuyIt(),
+    // The product owner says which plan it is; the file is the copy's that the game is played in.
+    instead: (game) => [game.addsThePrice(), 'npx cdk deploy -c environment=dev'],
+    afterwards: replaySince,
   },
 ];
 

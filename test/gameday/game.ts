@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import type { Deployment, Ran } from '../deploy/deployment.ts';
@@ -9,6 +10,8 @@ import { event, paymentIntent, subscriptionEvent } from '../support/stripe-sampl
 
 const prices = { premium: 'price_premium_monthly_eur', premium_plus: 'price_premium_plus_monthly_eur' } as const;
 type Plan = keyof typeof prices;
+/** What config/plans.yaml does not list, until somebody adds it. */
+const newPrice = 'price_team_monthly_eur';
 
 /** What a player typed, and what it printed. */
 export interface Typed extends Ran {
@@ -57,15 +60,19 @@ export class Game {
 
   /** Runs a command as a player types it: a verb, or a line of the AWS CLI. */
   async types(command: string): Promise<Typed> {
-    const verb = /^npm run ops -- (.*)$/.exec(command)?.[1];
-    const ran =
-      verb === undefined
-        ? await this.deployment.shell(command).then(
-            (output) => ({ code: 0, output }),
-            (error: Error) => ({ code: 1, output: error.message }),
-          )
-        : await this.deployment.ops(verb, this.variables);
-    return { command, ...ran };
+    return { command, ...(await this.#run(command)) };
+  }
+
+  async #run(command: string): Promise<Ran> {
+    const [, tool, rest = ''] = /^(npm run ops --|npx cdk) (.*)$/.exec(command) ?? [];
+    if (tool === 'npm run ops --') return this.deployment.ops(rest, this.variables);
+    // A settings file would name the source, and nobody asks at this terminal.
+    const context = ['--context', `stripeEventSourceName=${this.source}`, '--require-approval', 'never'];
+    if (tool === 'npx cdk') return this.deployment.tryCdk([...rest.split(' '), ...context]);
+    return this.deployment.shell(command).then(
+      (output) => ({ code: 0, output }),
+      (error: Error) => ({ code: 1, output: error.message }),
+    );
   }
 
   /** The shell block of a runbook, by the name that stands above it. @throws when no page has it. */
@@ -93,6 +100,28 @@ export class Game {
     this.#second -= 60;
     const [kept] = this.#move(customer, 'updated', 'premium_plus');
     await this.#send([kept!, lost!]);
+  }
+
+  /** Sales made a price, and told nobody. */
+  async sellWhatNoPlanHas(): Promise<void> {
+    const premium = this.deployment.stripe.prices.get(prices.premium)!;
+    this.deployment.stripe.prices.set(newPrice, { ...premium, id: newPrice, lookup_key: null } as typeof premium);
+  }
+
+  /** Two new customers buy it, and another one what they always bought. */
+  async someBuyIt(): Promise<void> {
+    const customers = Array.from({ length: 3 }, () => `cus_${++this.#customers}`);
+    await this.#send(
+      customers.flatMap((customer, index) =>
+        this.#move(customer, 'created', 'premium', index < 2 ? newPrice : prices.premium),
+      ),
+    );
+  }
+
+  /** The line for the product owner's answer: it is a price of the plan premium. */
+  addsThePrice(): string {
+    const entry = `      - { id: ${newPrice}, currency: eur, amount_minor: 1900, interval: month }`;
+    return `sed -i '/id: price_premium_monthly_usd/a\\${entry}' ${join(this.deployment.checkout, 'config/plans.yaml')}`;
   }
 
   /** Events that nobody can read, of no customer. */
@@ -130,16 +159,19 @@ export class Game {
     }
   }
 
-  #move(customer: string, type: 'created' | 'updated' | 'deleted', to: Plan | 'cancelled'): object[] {
+  #move(
+    customer: string,
+    type: 'created' | 'updated' | 'deleted',
+    to: Plan | 'cancelled',
+    price: string = prices[to === 'cancelled' ? (this.#wanted.get(customer) as Plan) : to],
+  ): object[] {
     const id = customer.replace('cus', 'sub');
-    const now = this.#wanted.get(customer);
-    const plan = to === 'cancelled' ? (now as Plan) : to;
     this.#wanted.set(customer, to);
     this.#second += 60;
     const made = subscriptionEvent(`evt_${++this.#events}`, type, this.#second, {
       id,
       customer,
-      price: prices[plan],
+      price,
       status: to === 'cancelled' ? 'canceled' : 'active',
       metadata: { user_id: `00000000-0000-4000-8000-${customer.slice(4).padStart(12, '0')}` },
     }) as { data: { object: { id: string } } };

@@ -6,8 +6,10 @@ import type { Game, Typed } from './game.ts';
 /** How one fault was told, named, repaired and confirmed. */
 export interface Round {
   fault: string;
-  /** What status said, and after how many seconds; null when it said nothing, and was not expected to. */
-  told: { word: string; reason: string; after_s: number } | null;
+  /** When it began, ISO 8601. */
+  at: string;
+  /** What status said, and after how many seconds. */
+  told: { word: string; reason: string; after_s: number };
   cause: string;
   page: string;
   /** What the player typed, in order. */
@@ -38,7 +40,7 @@ export async function play(game: Game, fault: Fault): Promise<Round> {
   await fault.inject(game);
   await (fault.meanwhile?.(game) ?? game.customersGoOn());
   const told = await untilTold(game, startedAt, fault.statusSays);
-  if (told) await type('npm run ops -- status --env dev');
+  await type('npm run ops -- status --env dev');
 
   const asked = await game.types('npm run ops -- diagnose --json --env dev');
   const diagnosed = JSON.parse(asked.output.split('\n').at(-1)!).data.cause as {
@@ -66,6 +68,7 @@ export async function play(game: Game, fault: Fault): Promise<Round> {
   const customers = await game.everyoneIsRight(180);
   return {
     fault: fault.id,
+    at: since.toISOString(),
     told,
     cause: diagnosed.cause,
     page: diagnosed.page,
@@ -88,8 +91,7 @@ async function confirm(type: (command: string) => Promise<Typed>): Promise<numbe
   }
 }
 
-async function untilTold(game: Game, startedAt: number, says: RegExp | null): Promise<Round['told']> {
-  if (says === null) return null;
+async function untilTold(game: Game, startedAt: number, says: RegExp): Promise<Round['told']> {
   for (;;) {
     const { output } = await game.types('npm run ops -- status --json --env dev');
     const after_s = Math.round((Date.now() - startedAt) / 1000);

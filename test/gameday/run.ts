@@ -10,7 +10,7 @@ import { writePages } from './write-pages.ts';
  * `npm run gameday`: deploys into the AWS emulator, breaks something that it does not name, and lets you repair it; then judges.
  *
  * `--auto` plays itself. `--only rule-disabled,mapping-off` plays these (in a random order all the same). `--write-docs` writes what
- * happened into docs/runbooks/gameday.md and docs/gameday.md. Ends with 0 when every fault was told, named, repaired and confirmed.
+ * happened into docs/runbooks/gameday.md and docs/gameday.md; faults that were not played keep what stands there. Ends with 0 when every fault was told, named, repaired and confirmed.
  */
 const auto = process.argv.includes('--auto');
 const only = process.argv[process.argv.indexOf('--only') + 1]?.split(',');
@@ -18,7 +18,7 @@ const chosen = process.argv.includes('--only') ? faults.filter(({ id }) => only!
 
 const password = 'the-owner-of-a-gameday';
 console.log('Deploying into the emulator, with Postgres and a server of Stripe’s shape, all on this machine');
-const deployment = await startDeployment({ password, recordTrail: true });
+const deployment = await startDeployment({ password, recordTrail: true, copied: true });
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => void deployment.stop().finally(() => process.exit(130)));
 const rounds: Round[] = [];
@@ -40,7 +40,7 @@ try {
       // What is not repaired would be blamed on the next fault.
       break;
     }
-    if (process.argv.includes('--write-docs')) writePages(rounds, deployment);
+    if (auto && process.argv.includes('--write-docs')) writePages(rounds, deployment);
   }
 } catch (error) {
   failed.push('the deployment');
@@ -58,7 +58,7 @@ async function letPlay(game: Game, fault: Fault): Promise<null> {
     ([name, value]) => `export ${name}='${value}'`,
   );
   console.log(
-    `  Something is wrong. In another terminal:\n    ${exports.join('\n    ')}\n    npm run ops -- diagnose --env dev`,
+    `  Something is wrong. In another terminal:\n    cd ${deployment.checkout}\n    ${exports.join('\n    ')}\n    npm run ops -- diagnose --env dev`,
   );
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   await terminal.question('  Press Enter when it is repaired and `ops watch` has confirmed it. ');
