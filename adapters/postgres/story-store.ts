@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import type { Outcome } from '../../core/outcome.ts';
 import type { PlanState } from '../../core/plans/plan-event.generated.ts';
@@ -126,6 +127,10 @@ export function storyStore(database: Database): StoryStore {
     storyOfEvent: (id) => call('story_of_event($1)', id),
   };
 }
+
+/** Under which name the rows of a customer who was erased stand: as `billing.pseudonym_of` makes it. */
+export const pseudonymOf = (customer: string): string =>
+  `erased_${createHash('sha256').update(customer).digest('hex').slice(0, 32)}`;
 
 /** A month is made of the whole history: a second or two as a rule, a minute for years of a hundred thousand subscriptions. */
 const LONGEST_COUNT_S = 120;

@@ -14,6 +14,8 @@ export interface Seen {
   lost: LostMessage[] | null;
   /** Messages in the work queues. */
   waiting: number | null;
+  /** Those of the customers that `ops erase` has taken out. */
+  erased: readonly string[];
 }
 
 /** Why the plan is what it is, in a word that stays, a sentence, and what to do. */
@@ -29,7 +31,26 @@ export interface Verdict {
 
 /** The first cause that holds: what never reached us before what did, and our faults before Stripe's words. */
 export function verdictOf(seen: Seen, lines: CommandLines): Verdict {
-  return lostOrMissed(seen, lines) ?? unknownHere(seen, lines) ?? unlinked(seen, lines) ?? asStripeSays(seen, lines);
+  return (
+    wasErased(seen) ??
+    lostOrMissed(seen, lines) ??
+    unknownHere(seen, lines) ??
+    unlinked(seen, lines) ??
+    asStripeSays(seen, lines)
+  );
+}
+
+/** What Stripe still tells of them is kept without them, on purpose: no difference is a fault then. */
+function wasErased({ erased, story }: Seen): Verdict | undefined {
+  const [customer] = erased;
+  if (customer === undefined || story!.subscriptions.some(({ entitled }) => entitled)) return undefined;
+  return {
+    cause: 'erased',
+    says: `${customer} was erased here: what they bought stands without the person, and whatever comes later is kept without them too.`,
+    do: ['Nothing is to be done here. Who buys again does so as a new customer at Stripe.'],
+    page: 'support',
+    wrong: false,
+  };
 }
 
 function lostOrMissed({ stripe, differences, lost, waiting, asked }: Seen, lines: CommandLines): Verdict | undefined {

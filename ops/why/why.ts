@@ -1,4 +1,4 @@
-import { type Story, storyStore } from '../../adapters/postgres/story-store.ts';
+import { pseudonymOf, type Story, storyStore } from '../../adapters/postgres/story-store.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { Report } from '../cli/report.ts';
 import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
@@ -58,8 +58,14 @@ export async function why(ops: Ops, asked: WhyTarget): Promise<Report<Why>> {
       customers = (await sources.ask('Stripe', async () => customersByEmail(await ops.stripe(), asked.email))) ?? [];
     const user = 'user' in asked ? asked.user : null;
     const story =
-      database && (await sources.ask('The database', () => storyStore(database).storyOf({ user, customers }, MOST)));
-    customers = [...new Set([...customers, ...(story?.customers ?? []).map(({ customer_id }) => customer_id)])];
+      database &&
+      (await sources.ask('The database', () =>
+        storyStore(database).storyOf({ user, customers: [...customers, ...customers.map(pseudonymOf)] }, MOST),
+      ));
+    const erased = customers.filter((id) => story?.ledger.some(({ customer_id }) => customer_id === pseudonymOf(id)));
+    // Stripe does not know a pseudonym.
+    const held = (story?.customers ?? []).map(({ customer_id }) => customer_id);
+    customers = [...new Set([...customers, ...held.filter((id) => !id.startsWith('erased_'))])];
 
     const seen = await sources.ask('Stripe', async () => {
       const lists = await stripeListsFor(ops);
@@ -84,7 +90,7 @@ export async function why(ops: Ops, asked: WhyTarget): Promise<Report<Why>> {
       return depths.reduce((sum, { waiting, in_flight }) => sum + waiting + in_flight, 0);
     });
 
-    const verdict = verdictOf({ asked, story, stripe, differences, lost, waiting }, ops.lines);
+    const verdict = verdictOf({ asked, story, stripe, differences, lost, waiting, erased }, ops.lines);
     return {
       data: {
         asked,

@@ -250,3 +250,20 @@ it('refuses while a subscription runs', async () => {
   const { code, json } = await erase('--apply', '--yes');
   expect({ code, error: json.error.code }).toEqual({ code: 2, error: 'still_running' });
 });
+
+it.each([
+  ['still', () => pipeline.stripe.account.put(customer({ id: 'cus_ada', metadata: { user_id: 'user_ada' } }) as never)],
+  ['no longer', () => {}],
+])('is what `why` says of the customer, whom Stripe %s has', async (_, put) => {
+  pipeline.aws.secret = JSON.stringify({ DATABASE_URL: db.writerUrl, STRIPE_SECRET_KEY: pipeline.stripe.key });
+  await happens();
+  await erase('--apply', '--yes');
+  put();
+  const { code, json } = await pipeline.run('why', '--customer', 'cus_ada', '--json');
+  expect(json.data.verdict).toMatchObject({
+    cause: 'erased',
+    says: 'cus_ada was erased here: what they bought stands without the person, and whatever comes later is kept without them too.',
+    wrong: false,
+  });
+  expect(code).toBe(0);
+});
