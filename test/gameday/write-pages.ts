@@ -44,7 +44,7 @@ The last round of each fault with \`npm run gameday -- --auto --write-docs\`, wh
 |---|---|---|---|---|---|---|
 ${lines.join('\n')}
 
-${missing.length === 0 ? '' : `Not yet come through: ${missing.join(', ')}.\n\n`}Not to be played here, because the emulator does not model it: dead-letter queues of rules, \`cdk drift\` and \`--revert-drift\`, ages of messages, schedules, alarms. What rings for each fault is
+${missing.length === 0 ? '' : `Not yet come through: ${missing.join(', ')}.\n\n`}Not to be played here, because the emulator does not model it: dead-letter queues of rules, \`cdk drift\` and \`--revert-drift\`, ages of messages, schedules, alarms. What rings is
 tried on the template instead: \`npx jest test/infra/watch-conditions\`.
 `;
 
@@ -95,6 +95,8 @@ const plainOf =
       .replaceAll(`${folder}/`, '')
       .replaceAll(`${root}/`, '')
       .replaceAll(emulator.url, 'http://localhost')
+      // What the CDK says of the parts that only the emulator's template makes conditional.
+      .replace(/file:.*\nWARNING .*'BeyondTheEmulator'[^\n]*\n(?: .*\n)*\n?/g, '')
       .replace(/(127\.0\.0\.1|localhost):\d+/g, '$1:5432')
       .split('\n')
       .map((line) => line.trimEnd())
