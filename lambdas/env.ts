@@ -9,8 +9,8 @@ import { type Worker, workers } from '../core/workers.ts';
 export const workerEnv = [
   /** `dev`, `staging` or `prod`; prod takes live-mode events, every other environment test-mode ones. */
   'ENVIRONMENT',
-  /** Partner event source, `aws.partner/stripe.com/ed_…`; an envelope from elsewhere is parked. */
-  'STRIPE_EVENT_SOURCE_NAME',
+  /** Partner event sources with commas between, `aws.partner/stripe.com/ed_…`, the one that Stripe sends to first; an envelope from elsewhere is parked. */
+  'STRIPE_EVENT_SOURCE_NAMES',
   /** ARN or name of the secret with `DATABASE_URL` and `STRIPE_SECRET_KEY`. */
   'SECRET_ID',
   'IDEMPOTENCY_TABLE',
@@ -39,7 +39,7 @@ export type AuditEnv = Record<(typeof auditEnv)[number], string>;
 /** The reconcile function finds what differs and queues it for the workers, who apply it as they do everything. */
 export const reconcileEnv = [
   'ENVIRONMENT',
-  'STRIPE_EVENT_SOURCE_NAME',
+  'STRIPE_EVENT_SOURCE_NAMES',
   'SECRET_ID',
   /** JSON: each worker's work queue, by the worker's name. */
   'WORK_QUEUE_URLS',

@@ -37,7 +37,7 @@ export function workerHandler(worker: Worker): SQSHandler {
   const processor: EventProcessor = {
     worker,
     livemode: env.ENVIRONMENT === 'prod',
-    source: env.STRIPE_EVENT_SOURCE_NAME,
+    sources: env.STRIPE_EVENT_SOURCE_NAMES.split(','),
     catalogue,
     store: planStore(
       {

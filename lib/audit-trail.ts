@@ -9,6 +9,7 @@ import { eventTypesOf, routedEventTypes } from '../core/event-routes.ts';
 import { type EventFamily, eventFamilies } from '../core/workers.ts';
 import type { AuditEnv } from '../lambdas/env.ts';
 import type { EventIntake } from './event-intake.ts';
+import type { EventSource } from './event-sources.ts';
 import { pipelineNames } from './names.ts';
 import { PipelineFunction } from './pipeline-function.ts';
 import { removalPolicyOf } from './removal.ts';
@@ -18,7 +19,7 @@ import { makeWorkQueue } from './work-queue.ts';
 export interface AuditTrailProps {
   readonly settings: Settings;
   readonly key?: Key | undefined;
-  readonly intake: EventIntake;
+  readonly intakes: readonly EventIntake[];
 }
 
 /** Writing one small object takes a tenth of a second; the rest is for a slow S3. */
@@ -72,7 +73,8 @@ function idsOf(share: number, count: number): string[] {
  */
 export class AuditTrail extends Construct {
   readonly name = 'audit';
-  readonly rules: readonly (AuditShare & { readonly rule: Rule })[];
+  /** Those of the first intake before those of the other. */
+  readonly rules: readonly (AuditShare & { readonly rule: Rule; readonly source: EventSource })[];
   readonly queue: IQueue;
   /** Standard, although the queue is FIFO: a rule delivers to no other dead-letter queue. */
   readonly undelivered: IQueue;
@@ -83,7 +85,7 @@ export class AuditTrail extends Construct {
   readonly logGroup: PipelineFunction<AuditEnv>['logGroup'];
   readonly mapping: EventSourceMapping;
 
-  constructor(scope: Construct, id: string, { settings, key, intake }: AuditTrailProps) {
+  constructor(scope: Construct, id: string, { settings, key, intakes }: AuditTrailProps) {
     super(scope, id);
     const names = pipelineNames(settings);
 
@@ -98,18 +100,16 @@ export class AuditTrail extends Construct {
     this.queue = queues.queue;
     this.undelivered = queues.undelivered;
     this.failed = queues.failed;
-    const rules = intake.deliver(
-      this,
-      queues,
-      shares.map(({ family, share }) => ({
-        id: `Rule-${family}-${share}`,
-        ruleName: names.auditRule(family, share),
-        description: `Stripe events of the ${family} family for the audit trail, share ${share} of ${sharesOf[family]}`,
-        pattern: patternOf({ family, share }),
-        messageGroupId: `${family}-${share}`,
-      })),
+    const routings = shares.map(({ family, share }) => ({
+      id: `Rule-${family}-${share}`,
+      ruleName: names.auditRule(family, share),
+      description: `Stripe events of the ${family} family for the audit trail, share ${share} of ${sharesOf[family]}`,
+      pattern: patternOf({ family, share }),
+      messageGroupId: `${family}-${share}`,
+    }));
+    this.rules = intakes.flatMap((intake) =>
+      intake.deliver(this, queues, routings).map((rule, index) => ({ ...shares[index]!, rule, source: intake.source })),
     );
-    this.rules = shares.map((share, index) => ({ ...share, rule: rules[index]! }));
 
     this.bucket = this.auditBucket(settings, key);
     const handler = new PipelineFunction<AuditEnv>(this, 'Handler', {

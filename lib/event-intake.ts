@@ -3,13 +3,14 @@ import { Archive, EventBus, type EventPattern, type IEventBus, Rule } from 'aws-
 import type { Key } from 'aws-cdk-lib/aws-kms';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { pipelineNames } from './names.ts';
+import { type EventSource, idIn } from './event-sources.ts';
 import { letRulesSend, queueTarget, ruleArn } from './queue-target.ts';
 import { removalPolicyOf } from './removal.ts';
 import type { Settings } from './settings.ts';
 
 export interface EventIntakeProps {
   readonly settings: Settings;
+  readonly source: EventSource;
   readonly key?: Key | undefined;
   /** Takes what the bus cannot encrypt with `key`. */
   readonly keyFailures?: IQueue | undefined;
@@ -33,10 +34,12 @@ export interface Routing {
 export class EventIntake extends Construct {
   readonly bus: IEventBus;
   readonly archive: Archive;
+  readonly source: EventSource;
 
-  constructor(scope: Construct, id: string, { settings, key, keyFailures }: EventIntakeProps) {
+  constructor(scope: Construct, id: string, { settings, source, key, keyFailures }: EventIntakeProps) {
     super(scope, id);
-    const name = settings.stripeEventSourceName;
+    this.source = source;
+    const { name } = source;
     if (settings.adoptEventBus) {
       this.bus = EventBus.fromEventBusName(this, 'Bus', name);
     } else {
@@ -57,7 +60,7 @@ export class EventIntake extends Construct {
     const arns = routings.map(({ ruleName }) => ruleArn(Stack.of(this), this.bus.eventBusName, ruleName));
     const admitted = [queues.queue, queues.undelivered].map((queue) => letRulesSend(queue, arns));
     return routings.map(({ id, ruleName, description, pattern, messageGroupId }) => {
-      const rule = new Rule(scope, id, {
+      const rule = new Rule(scope, idIn(this.source.place, id), {
         eventBus: this.bus,
         ruleName,
         description,
@@ -76,9 +79,9 @@ export class EventIntake extends Construct {
    * archive puts the bus's ARN into the key's policy, and the created bus refers to the key: a circle for CloudFormation.
    */
   private archiveOf(bus: IEventBus, settings: Settings, key: Key | undefined): Archive {
-    const byName = EventBus.fromEventBusName(this, 'BusByName', settings.stripeEventSourceName);
+    const byName = EventBus.fromEventBusName(this, 'BusByName', this.source.name);
     const archive = new Archive(this, 'Archive', {
-      archiveName: pipelineNames(settings).archive,
+      archiveName: this.source.archiveName,
       description: `Every Stripe event of ${settings.appName} (${settings.environment}), for replays`,
       sourceEventBus: byName,
       eventPattern: {},

@@ -20,7 +20,8 @@ export interface EventWorkerProps {
   readonly settings: Settings;
   readonly key?: Key | undefined;
   readonly worker: Worker;
-  readonly intake: EventIntake;
+  /** Where events come in: those that Stripe sends to first. */
+  readonly intakes: readonly EventIntake[];
   readonly secret: ISecret;
   readonly idempotency: ITable;
   readonly appBus: IEventBus;
@@ -48,7 +49,8 @@ const concurrency = 5;
  */
 export class EventWorker extends Construct {
   readonly name: Worker;
-  readonly rule: Rule;
+  /** One on the bus of each intake, in their order. */
+  readonly rules: readonly Rule[];
   readonly queue: IQueue;
   /** Our code never ran for what lies here. */
   readonly undelivered: IQueue;
@@ -61,7 +63,7 @@ export class EventWorker extends Construct {
 
   constructor(scope: Construct, id: string, props: EventWorkerProps) {
     super(scope, id);
-    const { settings, key, worker, intake, secret, idempotency, appBus } = props;
+    const { settings, key, worker, intakes, secret, idempotency, appBus } = props;
     const names = pipelineNames(settings);
     this.name = worker;
 
@@ -76,15 +78,16 @@ export class EventWorker extends Construct {
     this.queue = queues.queue;
     this.undelivered = queues.undelivered;
     this.failed = queues.failed;
-    const [rule] = intake.deliver(this, queues, [
-      {
-        id: 'Rule',
-        ruleName: names.workerRule(worker),
-        description: `Stripe events for the ${worker} worker`,
-        pattern: { detailType: eventTypesOf(worker) },
-      },
-    ]);
-    this.rule = rule!;
+    this.rules = intakes.flatMap((intake) =>
+      intake.deliver(this, queues, [
+        {
+          id: 'Rule',
+          ruleName: names.workerRule(worker),
+          description: `Stripe events for the ${worker} worker`,
+          pattern: { detailType: eventTypesOf(worker) },
+        },
+      ]),
+    );
 
     const handler = new PipelineFunction<WorkerEnv>(this, 'Handler', {
       settings,
@@ -96,7 +99,7 @@ export class EventWorker extends Construct {
       needsDatabase: true,
       env: {
         ENVIRONMENT: settings.environment,
-        STRIPE_EVENT_SOURCE_NAME: settings.stripeEventSourceName,
+        STRIPE_EVENT_SOURCE_NAMES: intakes.map(({ source }) => source.name).join(','),
         SECRET_ID: secret.secretArn,
         IDEMPOTENCY_TABLE: idempotency.tableName,
         APP_BUS_NAME: appBus.eventBusName,
@@ -122,7 +125,7 @@ export class EventWorker extends Construct {
     this.logGroup = handler.logGroup;
     this.mapping = handler.consume(this.queue, { maxConcurrency: concurrency });
     this.outputs = {
-      RuleArn: this.rule.ruleArn,
+      RuleArn: this.rules[0]!.ruleArn,
       QueueUrl: this.queue.queueUrl,
       FailedQueueUrl: this.failed.queueUrl,
       UndeliveredQueueUrl: this.undelivered.queueUrl,

@@ -9,6 +9,8 @@ export function pipelineNames({ appName, environment }: { appName: string; envir
   return {
     stack: `${appName}-stripe-${environment}`,
     archive: `${appName}-stripe-${environment}`,
+    /** Of the second place for an event source (`event-sources.ts`). */
+    secondArchive: `${appName}-stripe2-${environment}`,
     dashboard: `${appName}-stripe-${environment}`,
     appBus: named('plans'),
     table: named('idempotency'),

@@ -2,6 +2,7 @@ import { Stack, Token, Validations } from 'aws-cdk-lib';
 import { type Conditions, ManagedPolicy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Key } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
+import { eventSourcesOf } from './event-sources.ts';
 import { pipelineNames } from './names.ts';
 import type { Settings } from './settings.ts';
 
@@ -39,7 +40,7 @@ export class OperatorPolicies extends Construct {
       { actions: ['cloudtrail:LookupEvents'], on: ['*'] },
       { actions: ['logs:FilterLogEvents', 'logs:StartQuery'], on: [all.logGroups] },
       { actions: ['events:DescribeRule', 'events:ListTargetsByRule'], on: all.rules },
-      { actions: ['events:DescribeArchive'], on: [all.archive] },
+      { actions: ['events:DescribeArchive'], on: all.archives },
       { actions: ['events:DescribeReplay', 'events:ListReplays'], on: [all.replays] },
       { actions: ['lambda:GetFunctionConfiguration'], on: [all.functions] },
       { actions: ['lambda:GetEventSourceMapping'], on: [all.mappings], conditions: all.ofOurFunctions },
@@ -50,7 +51,7 @@ export class OperatorPolicies extends Construct {
     ];
     const act: Right[] = [
       { actions: ['secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue'], on: [all.secret] },
-      { actions: ['events:StartReplay'], on: [all.archive, all.bus, all.replays] },
+      { actions: ['events:StartReplay'], on: [...all.archives, ...all.buses, all.replays] },
       { actions: ['events:CancelReplay'], on: [all.replays] },
       { actions: ['events:PutEvents'], on: [all.appBus] },
       { actions: ['lambda:InvokeFunction'], on: [all.functions] },
@@ -115,6 +116,7 @@ function readable({ partition, region, account }: Stack, arn: string): string {
 /** By their names, not by reference: a policy may have 6,144 characters. */
 function resourcesOf(scope: Construct, settings: Settings) {
   const names = pipelineNames(settings);
+  const sources = eventSourcesOf(settings);
   const stack = Stack.of(scope);
   const ours = `${settings.appName}-stripe-*-${settings.environment}`;
   const arn = (service: string, resource: string) =>
@@ -123,14 +125,14 @@ function resourcesOf(scope: Construct, settings: Settings) {
   return {
     stack: arn('cloudformation', `stack/${names.stack}/*`),
     logGroups: arn('logs', `log-group:/aws/lambda/${ours}:*`),
-    bus: arn('events', `event-bus/${settings.stripeEventSourceName}`),
+    buses: sources.map(({ name }) => arn('events', `event-bus/${name}`)),
     appBus: arn('events', `event-bus/${names.appBus}`),
     rules: [
-      arn('events', `rule/${settings.stripeEventSourceName}/${ours}`),
+      ...sources.map(({ name }) => arn('events', `rule/${name}/${ours}`)),
       arn('events', `rule/${names.appBus}/${ours}`),
       arn('events', `rule/${ours}`),
     ],
-    archive: arn('events', `archive/${names.archive}`),
+    archives: sources.map(({ archiveName }) => arn('events', `archive/${archiveName}`)),
     // Named by `ops replay` and EventBridge's console alike; a replay cannot be found by its archive.
     replays: arn('events', 'replay/*'),
     connection: arn('events', `connection/${names.apiConnection}/*`),

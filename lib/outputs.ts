@@ -30,6 +30,8 @@ const optionalOutputs = [
   'ApiConnectionName',
   // with `createKmsKey`
   'BusUndeliveredQueueUrl',
+  // with two event sources
+  'OtherIntake',
   // not in deployments from before there were settings files
   'Settings',
 ] as const;
@@ -86,3 +88,32 @@ export const ofQueueFed = (
 
 const byName = <Name extends string>(names: readonly Name[], value: (name: Name) => string): Record<Name, string> =>
   Object.fromEntries(names.map((name) => [name, value(name)])) as Record<Name, string>;
+
+/** One place where Stripe's events come in: a partner bus, its archive, its rules. */
+export interface IntakeOutputs {
+  /** `aws.partner/stripe.com/ed_…` */
+  readonly source: string;
+  readonly bus: string;
+  readonly busArn: string;
+  readonly archive: string;
+  readonly archiveArn: string;
+  readonly ruleArns: Readonly<Record<Worker, string>>;
+  readonly auditRuleArns: readonly string[];
+  /** Stripe sends nothing to it any more. */
+  readonly retired: boolean;
+}
+
+/** Every intake of a deployment, the one that Stripe sends to first: one, or two while a cut-over lasts. */
+export const intakesOf = (outputs: StackOutputs): readonly [IntakeOutputs, ...IntakeOutputs[]] => [
+  {
+    source: outputs.StripeEventSourceName,
+    bus: outputs.StripeEventBusName,
+    busArn: outputs.StripeEventBusArn,
+    archive: outputs.ArchiveName,
+    archiveArn: outputs.ArchiveArn,
+    ruleArns: ofWorkers(outputs, 'RuleArn'),
+    auditRuleArns: outputs.AuditRuleArns.split(','),
+    retired: false,
+  },
+  ...(outputs.OtherIntake === undefined ? [] : [JSON.parse(outputs.OtherIntake) as IntakeOutputs]),
+];

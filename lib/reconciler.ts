@@ -9,6 +9,7 @@ import { Construct } from 'constructs';
 import type { Worker } from '../core/workers.ts';
 import type { ReconcileEnv } from '../lambdas/env.ts';
 import { DeadLetterQueue } from './durable-queue.ts';
+import { eventSourcesOf } from './event-sources.ts';
 import { pipelineNames } from './names.ts';
 import { PipelineFunction } from './pipeline-function.ts';
 import type { Settings } from './settings.ts';
@@ -45,7 +46,9 @@ export class Reconciler extends Construct {
       needsDatabase: true,
       env: {
         ENVIRONMENT: settings.environment,
-        STRIPE_EVENT_SOURCE_NAME: settings.stripeEventSourceName,
+        STRIPE_EVENT_SOURCE_NAMES: eventSourcesOf(settings)
+          .map(({ name }) => name)
+          .join(','),
         SECRET_ID: secret.secretArn,
         WORK_QUEUE_URLS: Stack.of(this).toJsonString(
           Object.fromEntries(queues.map(({ name, queue }) => [name, queue.queueUrl])),

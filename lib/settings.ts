@@ -3,19 +3,18 @@ import { join } from 'node:path';
 import type { Catalogue } from '../core/plans/catalogue.ts';
 import { checkPlanEvents, configFolder, readPlans } from './config-files.ts';
 import { defaultAppName, type EnvironmentFile, environmentFile } from './environment-file.ts';
+import { type SourceSettings, sourceProblems } from './event-sources.ts';
 import { type Environment, environments } from './names.ts';
 import { nearestOf } from './near-miss.ts';
 import * as values from './setting-values.ts';
 import { type Thresholds, thresholdProblems } from './watch/thresholds.ts';
 
 /** What a deployment can choose, parsed and checked once. */
-export interface Settings {
+export interface Settings extends SourceSettings {
   /** @default dev, so that nothing becomes production by forgetting a parameter */
   readonly environment: Environment;
   /** @default huntaze */
   readonly appName: string;
-  /** Partner event source that Stripe made, `aws.partner/stripe.com/ed_…`; the partner bus has the same name. */
-  readonly stripeEventSourceName: string;
   /**
    * The bus exists already, because another stack or a person made it: use it, never create or delete it.
    * @default false: the stack creates the bus, which ties Stripe's event source to this account
@@ -87,6 +86,8 @@ const defaults = {
 /** Every setting of a file, in the order of the README, with how it is read. */
 const readers = (environment: Environment) => ({
   stripeEventSourceName: values.eventSourceName,
+  secondEventSourceName: values.eventSourceName,
+  retiredEventSourceName: values.eventSourceName,
   appName: values.appName(environment),
   adoptEventBus: values.flag,
   createKmsKey: values.flag,
@@ -151,16 +152,18 @@ export function readSettings(context: Readonly<Record<string, unknown>>, places:
   const { read, overrides } = valuesOf(file, context, readers(environment ?? 'staging'), problems);
   if (
     read.stripeEventSourceName === undefined &&
+    read.secondEventSourceName === undefined &&
     !problems.some((problem) => problem.includes('stripeEventSourceName'))
   )
     problems.push(`stripeEventSourceName is missing in ${file.name}: ${values.whereTheSourceIs}.`);
+  problems.push(...sourceProblems({ ...defaults, ...read, environment: environment ?? 'staging' }));
   const catalogue = readPlans(problems, config);
   checkPlanEvents(problems, config);
   if (problems.length > 0) throw new SettingsError(problems);
   const { databaseCaFile, ...rest } = read;
   return {
     ...defaults,
-    ...(rest as typeof rest & { stripeEventSourceName: string }),
+    ...rest,
     ...(databaseCaFile !== undefined && { databaseCa: databaseCaFile }),
     environment: environment!,
     catalogue: catalogue!,

@@ -2,18 +2,19 @@ import { Annotations, CfnOutput, Stack } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
-import { capitalised, workers } from '../core/workers.ts';
+import { byWorker, capitalised, workers } from '../core/workers.ts';
 import { AuditTrail } from './audit-trail.ts';
 import { codeVersionOf } from './code-version.ts';
 import { KeyFailureQueue } from './durable-queue.ts';
 import { PipelineKey } from './encryption.ts';
 import { EventIntake } from './event-intake.ts';
+import { eventSourcesOf, idIn } from './event-sources.ts';
 import { EventWorker } from './event-worker.ts';
 import { IdempotencyTable } from './idempotency-table.ts';
 import { KeyLossNotice } from './key-loss-notice.ts';
 import { pipelineNames } from './names.ts';
 import { OperatorPolicies } from './operator-policies.ts';
-import { outputsOfWorkers, type StackOutputs } from './outputs.ts';
+import { type IntakeOutputs, outputsOfWorkers, type StackOutputs } from './outputs.ts';
 import { PlanPublisher } from './plan-publisher.ts';
 import { Reconciler } from './reconciler.ts';
 import { ApiKeySecret, PipelineSecret } from './secrets.ts';
@@ -46,24 +47,28 @@ export class StripePipelineStack extends Stack {
 
     this.warn(settings);
 
+    const sources = eventSourcesOf(settings);
     const key = settings.createKmsKey ? new PipelineKey(this, 'Key', settings) : undefined;
     const keyFailures = key
       ? new KeyFailureQueue(this, 'KeyFailures', {
           settings,
           name: names.undelivered('bus'),
-          busNames: [settings.stripeEventSourceName, names.appBus],
+          busNames: [...sources.map(({ name }) => name), names.appBus],
         })
       : undefined;
     const common = { settings, key };
 
-    const intake = new EventIntake(this, 'Intake', { ...common, keyFailures });
+    const intakes = sources.map(
+      (source) => new EventIntake(this, idIn(source.place, 'Intake'), { ...common, source, keyFailures }),
+    );
+    const [intake, otherIntake] = intakes as [EventIntake, EventIntake?];
     const secret = new PipelineSecret(this, 'Secret', common) as ISecret;
     const apiKey = new ApiKeySecret(this, 'ApiKey', common) as ISecret;
     const plans = new PlanPublisher(this, 'Plans', { ...common, apiKey, keyFailures });
     const idempotency = new IdempotencyTable(this, 'Idempotency', common) as ITable;
-    const plumbing = { ...common, intake, secret, idempotency, appBus: plans.appBus };
+    const plumbing = { ...common, intakes, secret, idempotency, appBus: plans.appBus };
     const eventWorkers = workers.map((worker) => new EventWorker(this, capitalised(worker), { ...plumbing, worker }));
-    const audit = new AuditTrail(this, 'Audit', { ...common, intake });
+    const audit = new AuditTrail(this, 'Audit', { ...common, intakes });
     const reconcile = new Reconciler(this, 'Reconcile', {
       ...common,
       secret,
@@ -73,20 +78,23 @@ export class StripePipelineStack extends Stack {
 
     const watched: WatchedPipeline = {
       settings,
-      busName: settings.stripeEventSourceName,
-      archiveName: names.archive,
+      sources,
       auditBucketName: audit.bucket.bucketName,
       rules: [
-        ...eventWorkers.map(({ name, rule, undelivered }) => ({
-          name: names.workerRule(name),
-          rule,
-          family: name,
-          audit: false,
-          undelivered,
-        })),
-        ...audit.rules.map(({ family, share, rule }) => ({
+        ...eventWorkers.flatMap(({ name, rules, undelivered }) =>
+          rules.map((rule, index) => ({
+            name: names.workerRule(name),
+            rule,
+            source: sources[index]!,
+            family: name,
+            audit: false,
+            undelivered,
+          })),
+        ),
+        ...audit.rules.map(({ family, share, rule, source }) => ({
           name: names.auditRule(family, share),
           rule,
+          source,
           family,
           audit: true,
           undelivered: audit.undelivered,
@@ -110,12 +118,12 @@ export class StripePipelineStack extends Stack {
 
     this.exportOutputs({
       ...outputsOfWorkers(eventWorkers),
-      StripeEventSourceName: settings.stripeEventSourceName,
+      StripeEventSourceName: intake.source.name,
       StripeEventBusName: intake.bus.eventBusName,
       StripeEventBusArn: intake.bus.eventBusArn,
       ArchiveName: intake.archive.archiveName,
       ArchiveArn: intake.archive.archiveArn,
-      AuditRuleArns: audit.rules.map(({ rule }) => rule.ruleArn).join(','),
+      AuditRuleArns: auditRuleArnsOf(audit, intake),
       AuditQueueUrl: audit.queue.queueUrl,
       AuditFailedQueueUrl: audit.failed.queueUrl,
       AuditUndeliveredQueueUrl: audit.undelivered.queueUrl,
@@ -132,6 +140,18 @@ export class StripePipelineStack extends Stack {
       DashboardName: dashboard.dashboardName,
       CodeVersion: codeVersionOf([...watched.workers, reconcile].map(({ fn }) => fn)),
       Settings: JSON.stringify(keptSettings(settings)),
+      ...(otherIntake && {
+        OtherIntake: this.toJsonString({
+          source: otherIntake.source.name,
+          bus: otherIntake.bus.eventBusName,
+          busArn: otherIntake.bus.eventBusArn,
+          archive: otherIntake.archive.archiveName,
+          archiveArn: otherIntake.archive.archiveArn,
+          ruleArns: byWorker((worker) => eventWorkers.find(({ name }) => name === worker)!.rules[1]!.ruleArn),
+          auditRuleArns: auditRuleArnsOf(audit, otherIntake).split(','),
+          retired: otherIntake.source.retired,
+        } satisfies IntakeOutputs),
+      }),
       ...(plans.apiUndelivered && { ApiUndeliveredQueueUrl: plans.apiUndelivered.queueUrl }),
       ...(plans.apiConnection && { ApiConnectionName: plans.apiConnection.connectionName }),
       ...(keyFailures && { BusUndeliveredQueueUrl: keyFailures.queueUrl }),
@@ -139,13 +159,14 @@ export class StripePipelineStack extends Stack {
   }
 
   /** What synthesises and deploys, and is probably not meant. */
-  private warn({ environment, stripeEventSourceName, alarmEmail, overrides }: Settings): void {
+  private warn(settings: Settings): void {
+    const { environment, alarmEmail, overrides } = settings;
     const prod = environment === 'prod';
     const warning = (id: string, text: string) => Annotations.of(this).addWarningV2(`stripe-eventbridge:${id}`, text);
-    if (prod && /\/ed_test_/.test(stripeEventSourceName))
+    for (const { name } of eventSourcesOf(settings).filter(({ name }) => prod && /\/ed_test_/.test(name)))
       warning(
         'testModeInProd',
-        `${stripeEventSourceName} is a destination of Stripe's test mode: in prod each of its events will be ignored, with that reason. Give the destination of the live mode.`,
+        `${name} is a destination of Stripe's test mode: in prod each of its events will be ignored, with that reason. Give the destination of the live mode.`,
       );
     if (prod && alarmEmail === undefined)
       warning(
@@ -161,3 +182,9 @@ export class StripePipelineStack extends Stack {
     for (const [name, value] of Object.entries(outputs)) new CfnOutput(this, name, { value });
   }
 }
+
+const auditRuleArnsOf = ({ rules }: AuditTrail, { source }: EventIntake): string =>
+  rules
+    .filter((one) => one.source === source)
+    .map(({ rule }) => rule.ruleArn)
+    .join(',');

@@ -5,16 +5,16 @@ import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { EventFamily, QueueFed } from '../core/workers.ts';
+import type { EventSource } from './event-sources.ts';
 import type { Settings } from './settings.ts';
 
 /** What there is to watch: the contract between the stack and `lib/watch`. */
 export interface WatchedPipeline {
   readonly settings: Settings;
-  /** Partner bus; its rules' metrics carry `EventBusName` as well as `RuleName`. */
-  readonly busName: string;
-  readonly archiveName: string;
+  /** Partner buses and their archives: one, or two while a cut-over lasts, those that Stripe sends to first. */
+  readonly sources: readonly EventSource[];
   readonly auditBucketName: string;
-  /** Every rule on the partner bus. The app bus and the schedule have rules of their own, watched by their queues. */
+  /** Every rule on the partner buses. The app bus and the schedule have rules of their own, watched by their queues. */
   readonly rules: readonly WatchedRule[];
   readonly workers: readonly WatchedWorker[];
   readonly reconcile: { readonly fn: LambdaFunction; readonly failed: IQueue; readonly logGroup: ILogGroup };
@@ -30,6 +30,8 @@ export interface WatchedPipeline {
 export interface WatchedRule {
   readonly name: string;
   readonly rule: Rule;
+  /** Its bus has the source's name; the rule's metrics carry it as `EventBusName`. */
+  readonly source: EventSource;
   /** Which event types it takes. */
   readonly family: EventFamily;
   /** For the audit trail, beside the worker's own rule for the same types. */

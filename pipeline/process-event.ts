@@ -18,8 +18,8 @@ export interface EventProcessor {
   worker: Worker;
   /** prod takes live-mode events, everything else test-mode ones. */
   livemode: boolean;
-  /** The configured partner event source. */
-  source: string;
+  /** The configured partner event sources. */
+  sources: readonly string[];
   catalogue: Catalogue;
   store: PlanStore;
   stripe: StripeReader;
@@ -64,7 +64,7 @@ export async function processEvent(
   applyOne: Apply = applyAlone(processor),
 ): Promise<SettledMessage> {
   const startedAt = processor.now();
-  const envelope = readEnvelope(body, processor.source);
+  const envelope = readEnvelope(body, processor.sources);
   const delivery = deliveryOf(processor, envelope);
   const { answer, again } = await processor.idempotently(
     { event_id: delivery.id, replay_name: delivery.replay_name },
@@ -106,7 +106,7 @@ export async function recordParked(
 ): Promise<PipelineError> {
   let envelope: Envelope;
   try {
-    envelope = readEnvelope(body, processor.source);
+    envelope = readEnvelope(body, processor.sources);
   } catch {
     return error;
   }

@@ -26,7 +26,7 @@ const ways: Record<string, string> = {
 };
 
 const env = Object.fromEntries(
-  'ENVIRONMENT STRIPE_EVENT_SOURCE_NAME SECRET_ID IDEMPOTENCY_TABLE APP_BUS_NAME WORK_QUEUE_URL FAILED_QUEUE_URL'
+  'ENVIRONMENT STRIPE_EVENT_SOURCE_NAMES SECRET_ID IDEMPOTENCY_TABLE APP_BUS_NAME WORK_QUEUE_URL FAILED_QUEUE_URL'
     .split(' ')
     .map((name) => [name, 'http://localhost/x']),
 );

@@ -52,7 +52,7 @@ async function floor(url: string, connections: number): Promise<System> {
   const pool = new pg.Pool({ connectionString: url, max: connections, idleTimeoutMillis: 0 });
   return {
     apply({ body }) {
-      const { detail } = readEnvelope(body, source);
+      const { detail } = readEnvelope(body, [source]);
       const fact = readFact(detail, catalogue);
       const object = detail.data.object as { id: string; customer?: string; status?: string; amount?: number };
       return pool.query({

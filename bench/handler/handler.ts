@@ -85,7 +85,7 @@ async function inOwnProcess(request: HandlerRequest, awsUrl: string): Promise<To
         PATH: process.env.PATH,
         ...names,
         ENVIRONMENT: 'dev',
-        STRIPE_EVENT_SOURCE_NAME: source,
+        STRIPE_EVENT_SOURCE_NAMES: source,
         VERIFY_EVENTS: 'false',
         AWS_REGION: 'us-east-1',
         AWS_ACCESS_KEY_ID: 'a',

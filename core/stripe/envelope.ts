@@ -46,10 +46,10 @@ export type Envelope = z.infer<typeof envelopeShape>;
 /**
  * The envelope in the body of a queue message.
  *
- * @param expectedSource the configured partner event source: the bus is the trust boundary, nothing else is signed
+ * @param sources the configured partner event sources: the bus is the trust boundary, nothing else is signed
  * @throws {UnreadableEvent} naming every field that is missing or wrong, or the source that is not ours.
  */
-export function readEnvelope(body: string, expectedSource: string): Envelope {
+export function readEnvelope(body: string, sources: readonly string[]): Envelope {
   let value: unknown;
   try {
     value = JSON.parse(body);
@@ -58,9 +58,9 @@ export function readEnvelope(body: string, expectedSource: string): Envelope {
     throw new UnreadableEvent(`The message is not JSON (${body.length} characters); wanted an EventBridge envelope`);
   }
   const envelope = readObject(envelopeShape, value, 'an EventBridge envelope of a Stripe event');
-  if (envelope.source !== expectedSource) {
+  if (!sources.includes(envelope.source)) {
     throw new UnreadableEvent(
-      `source: got "${wordOrLength(envelope.source)}", wanted "${expectedSource}"; only the configured Stripe event source is trusted`,
+      `source: got "${wordOrLength(envelope.source)}", wanted "${sources.join('" or "')}"; only the configured Stripe event source is trusted`,
     );
   }
   refuseTheFuture(envelope);

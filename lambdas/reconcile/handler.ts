@@ -28,6 +28,8 @@ const pools = poolKeeper(databaseCa, 2);
 const sqs = sqsAtFirstUse();
 const send = envelopeSender(sqs);
 const queueUrls = readWorkQueueUrls(env);
+/** The one that Stripe sends to; of what is queued here itself, too, since the workers trust it. */
+const source = env.STRIPE_EVENT_SOURCE_NAMES.split(',')[0]!;
 const keepHealed = healedRows(env.AUDIT_BUCKET);
 
 /** Left for what was found last: its second look, the queues, the cursor. */
@@ -45,9 +47,7 @@ const LEDGER_ROWS_AT_ONCE = 5000;
 
 /** Every five minutes: does Stripe take our key, and does it send? A shop that sleeps looks the same as a destination that is off. */
 async function lookAtStripe(): Promise<void> {
-  const end = await lookAtStripeEnd(env.STRIPE_EVENT_SOURCE_NAME, connectToStripe, (ask) =>
-    secrets.freshOn(isKeyRefused, ask),
-  );
+  const end = await lookAtStripeEnd(source, connectToStripe, (ask) => secrets.freshOn(isKeyRefused, ask));
   if (end.state !== 'sends') logger.warn('Stripe’s end', { ...end });
   emitMetrics(metricsOfStripeEnd(end, env.ENVIRONMENT));
 }
@@ -60,7 +60,7 @@ async function turnClock(runId: string): Promise<void> {
     store,
     waiting: async () => messagesIn(await sqs(), queueUrls[subscriptionWorker]),
     enqueue: (worker, envelopes) => send(queueUrls[worker], envelopes),
-    source: env.STRIPE_EVENT_SOURCE_NAME,
+    source,
     runId,
     livemode: env.ENVIRONMENT === 'prod',
     now: Math.floor(Date.now() / 1000),
@@ -111,7 +111,7 @@ async function compare(context: Context): Promise<ReconcileReport> {
       },
       enqueue: (worker, envelopes) => send(queueUrls[worker], envelopes),
       keepHealed,
-      source: env.STRIPE_EVENT_SOURCE_NAME,
+      source,
       runId: context.awsRequestId,
       livemode,
       now: Math.floor(Date.now() / 1000),

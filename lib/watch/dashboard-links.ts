@@ -29,7 +29,7 @@ export const situations = [
 
 /** Where to go from here. */
 export function linksRow(pipeline: WatchedPipeline, alarms: Alarms): IWidget[][] {
-  const { settings, archiveName } = pipeline;
+  const { settings, sources } = pipeline;
   const { region } = Stack.of(alarms);
   const console = (service: string, page: string) =>
     `https://${region}.console.aws.amazon.com/${service}/home?region=${region}#${page}`;
@@ -42,7 +42,7 @@ export function linksRow(pipeline: WatchedPipeline, alarms: Alarms): IWidget[][]
     `**Runbooks by alarm**${where} ${runbooks(['critical', 'degraded', ...alarmKinds])}`,
     `**By situation** ${runbooks(situations)}`,
     `**Saved log queries** in the folder \`${queryFolder(pipeline)}\` of [Logs Insights](${console('cloudwatch', 'logsV2:logs-insights')}): ${savedQueries.map(({ name }) => name).join(' · ')}`,
-    `**Traces** [search by \`annotation.event_id = "evt_…"\`](${console('cloudwatch', 'xray:traces/query')}) · **Queues** [all](${console('sqs/v3', '/queues')}) · **Archive** [${archiveName}](${console('events', `/archive/${archiveName}`)}) · replay with \`npm run ops -- replay\``,
+    `**Traces** [search by \`annotation.event_id = "evt_…"\`](${console('cloudwatch', 'xray:traces/query')}) · **Queues** [all](${console('sqs/v3', '/queues')}) · **Archive** ${sources.map(({ archiveName }) => `[${archiveName}](${console('events', `/archive/${archiveName}`)})`).join(' ')} · replay with \`npm run ops -- replay\``,
   ].join('\n\n');
   return [question('5 · Where do I go from here?'), [new TextWidget({ markdown, width: fullWidth, height: 3 })]];
 }

@@ -91,9 +91,7 @@ function acrossRules(
   const id = (index: number) => `${label.replaceAll(/[^a-z]/g, '')}${index}`;
   return new MathExpression({
     expression: `${name}([${rules.map((_, index) => id(index)).join(', ')}])`,
-    usingMetrics: Object.fromEntries(
-      rules.map((rule, index) => [id(index), ruleMetric(pipeline, rule, metric, { statistic })]),
-    ),
+    usingMetrics: Object.fromEntries(rules.map((rule, index) => [id(index), ruleMetric(rule, metric, { statistic })])),
     label,
     ...(color && { color }),
   });

@@ -1,9 +1,10 @@
 import { type IMetric, MathExpression } from 'aws-cdk-lib/aws-cloudwatch';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import type { EventSource } from '../event-sources.ts';
 import type { WatchedPipeline } from '../watched-pipeline.ts';
 import type { PlannedAlarm } from './planned-alarm.ts';
 import type { Thresholds } from './thresholds.ts';
-import { hours, minutes, reported, ruleMetric, summed } from './watched-metrics.ts';
+import { arrivalsOf, hours, minutes, reported, ruleMetric, summed } from './watched-metrics.ts';
 
 const outOfDate = 'Plans of those who just paid, changed or cancelled are not updated.';
 
@@ -21,18 +22,12 @@ export const deliveryAlarms = (pipeline: WatchedPipeline, thresholds: Thresholds
       'Stripe says that it sends us nothing: the event destination is disabled or gone, or its AWS event source is.',
     customers: 'Who pays, changes or cancels sees it up to an hour late, when the reconcile run finds it.',
   },
-  {
-    kind: 'rule-disabled',
-    severity: 'critical',
-    metric: routedNowhere(pipeline),
-    when: 'at least',
-    threshold: thresholds.ruleSilentEvents,
-    happened:
-      'A worker’s rule has delivered nothing for an hour, while the audit trail’s rule of the same event types delivered: it is disabled, changed or gone.',
-    customers: outOfDate,
-  },
-  eventsLost(pipeline, thresholds, false),
-  eventsLost(pipeline, thresholds, true),
+  ...pipeline.sources.flatMap((source) => [
+    ruleDisabled(pipeline, source, thresholds),
+    eventsLost(pipeline, source, thresholds, false),
+    eventsLost(pipeline, source, thresholds, true),
+  ]),
+  ...oneSourceSilent(pipeline, thresholds),
   undelivered('critical', criticalQueues(pipeline), thresholds, outOfDate),
   undelivered(
     'degraded',
@@ -42,17 +37,64 @@ export const deliveryAlarms = (pipeline: WatchedPipeline, thresholds: Thresholds
   ),
 ];
 
+/** Each place has alarms of its own, since an alarm adds up ten metrics at most. */
+const partOf = ({ place }: EventSource, part?: string) => {
+  const words = [part, place === 'second' ? place : undefined].filter((word) => word !== undefined);
+  return words.length > 0 ? { part: words.join('-') } : {};
+};
+
+const ruleDisabled = (pipeline: WatchedPipeline, source: EventSource, thresholds: Thresholds): PlannedAlarm => ({
+  kind: 'rule-disabled',
+  ...partOf(source),
+  severity: 'critical',
+  metric: routedNowhere(pipeline, source),
+  when: 'at least',
+  threshold: thresholds.ruleSilentEvents,
+  happened:
+    'A worker’s rule has delivered nothing for an hour, while the audit trail’s rule of the same event types delivered: it is disabled, changed or gone.',
+  customers: outOfDate,
+});
+
+/**
+ * While Stripe sends to two sources, what only one of them brought in an hour: the other would not be missed until the first is retired.
+ */
+const oneSourceSilent = ({ sources }: WatchedPipeline, thresholds: Thresholds): PlannedAlarm[] => {
+  const [one, other] = sources.filter(({ retired }) => !retired);
+  if (!one || !other) return [];
+  const reading = { statistic: 'Sum', period: hours(1) };
+  return [
+    {
+      kind: 'silence',
+      part: 'one-source',
+      severity: 'degraded',
+      metric: new MathExpression({
+        expression: 'IF(FILL(one, 0) > 0, IF(FILL(other, 0) > 0, 0, FILL(one, 0)), FILL(other, 0))',
+        usingMetrics: { one: arrivalsOf(one, reading), other: arrivalsOf(other, reading) },
+        label: 'events that only one source brought',
+        period: hours(1),
+      }),
+      when: 'at least',
+      threshold: thresholds.ruleSilentEvents,
+      happened: `Of the two event sources of the cut-over only one brought events for an hour (${one.name}, ${other.name}).`,
+      customers: 'Nothing: what one source brings is enough. Do not retire the other before this is repaired.',
+    },
+  ];
+};
+
 /** The workers' rules and the audit's apart: an alarm adds up ten metrics at most, and only the first keep a customer waiting. */
-const eventsLost = (pipeline: WatchedPipeline, thresholds: Thresholds, audit: boolean): PlannedAlarm => ({
+const eventsLost = (
+  pipeline: WatchedPipeline,
+  source: EventSource,
+  thresholds: Thresholds,
+  audit: boolean,
+): PlannedAlarm => ({
   kind: 'events-lost',
-  ...(audit && { part: 'audit' }),
+  ...partOf(source, audit ? 'audit' : undefined),
   severity: audit ? 'degraded' : 'critical',
   metric: summed(
     pipeline.rules
-      .filter((rule) => rule.audit === audit)
-      .map((rule) =>
-        ruleMetric(pipeline, rule, 'InvocationsFailedToBeSentToDlq', { statistic: 'Sum', period: minutes(5) }),
-      ),
+      .filter((rule) => rule.source === source && rule.audit === audit)
+      .map((rule) => ruleMetric(rule, 'InvocationsFailedToBeSentToDlq', { statistic: 'Sum', period: minutes(5) })),
     `events lost by the rules of the ${audit ? 'audit trail' : 'workers'}`,
   ),
   when: 'at least',
@@ -66,12 +108,13 @@ const eventsLost = (pipeline: WatchedPipeline, thresholds: Thresholds, audit: bo
  *
  * One direction only: a replay goes to the workers' rules alone. It needs no CloudTrail, and an hour; `hand-made-changes.ts` is faster and needs it.
  */
-function routedNowhere(pipeline: WatchedPipeline): IMetric {
+function routedNowhere(pipeline: WatchedPipeline, source: EventSource): IMetric {
+  const rules = pipeline.rules.filter((rule) => rule.source === source);
   const invocations = (audit: boolean, worker: string) =>
-    pipeline.rules
+    rules
       .filter((rule) => rule.family === worker && rule.audit === audit)
-      .map((rule) => ruleMetric(pipeline, rule, 'Invocations', { statistic: 'Sum', period: hours(1) }));
-  const workers = [...new Set(pipeline.rules.filter(({ audit }) => !audit).map(({ family }) => family))];
+      .map((rule) => ruleMetric(rule, 'Invocations', { statistic: 'Sum', period: hours(1) }));
+  const workers = [...new Set(rules.filter(({ audit }) => !audit).map(({ family }) => family))];
   const usingMetrics: Record<string, IMetric> = {};
   const sumOf = (name: string, metrics: readonly IMetric[]) => {
     const terms = metrics.map((metric, index) => {
@@ -119,6 +162,6 @@ function undeliveredQueues(pipeline: WatchedPipeline): IQueue[] {
 }
 
 const criticalQueues = ({ rules, busUndelivered }: WatchedPipeline): IQueue[] => [
-  ...rules.filter(({ audit }) => !audit).map(({ undelivered }) => undelivered),
+  ...new Set(rules.filter(({ audit }) => !audit).map(({ undelivered }) => undelivered)),
   ...(busUndelivered ? [busUndelivered] : []),
 ];

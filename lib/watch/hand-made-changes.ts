@@ -41,8 +41,9 @@ export class HandMadeChanges extends Construct {
 }
 
 /** Each kind of call, and how CloudTrail names the part that it is about. */
-function changesOf({ settings, busName, archiveName, auditBucketName, workers }: WatchedPipeline): object[] {
+function changesOf({ settings, sources, auditBucketName, workers }: WatchedPipeline): object[] {
   const names = pipelineNames(settings);
+  const buses = sources.map(({ name }) => name);
   const ours = (whose: string) => `*${settings.appName}-stripe-${whose}-${settings.environment}*`;
   const mappings = workers.map(({ mapping }) => mapping.eventSourceMappingId);
   const mapping = [{ prefix: 'DeleteEventSourceMapping' }, { prefix: 'UpdateEventSourceMapping' }];
@@ -55,10 +56,13 @@ function changesOf({ settings, busName, archiveName, auditBucketName, workers }:
   ];
   const ruleCalls = ['DisableRule', 'DeleteRule', 'RemoveTargets', 'PutRule', 'PutTargets'];
   return [
-    { eventName: ruleCalls, requestParameters: { eventBusName: [{ suffix: busName }] } },
+    { eventName: ruleCalls, requestParameters: { eventBusName: buses.map((suffix) => ({ suffix })) } },
     { eventName: ruleCalls, requestParameters: { name: [names.reconcileRule, names.clockRule] } },
-    { eventName: ['DeleteEventBus'], requestParameters: { name: [busName] } },
-    { eventName: ['DeleteArchive', 'UpdateArchive'], requestParameters: { archiveName: [archiveName] } },
+    { eventName: ['DeleteEventBus'], requestParameters: { name: buses } },
+    {
+      eventName: ['DeleteArchive', 'UpdateArchive'],
+      requestParameters: { archiveName: sources.map(({ archiveName }) => archiveName) },
+    },
     {
       eventName: ['DeleteQueue', 'PurgeQueue', 'SetQueueAttributes'],
       requestParameters: { queueUrl: [{ wildcard: ours('*') }] },

@@ -2,6 +2,7 @@ import { Duration, Token } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type { CfnRule } from 'aws-cdk-lib/aws-events';
 import { type Dimension, type MetricName, metrics, type Traffic } from '../../core/metrics.ts';
+import type { EventSource } from '../event-sources.ts';
 import { pipelineNames } from '../names.ts';
 import type { WatchedPipeline, WatchedRule } from '../watched-pipeline.ts';
 
@@ -34,12 +35,29 @@ export function reported(pipeline: WatchedPipeline, name: MetricName, reading: R
   });
 }
 
-/** What Stripe delivered to this account, before any rule; counts from the partner source, so it falls silent when that is deleted. */
-export const arrivals = ({ settings }: WatchedPipeline, reading: Omit<Reading, 'traffic' | 'currency'>) =>
+/** What Stripe delivered to this account, before any rule; counts from the partner sources, so it falls silent when those are deleted. */
+export function arrivals(
+  { sources }: WatchedPipeline,
+  reading: Omit<Reading, 'traffic' | 'currency'> & { readonly period: Duration },
+): cloudwatch.IMetric {
+  if (sources.length === 1) return arrivalsOf(sources[0]!, reading);
+  const { label = 'arrived', ...each } = reading;
+  // A graph reads several periods of them, and wants an id of its own for each.
+  const id = ({ place }: EventSource) => `${place}${reading.period.toSeconds()}`;
+  return new cloudwatch.MathExpression({
+    expression: sources.map((source) => `FILL(${id(source)}, 0)`).join(' + '),
+    usingMetrics: Object.fromEntries(sources.map((source) => [id(source), arrivalsOf(source, each)])),
+    label,
+    period: reading.period,
+  });
+}
+
+/** The same, of one source. */
+export const arrivalsOf = ({ name }: EventSource, reading: Omit<Reading, 'traffic' | 'currency'>) =>
   new cloudwatch.Metric({
     namespace: 'AWS/Events',
     metricName: 'Events',
-    dimensionsMap: { EventSourceName: settings.stripeEventSourceName },
+    dimensionsMap: { EventSourceName: name },
     ...reading,
   });
 
@@ -53,16 +71,11 @@ export type RuleMetric =
  * A metric of one rule. On any bus but the default one a rule reports under both `EventBusName` and `RuleName`; the CDK's own
  * `rule.metric…()` name only the rule and read nothing.
  */
-export const ruleMetric = (
-  { busName }: WatchedPipeline,
-  rule: WatchedRule,
-  metricName: RuleMetric,
-  reading: Omit<Reading, 'traffic' | 'currency'>,
-) =>
+export const ruleMetric = (rule: WatchedRule, metricName: RuleMetric, reading: Omit<Reading, 'traffic' | 'currency'>) =>
   new cloudwatch.Metric({
     namespace: 'AWS/Events',
     metricName,
-    dimensionsMap: { EventBusName: busName, RuleName: plainName(rule) },
+    dimensionsMap: { EventBusName: rule.source.name, RuleName: plainName(rule) },
     ...reading,
   });
 

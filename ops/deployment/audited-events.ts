@@ -7,6 +7,8 @@ export interface AuditedEnvelope {
   /** EventBridge's, one for each delivery of Stripe's. */
   id: string;
   time: Date;
+  /** The partner event source that it came from. */
+  source: string;
   'detail-type': string;
   'replay-name'?: string;
 }
@@ -102,6 +104,7 @@ function envelopeIn(line: string): AuditedEnvelope | undefined {
       // One without an id is never taken for another.
       id: typeof envelope.id === 'string' ? envelope.id : line,
       time,
+      source: String(envelope.source),
       'detail-type': envelope['detail-type'],
       ...(typeof replay === 'string' && { 'replay-name': replay }),
     };

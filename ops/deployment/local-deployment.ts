@@ -5,7 +5,9 @@ import { Refusal } from '../cli/refusal.ts';
 
 /** What the deployed stack was given; the version depends on the last only, but a stack cannot be synthesised without the others. */
 export interface SynthSettings {
-  stripeEventSourceName: string;
+  stripeEventSourceName?: string;
+  secondEventSourceName?: string;
+  retiredEventSourceName?: string;
   environment: string;
   appName: string;
   environmentsFolder: string;

@@ -1,14 +1,22 @@
+import type { Command } from 'commander';
 import type { Verb, VerbGroup } from '../cli/verb.ts';
 import { printCreated, printDeleted, printDestination, printNewDestination } from './print.ts';
 
 const verbs = () => import('./destination.ts');
 
-const show: Verb = {
+/** While a cut-over lasts, two destinations send to a stack. */
+interface Which {
+  id?: string;
+}
+const which = (command: Command): Command => command.option('--id <ed_…>', 'which one, when two send to this stack');
+
+const show: Verb<Which> = {
   name: 'show',
   description: 'what Stripe has',
-  async run(runner) {
+  takes: which,
+  async run(runner, { id }) {
     const { showDestination } = await verbs();
-    return runner.look(() => showDestination(runner.ops()), printDestination);
+    return runner.look(() => showDestination(runner.ops(), id), printDestination);
   },
 };
 
@@ -27,33 +35,36 @@ const create: Verb<{ successor: boolean }> = {
   },
 };
 
-const enable: Verb = {
+const enable: Verb<Which> = {
   name: 'enable',
   description: 'let Stripe send again',
   changes: true,
-  async run(runner) {
+  takes: which,
+  async run(runner, { id }) {
     const { planEnable } = await verbs();
-    return runner.change(() => planEnable(runner.ops()), { plan: printDestination, result: printDestination });
+    return runner.change(() => planEnable(runner.ops(), id), { plan: printDestination, result: printDestination });
   },
 };
 
-const disable: Verb = {
+const disable: Verb<Which> = {
   name: 'disable',
   description: 'make Stripe stop sending; what it does not send is lost (see pause)',
   changes: true,
-  async run(runner) {
+  takes: which,
+  async run(runner, { id }) {
     const { planDisable } = await verbs();
-    return runner.change(() => planDisable(runner.ops()), { plan: printDestination, result: printDestination });
+    return runner.change(() => planDisable(runner.ops(), id), { plan: printDestination, result: printDestination });
   },
 };
 
-const update: Verb = {
+const update: Verb<Which> = {
   name: 'update',
   description: 'bring its event types in line with the routes table',
   changes: true,
-  async run(runner) {
+  takes: which,
+  async run(runner, { id }) {
     const { planUpdate } = await verbs();
-    return runner.change(() => planUpdate(runner.ops()), { plan: printDestination, result: printDestination });
+    return runner.change(() => planUpdate(runner.ops(), id), { plan: printDestination, result: printDestination });
   },
 };
 

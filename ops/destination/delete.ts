@@ -16,7 +16,7 @@ export interface DeletePlan {
  */
 export async function planDelete(ops: Ops, id: string | undefined): Promise<Change<DeletePlan, { deleted: string }>> {
   const stripe = await ops.stripe();
-  const destination = id === undefined ? await ofThisStack(ops) : await byId(ops, id);
+  const destination = id === undefined ? await ofThisStack(ops) : viewOf(await destinationOf(ops, id));
   return {
     plan: { destination },
     steps: [`Delete ${destination.id} at Stripe: it sends nothing more, and its AWS event source ends.`],
@@ -29,16 +29,6 @@ export async function planDelete(ops: Ops, id: string | undefined): Promise<Chan
       return { data: { deleted: destination.id }, found: [] };
     },
   };
-}
-
-async function byId(ops: Ops, id: string): Promise<DestinationView> {
-  const found = (await listDestinations(await ops.stripe())).find((destination) => destination.id === id);
-  if (found) return viewOf(found);
-  throw new Refusal(
-    'no_destination',
-    `This Stripe account has no event destination ${id}.`,
-    'Use the key of the account that has it; the Stripe dashboard lists them.',
-  );
 }
 
 /** Also when the stack is gone already: `destination create` gives a destination the stack's name. */

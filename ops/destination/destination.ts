@@ -30,8 +30,8 @@ export interface CreatedDestination {
 }
 
 /** The destination behind the stack's bus, and what is wrong with it. */
-export async function showDestination(ops: Ops): Promise<Report<{ destination: DestinationView }>> {
-  const destination = viewOf(await destinationOf(ops));
+export async function showDestination(ops: Ops, id?: string): Promise<Report<{ destination: DestinationView }>> {
+  const destination = viewOf(await destinationOf(ops, id));
   const found: string[] = [];
   if (destination.status !== 'enabled')
     found.push(`It is disabled (${destination.disabled_reason ?? 'by a person'}): Stripe sends nothing.`);
@@ -95,16 +95,20 @@ export async function planCreate(
         amazon_eventbridge: { aws_account_id: create.aws_account, aws_region: create.aws_region },
       });
       const destination = viewOf(made);
-      const setting = `stripeEventSourceName: ${destination.event_source_name}`;
-      const { name } = environmentFile(ops.environment, ops.appName, ops.environmentsFolder, []);
+      const { name, values } = environmentFile(ops.environment, ops.appName, ops.environmentsFolder, []);
+      const setting = `${freePlaceIn(values)}: ${destination.event_source_name}`;
       return { data: { destination, setting, settings_file: name, deploy: ops.lines.cdk('deploy') }, found: [] };
     },
   };
 }
 
+/** A stack keeps each source in its place: a successor stands in the other one. Both filled: the first, whose name is to be replaced. */
+const freePlaceIn = ({ stripeEventSourceName, secondEventSourceName }: Readonly<Record<string, unknown>>): string =>
+  stripeEventSourceName && !secondEventSourceName ? 'secondEventSourceName' : 'stripeEventSourceName';
+
 /** Stripe sends again. What happened while it was disabled was not kept by Stripe for this destination. */
-export function planEnable(ops: Ops): Promise<Change<DestinationPlan, DestinationPlan>> {
-  return planSwitch(ops, {
+export function planEnable(ops: Ops, id?: string): Promise<Change<DestinationPlan, DestinationPlan>> {
+  return planSwitch(ops, id, {
     wanted: 'enabled',
     step: 'Enable the destination: Stripe sends from now on.',
     warnings: [
@@ -114,8 +118,8 @@ export function planEnable(ops: Ops): Promise<Change<DestinationPlan, Destinatio
 }
 
 /** Stripe stops sending. Prefer `pause`, which loses nothing. */
-export function planDisable(ops: Ops): Promise<Change<DestinationPlan, DestinationPlan>> {
-  return planSwitch(ops, {
+export function planDisable(ops: Ops, id?: string): Promise<Change<DestinationPlan, DestinationPlan>> {
+  return planSwitch(ops, id, {
     wanted: 'disabled',
     step: 'Disable the destination: Stripe sends nothing more.',
     warnings: [
@@ -125,9 +129,9 @@ export function planDisable(ops: Ops): Promise<Change<DestinationPlan, Destinati
 }
 
 /** Brings the destination's event types in line with the routes table. */
-export async function planUpdate(ops: Ops): Promise<Change<DestinationPlan, DestinationPlan>> {
+export async function planUpdate(ops: Ops, id?: string): Promise<Change<DestinationPlan, DestinationPlan>> {
   const stripe = await ops.stripe();
-  const destination = viewOf(await destinationOf(ops));
+  const destination = viewOf(await destinationOf(ops, id));
   return {
     plan: { destination },
     steps: [
@@ -150,10 +154,11 @@ export async function planUpdate(ops: Ops): Promise<Change<DestinationPlan, Dest
 
 async function planSwitch(
   ops: Ops,
+  id: string | undefined,
   { wanted, step, warnings }: { wanted: 'enabled' | 'disabled'; step: string; warnings: string[] },
 ): Promise<Change<DestinationPlan, DestinationPlan>> {
   const stripe = await ops.stripe();
-  const destination = viewOf(await destinationOf(ops));
+  const destination = viewOf(await destinationOf(ops, id));
   return {
     plan: { destination },
     steps: destination.status === wanted ? [] : [step],

@@ -5,6 +5,7 @@ import {
   sourceNameOf,
 } from '../../adapters/stripe-destinations.ts';
 import { routedEventTypes } from '../../core/event-routes.ts';
+import { intakesOf } from '../../lib/outputs.ts';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
 
@@ -48,15 +49,42 @@ export function viewOf(destination: EventDestination): DestinationView {
   };
 }
 
-/** The destination behind the stack's bus. @throws {Refusal} when the Stripe account of the key has none such. */
-export async function destinationOf(ops: Ops): Promise<EventDestination> {
+/**
+ * The destinations behind the stack's buses, but for one that is retired: one, or two while a cut-over lasts.
+ * @throws {Refusal} when the Stripe account of the key lacks one of them.
+ */
+export async function destinationsOf(ops: Ops): Promise<EventDestination[]> {
   const [stripe, { outputs }] = await Promise.all([ops.stripe(), ops.stack()]);
-  const sourceName = outputs.StripeEventSourceName;
-  const mine = destinationBehind(sourceName, await listDestinations(stripe));
-  if (mine) return mine;
+  const destinations = await listDestinations(stripe);
+  return intakesOf(outputs)
+    .filter(({ retired }) => !retired)
+    .map(({ source }) => {
+      const mine = destinationBehind(source, destinations);
+      if (mine) return mine;
+      throw new Refusal(
+        'no_destination',
+        `This Stripe account has no event destination with the source ${source}.`,
+        `Use the key of the account that has it; or make one (\`${ops.lines.verb('destination create --apply')}\`) and deploy with its source name.`,
+      );
+    });
+}
+
+/** The destination with this id; without one, that of the stack. @throws {Refusal} when there is none such, or when two could be meant. */
+export async function destinationOf(ops: Ops, id?: string): Promise<EventDestination> {
+  if (id !== undefined) {
+    const found = (await listDestinations(await ops.stripe())).find((destination) => destination.id === id);
+    if (found) return found;
+    throw new Refusal(
+      'no_destination',
+      `This Stripe account has no event destination ${id}.`,
+      'Use the key of the account that has it; the Stripe dashboard lists them.',
+    );
+  }
+  const [one, other] = await destinationsOf(ops);
+  if (other === undefined) return one!;
   throw new Refusal(
-    'no_destination',
-    `This Stripe account has no event destination with the source ${sourceName}.`,
-    `Use the key of the account that has it; or make one (\`${ops.lines.verb('destination create --apply')}\`) and deploy with its source name.`,
+    'which_destination',
+    `Two destinations send to "${ops.stackName}": ${one!.id} (API version ${one!.snapshot_api_version}) and ${other.id} (${other.snapshot_api_version}).`,
+    `Say which: --id ${one!.id} or --id ${other.id}.`,
   );
 }

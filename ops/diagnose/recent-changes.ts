@@ -1,4 +1,5 @@
 import { LookupEventsCommand } from '@aws-sdk/client-cloudtrail';
+import { intakesOf } from '../../lib/outputs.ts';
 import type { Ops } from '../cli/ops.ts';
 
 /** Somebody's call that changed a part of this deployment, as CloudTrail keeps it. */
@@ -19,7 +20,7 @@ export async function recentChanges(ops: Ops, seconds: number): Promise<Recorded
   const { outputs } = await ops.stack();
   const ours = [
     ops.stackName.replace(`-${ops.environment}`, '-'),
-    outputs.StripeEventBusName,
+    ...intakesOf(outputs).map(({ bus }) => bus),
     outputs.AuditBucketName,
     outputs.SecretArn,
   ];

@@ -1,7 +1,10 @@
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
+import { environmentFile } from '../../lib/environment-file.ts';
+import type { StackOutputs } from '../../lib/outputs.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { Report } from '../cli/report.ts';
-import { type LocalDeployment, localDeployment } from '../deployment/local-deployment.ts';
+import { deployedSettings } from '../deployment/deployed-settings.ts';
+import { type LocalDeployment, localDeployment, type SynthSettings } from '../deployment/local-deployment.ts';
 import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 import { checkAws } from './aws-end.ts';
 import { type Check, lookedAt } from './check.ts';
@@ -37,7 +40,7 @@ export async function doctor(
   ]);
   const synthesised = () =>
     localDeployment({
-      stripeEventSourceName: outputs.StripeEventSourceName,
+      ...sourcesWithout(ops, outputs),
       environment: ops.environment,
       appName: ops.appName,
       environmentsFolder: ops.environmentsFolder,
@@ -50,6 +53,20 @@ export async function doctor(
   ];
   const found = checks.filter(({ verdict }) => verdict === 'wrong').map(({ says, fix }) => `${says} ${fix}`);
   return { data: { checks }, found };
+}
+
+/** A stack cannot be synthesised without an event source: where the file here names none, those that were given with -c. */
+function sourcesWithout(ops: Ops, outputs: StackOutputs): Partial<SynthSettings> {
+  const { values } = environmentFile(ops.environment, ops.appName, ops.environmentsFolder, []);
+  if (values.stripeEventSourceName || values.secondEventSourceName) return {};
+  const { stripeEventSourceName, secondEventSourceName, retiredEventSourceName } = deployedSettings(outputs) ?? {
+    stripeEventSourceName: outputs.StripeEventSourceName,
+  };
+  return {
+    ...(stripeEventSourceName && { stripeEventSourceName }),
+    ...(secondEventSourceName && { secondEventSourceName }),
+    ...(retiredEventSourceName && { retiredEventSourceName }),
+  };
 }
 
 /** The two ends outside AWS, each on its own. */

@@ -1,5 +1,5 @@
 import { DescribeArchiveCommand, DescribeRuleCommand } from '@aws-sdk/client-eventbridge';
-import { ofQueueFed } from '../../lib/outputs.ts';
+import { type IntakeOutputs, intakesOf, ofQueueFed } from '../../lib/outputs.ts';
 import type { Ops } from '../cli/ops.ts';
 import { type LiveRule, liveRules } from '../deployment/live-rules.ts';
 import { ifThere } from '../deployment/not-there.ts';
@@ -15,7 +15,9 @@ export async function checkIntake(ops: Ops): Promise<Check[]> {
     await checkStates(ops, rules),
     await checkTargets(ops, rules),
     await checkOtherRules(ops, rules),
-    await checkArchive(ops),
+    ...(await Promise.all(
+      intakesOf((await ops.stack()).outputs).map((intake, index) => checkArchive(ops, intake, index)),
+    )),
   ];
 }
 
@@ -23,12 +25,13 @@ async function checkStates(ops: Ops, rules: LiveRule[]): Promise<Check> {
   const off = rules.filter(({ state }) => state === 'DISABLED');
   const gone = rules.filter(({ state }) => state === 'missing').map(({ name }) => name);
   if (gone.length > 0) return wrong('aws.rules', `Gone: ${some(gone)}. Their events reach no queue.`, revertDrift(ops));
-  if (off.length === 0) return ok('aws.rules', `All ${rules.length} rules of the partner bus are enabled.`);
-  const { outputs } = await ops.stack();
+  if (off.length === 0)
+    return ok(
+      'aws.rules',
+      `All ${rules.length} rules of the partner ${intakesOf((await ops.stack()).outputs).length === 1 ? 'bus' : 'buses'} are enabled.`,
+    );
   const enable = await Promise.all(
-    off.map(({ name }) =>
-      awsLine(ops, `events enable-rule --name ${name} --event-bus-name ${outputs.StripeEventBusName}`),
-    ),
+    off.map(({ name, bus }) => awsLine(ops, `events enable-rule --name ${name} --event-bus-name ${bus}`)),
   );
   return wrong(
     'aws.rules',
@@ -91,22 +94,15 @@ async function checkOtherRules(ops: Ops, known: LiveRule[]): Promise<Check> {
 }
 
 /** Without the archive nothing can be replayed, and nothing else says so. */
-async function checkArchive(ops: Ops): Promise<Check> {
-  const { outputs } = await ops.stack();
-  const archive = await ifThere(
-    ops.aws.eventbridge.send(new DescribeArchiveCommand({ ArchiveName: outputs.ArchiveName })),
-  );
-  if (!archive)
-    return wrong(
-      'aws.archive',
-      `The archive ${outputs.ArchiveName} is gone: what comes now cannot be replayed.`,
-      revertDrift(ops),
-    );
+async function checkArchive(ops: Ops, { archive: name }: IntakeOutputs, index: number): Promise<Check> {
+  const id = index === 0 ? 'aws.archive' : 'aws.archive.other';
+  const archive = await ifThere(ops.aws.eventbridge.send(new DescribeArchiveCommand({ ArchiveName: name })));
+  if (!archive) return wrong(id, `The archive ${name} is gone: what comes now cannot be replayed.`, revertDrift(ops));
   return archive.State === 'ENABLED'
-    ? ok('aws.archive', `The archive collects (${archive.EventCount ?? 0} events).`)
+    ? ok(id, `The archive collects (${archive.EventCount ?? 0} events).`)
     : wrong(
-        'aws.archive',
-        `The archive ${outputs.ArchiveName} is ${archive.State} (${archive.StateReason ?? 'no reason given'}).`,
+        id,
+        `The archive ${name} is ${archive.State} (${archive.StateReason ?? 'no reason given'}).`,
         'Most often the key: see the key above; else `aws events describe-archive` says why.',
       );
 }

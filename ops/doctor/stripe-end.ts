@@ -3,7 +3,7 @@ import type { Catalogue } from '../../core/plans/catalogue.ts';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
 import { toUserError } from '../cli/user-error.ts';
-import { destinationOf, viewOf } from '../destination/stripe-destination.ts';
+import { destinationsOf, viewOf } from '../destination/stripe-destination.ts';
 import { type Check, notChecked, ok, wrong } from './check.ts';
 import { destinationChecks } from './stripe-destination-checks.ts';
 import { checkPrices } from './stripe-prices.ts';
@@ -58,7 +58,12 @@ async function checkRight(ops: Ops, stripe: Stripe, { id, name, neededBy, read }
 
 async function checkDestination(ops: Ops, account: string, region: string): Promise<Check[]> {
   try {
-    return destinationChecks(viewOf(await destinationOf(ops)), account, region, ops.lines);
+    const destinations = await destinationsOf(ops);
+    return destinations.flatMap((destination, index) =>
+      destinationChecks(viewOf(destination), account, region, ops.lines).map((check) =>
+        index === 0 ? check : { ...check, id: `${check.id}.other` },
+      ),
+    );
   } catch (error) {
     if (error instanceof Refusal) return [wrong('stripe.destination', error.message, error.fix)];
     throw error;

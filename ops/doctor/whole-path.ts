@@ -2,7 +2,7 @@ import { paginateListObjectsV2 } from '@aws-sdk/client-s3';
 import type { Ops } from '../cli/ops.ts';
 import { toUserError } from '../cli/user-error.ts';
 import { readAuditObject } from '../deployment/audited-events.ts';
-import { destinationOf } from '../destination/stripe-destination.ts';
+import { destinationsOf } from '../destination/stripe-destination.ts';
 import { lastEventAt } from '../status/status.ts';
 import { type Check, ok, wrong } from './check.ts';
 
@@ -13,7 +13,7 @@ const PING_TIMEOUT_MS = 60_000 + LONGEST_DRAIN_MS;
 
 /** Whether events flow: one was seen in the last `hours`, and with `ping`, one sent now comes out at the far end. */
 export async function checkPath(ops: Ops, { hours, ping }: { hours: number; ping: boolean }): Promise<Check[]> {
-  return [await checkLastEvent(ops, hours), ...(ping ? [await checkPing(ops)] : [])];
+  return [await checkLastEvent(ops, hours), ...(ping ? await checkPings(ops) : [])];
 }
 
 async function checkLastEvent(ops: Ops, hours: number): Promise<Check> {
@@ -27,33 +27,48 @@ async function checkLastEvent(ops: Ops, hours: number): Promise<Check> {
   );
 }
 
+/** One by each destination that sends here. */
+async function checkPings(ops: Ops): Promise<Check[]> {
+  try {
+    const destinations = await destinationsOf(ops);
+    return await Promise.all(
+      destinations.map(({ id }, index) => checkPing(ops, id, index === 0 ? 'path.ping' : 'path.ping.other')),
+    );
+  } catch (error) {
+    return [notSent(ops, 'path.ping', error)];
+  }
+}
+
+function notSent(ops: Ops, id: string, error: unknown): Check {
+  const refusal = toUserError(error, ops.lines);
+  if (!refusal) throw error;
+  return wrong(id, `No ping could be sent: ${refusal.message}`, refusal.fix);
+}
+
 /** Stripe → bus → audit rule → queue → function → bucket: the ping's own id must be found there. */
-async function checkPing(ops: Ops): Promise<Check> {
+async function checkPing(ops: Ops, destination: string, id: string): Promise<Check> {
   try {
     const stripe = await ops.stripe();
-    const destination = await destinationOf(ops);
     const sentAt = ops.now();
-    const event = await stripe.v2.core.eventDestinations.ping(destination.id);
+    const event = await stripe.v2.core.eventDestinations.ping(destination);
     ops.say(`Stripe sent the ping ${event.id}; waiting for it in the audit bucket.`);
     const giveUpAt = sentAt.getTime() + PING_TIMEOUT_MS;
     while (ops.now().getTime() < giveUpAt) {
       if (await isAudited(ops, event.id, sentAt)) {
         return ok(
-          'path.ping',
+          id,
           `Stripe's ping came out at the far end, the audit bucket, after ${Math.round((ops.now().getTime() - sentAt.getTime()) / 1000)} s.`,
         );
       }
       await ops.sleep(2000);
     }
     return wrong(
-      'path.ping',
+      id,
       `Stripe's ping ${event.id} did not arrive in the audit bucket within ${PING_TIMEOUT_MS / 1000} s.`,
       `Look, in this order: the destination above, the bus's metrics, \`${ops.lines.verb('redrive')}\` for the audit queues, the log of the audit function.`,
     );
   } catch (error) {
-    const refusal = toUserError(error, ops.lines);
-    if (!refusal) throw error;
-    return wrong('path.ping', `No ping could be sent: ${refusal.message}`, refusal.fix);
+    return notSent(ops, id, error);
   }
 }
 

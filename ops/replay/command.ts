@@ -15,6 +15,7 @@ interface ReplayFlags {
   previewLimit: number;
   stateFile?: string;
   fresh: boolean;
+  source?: string;
   skip?: string;
 }
 
@@ -41,6 +42,7 @@ export const replay: Verb<ReplayFlags> = {
       .option('--no-preview', 'do not try the events first')
       .option('--preview-limit <number>', 'try no more than so many events', wholeNumber(1, 1_000_000), 50_000)
       .option('--state-file <path>', 'where the run is kept, so that it can be taken up again')
+      .option('--source <ed_…>', 'while there are two event sources: whose archive; by default the one Stripe sends to')
       .option('--skip <file>', 'leave out the events of this file, which `redrive --discard` wrote')
       .option('--fresh', 'begin anew although a run of this range is unfinished', false),
   async run(runner, { preview, previewLimit, stateFile, skip, ...options }) {

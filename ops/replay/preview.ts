@@ -56,6 +56,7 @@ const AT_ONCE = 4;
 export interface PreviewParts {
   database: pg.Pool;
   catalogue: Catalogue;
+  /** Only what came from this event source: an archive holds nothing else. */
   source: string;
   livemode: boolean;
   rules: readonly Worker[];
@@ -85,6 +86,7 @@ export async function previewReplay(parts: PreviewParts, batches: AsyncIterable<
     for (const envelope of batch) {
       const type = envelope['detail-type'];
       const worker = workerOf(type);
+      if (envelope.source !== parts.source) continue;
       if (worker === undefined || !parts.rules.includes(worker)) continue;
       preview.events += 1;
       preview.by_type[type] = (preview.by_type[type] ?? 0) + 1;
@@ -143,7 +145,7 @@ async function tryEvent(
   const processor: EventProcessor = {
     worker: workerOf(envelope['detail-type'])!,
     livemode: parts.livemode,
-    source: parts.source,
+    sources: [parts.source],
     catalogue: parts.catalogue,
     store,
     stripe: {

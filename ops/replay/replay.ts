@@ -1,6 +1,6 @@
 import { DescribeArchiveCommand } from '@aws-sdk/client-eventbridge';
 import type { Worker } from '../../core/workers.ts';
-import { ofWorkers } from '../../lib/outputs.ts';
+import { type IntakeOutputs, ofWorkers } from '../../lib/outputs.ts';
 import type { CommandLines } from '../cli/command-lines.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { ProgressReporter } from '../cli/progress.ts';
@@ -9,6 +9,7 @@ import type { Change } from '../cli/report.ts';
 import { auditedEvents } from '../deployment/audited-events.ts';
 import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 import { drain } from './drain.ts';
+import { intakeNamed } from './intake.ts';
 import { defaultFile, newRun } from './new-run.ts';
 import { logGroupsOf, type ReplayOutcomes, replayOutcomes } from './outcomes.ts';
 import { type Preview, previewReplay } from './preview.ts';
@@ -26,6 +27,8 @@ export interface ReplayOptions extends ReplayRange {
   previewLimit: number;
   /** Where the run is kept; by default a file named after stack and range. */
   stateFile?: string;
+  /** The event source whose archive is replayed, by its destination's id; by default the one that Stripe sends to. */
+  source?: string;
   /** Begin anew although the state file knows an unfinished run of this range. */
   fresh: boolean;
   /** Stripe events to leave out: discarded before, and kept in a file. */
@@ -62,7 +65,8 @@ export async function planReplay(
   reporter: ProgressReporter,
 ): Promise<Change<ReplayPlan, ReplayResult>> {
   const { outputs } = await ops.stack();
-  const archive = await ops.aws.eventbridge.send(new DescribeArchiveCommand({ ArchiveName: outputs.ArchiveName }));
+  const intake = intakeNamed(outputs, options.source);
+  const archive = await ops.aws.eventbridge.send(new DescribeArchiveCommand({ ArchiveName: intake.archive }));
   checkRange(
     options,
     { createdAt: archive.CreationTime ?? new Date(0), retentionDays: archive.RetentionDays ?? 0 },
@@ -77,11 +81,11 @@ export async function planReplay(
       `Use --at-once ${MOST_AT_ONCE} or less.`,
     );
 
-  const file = options.stateFile ?? defaultFile(ops, options);
+  const file = options.stateFile ?? defaultFile(ops, options, intake);
   const known = options.fresh ? undefined : loadRun(file);
   const resumed = known && isOpen(known) ? known : undefined;
-  const run = resumed ?? newRun(ops, options, outputs);
-  const looked = options.previewLimit > 0 ? await look(ops, options) : { preview: null, skipped: null };
+  const run = resumed ?? newRun(ops, options, intake);
+  const looked = options.previewLimit > 0 ? await look(ops, options, intake) : { preview: null, skipped: null };
   const { preview, skipped } = looked;
   const todo = run.pieces.filter(({ state }) => state !== 'completed');
   return {
@@ -133,7 +137,11 @@ export async function planReplay(
   };
 }
 
-async function look(ops: Ops, options: ReplayOptions): Promise<{ preview: Preview; skipped: number }> {
+async function look(
+  ops: Ops,
+  options: ReplayOptions,
+  { source }: IntakeOutputs,
+): Promise<{ preview: Preview; skipped: number }> {
   const { outputs } = await ops.stack();
   let skipped = 0;
   const database = await ops.database();
@@ -142,7 +150,7 @@ async function look(ops: Ops, options: ReplayOptions): Promise<{ preview: Previe
       {
         database,
         catalogue: readPlanCatalogue(),
-        source: outputs.StripeEventSourceName,
+        source,
         livemode: ops.environment === 'prod',
         rules: options.rules,
         limit: options.previewLimit,

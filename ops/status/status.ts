@@ -1,6 +1,7 @@
 import { metricOfOutcome, slo } from '../../core/metrics.ts';
 import { outcomes } from '../../core/outcome.ts';
 import { queueFed } from '../../core/workers.ts';
+import { intakesOf } from '../../lib/outputs.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { Report } from '../cli/report.ts';
 import { emptySecrets } from '../deployment/empty-secrets.ts';
@@ -111,13 +112,13 @@ export async function lastEventAt(ops: Ops): Promise<string | null> {
   const series = await askCloudWatch(
     ops,
     [
-      {
+      ...intakesOf(outputs).map(({ source }) => ({
         namespace: 'AWS/Events',
         metric: 'Events',
-        dimensions: { EventSourceName: outputs.StripeEventSourceName },
-        statistic: 'Sum',
+        dimensions: { EventSourceName: source },
+        statistic: 'Sum' as const,
         period_s: 5 * MINUTE,
-      },
+      })),
       ...outcomes.map((outcome) => ours(ops, metricOfOutcome[outcome], 'Sum', 5 * MINUTE)),
     ],
     DAY,

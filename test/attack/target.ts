@@ -171,7 +171,7 @@ const environment = (worker: Worker, parts: AwsParts, awsEndpoint: string, strip
   POWERTOOLS_METRICS_NAMESPACE: 'attack/stripe',
   // The one environment that takes live events, whose rules are the strictest.
   ENVIRONMENT: 'prod',
-  STRIPE_EVENT_SOURCE_NAME: source,
+  STRIPE_EVENT_SOURCE_NAMES: source,
   SECRET_ID: 'secret',
   IDEMPOTENCY_TABLE: 'idempotency',
   APP_BUS_NAME: 'apps',

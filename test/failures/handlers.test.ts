@@ -122,7 +122,7 @@ async function invoke(name: QueueFed, bodies: string[], env: Record<string, stri
         PLAN_EVENT_SOURCE: 'test.stripe',
         VERIFY_EVENTS: 'false',
         ENVIRONMENT: 'dev',
-        STRIPE_EVENT_SOURCE_NAME: source,
+        STRIPE_EVENT_SOURCE_NAMES: source,
         SECRET_ID: 'secret',
         IDEMPOTENCY_TABLE: 'idempotency',
         APP_BUS_NAME: 'apps',

@@ -88,7 +88,7 @@ async function run(heals: boolean, event: object | null = null, ends = 0): Promi
         POWERTOOLS_SERVICE_NAME: 'stripe-reconcile',
         POWERTOOLS_METRICS_NAMESPACE: 'huntaze/stripe',
         ENVIRONMENT: 'dev',
-        STRIPE_EVENT_SOURCE_NAME: source,
+        STRIPE_EVENT_SOURCE_NAMES: source,
         SECRET_ID: 'secret',
         WORK_QUEUE_URLS: JSON.stringify({ payments: queueUrl('payments'), billing: queueUrl('billing') }),
         AUDIT_BUCKET: 'audit',

@@ -17,6 +17,9 @@ writeFileSync(certificate, certificates.valid);
 /** Each setting with a value that is not its default: as a file has it, and as `-c` makes text of it. */
 const given: Record<SettingName, [inFile: unknown, onCommandLine: unknown]> = {
   stripeEventSourceName: ['aws.partner/stripe.com/ed_other', 'aws.partner/stripe.com/ed_other'],
+  secondEventSourceName: ['aws.partner/stripe.com/ed_second', 'aws.partner/stripe.com/ed_second'],
+  // Only beside two that are there.
+  retiredEventSourceName: ['aws.partner/stripe.com/ed_second', 'aws.partner/stripe.com/ed_second'],
   appName: ['my-shop', 'my-shop'],
   adoptEventBus: [true, 'true'],
   createKmsKey: [true, 'true'],
@@ -45,19 +48,23 @@ const templateOf = (...app: Parameters<typeof newApp>) => {
 
 describe.each(settingNames)('%s', (name) => {
   const [inFile, onCommandLine] = given[name];
-  const written = settingsOf({ environment: 'staging', [name]: inFile });
+  const beside = {
+    environment: 'staging',
+    ...(name === 'retiredEventSourceName' && { secondEventSourceName: given.secondEventSourceName[0] }),
+  };
+  const written = settingsOf({ ...beside, [name]: inFile });
 
   it('in the file is a setting of its own accord, without any -c', () => {
     const { overrides, ...settings } = written;
     expect(overrides).toEqual([]);
-    expect(settings).not.toEqual({ ...settingsOf({ environment: 'staging' }), overrides: undefined });
+    expect(settings).not.toEqual({ ...settingsOf(beside), overrides: undefined });
   });
 
   // No command line holds a structure, and `-c appName` chooses another file.
   if (onCommandLine === undefined || name === 'appName') return;
   it('on the command line means the same, and is told of, for the next deployment without it takes it back', () => {
     const { overrides, ...settings } = settingsOf(
-      { environment: 'staging', ...(name === 'stripeEventSourceName' && { [name]: eventSource }) },
+      { ...beside, ...(name === 'stripeEventSourceName' && { [name]: eventSource }) },
       { [name]: onCommandLine },
     );
     expect(settings).toEqual({ ...written, overrides: undefined });

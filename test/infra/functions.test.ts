@@ -54,7 +54,7 @@ it.each(workers)('the %s function gets what lambdas/env.ts says a worker needs',
   expect(Environment.Variables).toMatchObject({
     ...powertools(name),
     ENVIRONMENT: 'dev',
-    STRIPE_EVENT_SOURCE_NAME: eventSource,
+    STRIPE_EVENT_SOURCE_NAMES: eventSource,
   });
   expect(Object.keys(Environment.Variables)).toHaveLength(12);
   expect(Environment.Variables.VERIFY_EVENTS).toBe('false');

@@ -15,7 +15,7 @@ beforeEach(async () => {
   database = await freshDatabase();
   pipeline.aws.secret = JSON.stringify({ DATABASE_URL: database.writerUrl, STRIPE_SECRET_KEY: pipeline.stripe.key });
   await processEvent(
-    { ...testProcessor(database.writer), source },
+    { ...testProcessor(database.writer), sources: [source] },
     envelope(subscriptionEvent('evt_1', 'updated', started), { source }),
   );
   theirs({});

@@ -28,7 +28,8 @@ const late = subscriptionEvent('evt_late', 'updated', start + 30, { cancel_at_pe
 
 async function settle(...events: object[]): Promise<void> {
   pipeline.stripe.events = [...pipeline.stripe.events, ...(events as AccountEvent[])];
-  for (const one of events) await processEvent({ ...testProcessor(database.writer), source }, envelope(one, arrived));
+  for (const one of events)
+    await processEvent({ ...testProcessor(database.writer), sources: [source] }, envelope(one, arrived));
 }
 const page = (id: string) => pipeline.run('event', id, '--json');
 
@@ -161,7 +162,11 @@ describe('an event that was settled', () => {
 
 it('parked: names the queue, the reason and the way back', async () => {
   const body = envelope(began, arrived);
-  await recordParked({ ...testProcessor(database.writer), source }, body, new UnreadableEvent('items: wanted a list'));
+  await recordParked(
+    { ...testProcessor(database.writer), sources: [source] },
+    body,
+    new UnreadableEvent('items: wanted a list'),
+  );
   const reason = { reason: 'unreadable_event', detail: 'items: wanted a list', event_id: 'evt_began' };
   await pipeline.send('BillingFailedQueueUrl', body, reason);
   const { code, json } = await page('evt_began');

@@ -13,7 +13,7 @@ beforeAll(async () => {
   pipeline.at(new Date('2026-11-21T12:00:00Z'));
   for (const one of [...septemberAndOctober(), ...payments()]) {
     const worker = (one as { type: string }).type.startsWith('customer') ? 'billing' : 'payments';
-    await processEvent({ ...testProcessor(database.writer, { worker }), source }, envelope(one, { source }));
+    await processEvent({ ...testProcessor(database.writer, { worker }), sources: [source] }, envelope(one, { source }));
   }
 });
 afterAll(async () => {

@@ -92,7 +92,7 @@ describe('the plan', () => {
     const { planStore } = await import('../../adapters/postgres/plan-store.ts');
     const { processEvent } = await import('../../pipeline/process-event.ts');
     const { testProcessor } = await import('../support/event-processor.ts');
-    const processor = { ...testProcessor(database.writer), source, store: planStore(database.writer) };
+    const processor = { ...testProcessor(database.writer), sources: [source], store: planStore(database.writer) };
     await processEvent(processor, envelope(subscriptionEvent('evt_created', 'created', started), { source }));
     await processEvent(processor, envelope(subscriptionEvent('evt_active', 'updated', started + 60), { source }));
     const { out } = await replay('--rules', 'billing');
@@ -106,7 +106,7 @@ describe('the plan', () => {
     const { processEvent } = await import('../../pipeline/process-event.ts');
     const { testProcessor } = await import('../support/event-processor.ts');
     await processEvent(
-      { ...testProcessor(database.writer), source },
+      { ...testProcessor(database.writer), sources: [source] },
       envelope(subscriptionEvent('evt_active', 'updated', started + 60), { source }),
     );
     await database.admin.query('update billing.subscriptions set plan_id = null, tier = null');

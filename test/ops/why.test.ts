@@ -36,7 +36,7 @@ async function arrives(...events: object[]): Promise<void> {
   atStripe(...events);
   for (const one of events) {
     const worker = (one as Sample).type.startsWith('checkout') ? 'payments' : 'billing';
-    await processEvent({ ...testProcessor(database.writer, { worker }), source }, envelope(one, { source }));
+    await processEvent({ ...testProcessor(database.writer, { worker }), sources: [source] }, envelope(one, { source }));
   }
 }
 
@@ -71,7 +71,7 @@ describe('paid and on FREE', () => {
     await arrives(hers);
     atStripe(paid());
     const body = envelope(paid(), { source });
-    const processor = { ...testProcessor(database.writer), source };
+    const processor = { ...testProcessor(database.writer), sources: [source] };
     await recordParked(processor, body, new UnreadableEvent('items: wanted a list, got nothing'));
     await pipeline.send('BillingFailedQueueUrl', body, {
       reason: 'unreadable_event',

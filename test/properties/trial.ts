@@ -94,7 +94,7 @@ export async function deliver(
   ): EventProcessor => ({
     worker,
     livemode: false,
-    source,
+    sources: [source],
     catalogue: options.catalogue ?? catalogue,
     store,
     stripe: {

@@ -24,7 +24,7 @@ export function testProcessor(
   return {
     worker: 'billing',
     livemode: false,
-    source,
+    sources: [source],
     catalogue,
     store: planStore(database, catalogueForDatabase(catalogue)),
     stripe: nobody,

@@ -5,7 +5,7 @@ import { subscriptionEvent } from '../support/stripe-samples.ts';
 const good = subscriptionEvent('evt_1', 'updated', 100);
 
 it('reads what the bus delivers', () => {
-  const read = readEnvelope(envelope(good, { 'replay-name': 'r1' }), source);
+  const read = readEnvelope(envelope(good, { 'replay-name': 'r1' }), [source]);
   expect(read.detail).toMatchObject({ id: 'evt_1', created: 100 });
   expect(read['replay-name']).toBe('r1');
 });
@@ -72,8 +72,8 @@ it.each([
     /replay-name: got a string, wanted a name of a replay/,
   ],
 ])('parks %s, naming what is wrong', (_name, body, message) => {
-  expect(() => readEnvelope(body, source)).toThrow(message);
-  expect(() => readEnvelope(body, source)).toThrow(
+  expect(() => readEnvelope(body, [source])).toThrow(message);
+  expect(() => readEnvelope(body, [source])).toThrow(
     expect.objectContaining({ code: 'unreadable_event', retry: 'never' }),
   );
 });
@@ -81,7 +81,7 @@ it.each([
 it('refuses a live event of the future, which would make every true one after it stale; in test mode clocks are set ahead', () => {
   const time = '2026-11-20T10:00:00Z'; // 1795168800
   const read = (livemode: boolean, created: number) => () =>
-    readEnvelope(envelope({ ...good, livemode, created }, { time }), source);
+    readEnvelope(envelope({ ...good, livemode, created }, { time }), [source]);
   expect(read(true, 1_795_255_200)).not.toThrow();
   expect(read(true, 1_795_255_201)).toThrow(
     "detail.created: got 2026-11-21T10:00:01.000Z, wanted at most a day after the envelope's time 2026-11-20T10:00:00Z",
