@@ -13,6 +13,7 @@ const resources: Record<FetchedKindName, (stripe: Stripe) => Resource> = {
   customer: (stripe) => stripe.customers as never,
   checkout: (stripe) => stripe.checkout.sessions as never,
   subscription: (stripe) => stripe.subscriptions as never,
+  schedule: (stripe) => stripe.subscriptionSchedules as never,
   invoice: (stripe) => stripe.invoices as never,
   charge: (stripe) => stripe.charges as never,
   invoice_payment: (stripe) => stripe.invoicePayments as never,

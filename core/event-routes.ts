@@ -6,10 +6,12 @@ import { readInvoice } from './stripe/facts/invoice.ts';
 import { readInvoicePayment } from './stripe/facts/invoice-payment.ts';
 import { readCharge, readPaymentIntent } from './stripe/facts/payment.ts';
 import { readRefund } from './stripe/facts/refund.ts';
+import { readSchedule } from './stripe/facts/schedule.ts';
 import { readSubscription } from './stripe/facts/subscription.ts';
 import type { Worker } from './workers.ts';
 
 const subscription: Reader = (object, _type, catalogue) => readSubscription(object, catalogue);
+const schedule: Reader = (object, _type, catalogue) => readSchedule(object, catalogue);
 
 /** Changes no plan; routed so that it is counted and stands in the ledger. */
 const nothing: Reader = () => null;
@@ -46,6 +48,12 @@ export const eventRoutes = {
   'customer.subscription.trial_will_end': { worker: 'billing', read: subscription },
   'customer.subscription.paused': { worker: 'billing', read: subscription },
   'customer.subscription.resumed': { worker: 'billing', read: subscription },
+  'subscription_schedule.created': { worker: 'billing', read: schedule },
+  'subscription_schedule.updated': { worker: 'billing', read: schedule },
+  'subscription_schedule.released': { worker: 'billing', read: schedule },
+  'subscription_schedule.completed': { worker: 'billing', read: schedule },
+  'subscription_schedule.canceled': { worker: 'billing', read: schedule },
+  'subscription_schedule.aborted': { worker: 'billing', read: schedule },
   'invoice.paid': { worker: 'billing', read: readInvoice },
   'invoice.payment_succeeded': { worker: 'billing', read: readInvoice },
   'invoice.payment_failed': { worker: 'billing', read: readInvoice },

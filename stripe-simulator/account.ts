@@ -7,6 +7,7 @@ import { inOldShape } from './old-shape.ts';
 export const collections = {
   customers: 'customer',
   subscriptions: 'subscription',
+  subscription_schedules: 'subscription_schedule',
   'checkout/sessions': 'checkout.session',
   invoices: 'invoice',
   payment_intents: 'payment_intent',

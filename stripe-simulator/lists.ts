@@ -10,6 +10,7 @@ export interface Page {
 const filters: Record<Collection, readonly string[]> = {
   customers: ['email'],
   subscriptions: ['customer', 'status', 'price'],
+  subscription_schedules: ['customer'],
   'checkout/sessions': ['customer', 'subscription', 'payment_intent', 'status'],
   invoices: ['customer', 'subscription', 'status'],
   payment_intents: ['customer'],

@@ -219,6 +219,23 @@ table billing.retention (
   constraint retention_single_row_check CHECK (single_row)
   row level security enabled
 
+table billing.schedules (
+  schedule_id text not null,
+  customer_id text not null,
+  subscription_id text,
+  status text not null,
+  next_change jsonb,
+  created timestamp with time zone not null,
+  livemode boolean not null,
+  as_of timestamp with time zone not null,
+  source_event_id text not null,
+  progress bigint[] not null
+)
+  constraint schedules_pkey PRIMARY KEY (schedule_id)
+  CREATE INDEX schedules_changing ON billing.schedules USING btree (subscription_id) WHERE (next_change IS NOT NULL)
+  CREATE INDEX schedules_customer ON billing.schedules USING btree (customer_id)
+  row level security enabled
+
 table billing.subscription_history (
   subscription_id text not null,
   as_of timestamp with time zone not null,
@@ -284,7 +301,8 @@ table billing.subscriptions (
   entitled_until timestamp with time zone,
   precedence bigint,
   trial_ending_at timestamp with time zone,
-  trial_ending_notified timestamp with time zone
+  trial_ending_notified timestamp with time zone,
+  scheduled_change jsonb
 )
   constraint subscriptions_pkey PRIMARY KEY (subscription_id)
   constraint subscriptions_status_check CHECK ((status = ANY (ARRAY['incomplete'::text, 'incomplete_expired'::text, 'trialing'::text, 'active'::text, 'past_due'::text, 'canceled'::text, 'unpaid'::text, 'paused'::text])))
@@ -514,7 +532,8 @@ view billing.plan_states with (security_invoker=true) as
     grace_ends_at,
     collection_paused,
     as_of,
-    precedence
+    precedence,
+    scheduled_change
    FROM billing.subscription_states
   ORDER BY user_id, (
         CASE
@@ -589,7 +608,8 @@ view billing.state_without_subscription with (security_invoker=true) as
     false AS cancel_at_period_end,
     NULL::timestamp with time zone AS cancel_at,
     NULL::timestamp with time zone AS grace_ends_at,
-    false AS collection_paused
+    false AS collection_paused,
+    NULL::jsonb AS scheduled_change
    FROM billing.catalogue;
 
 view billing.subscription_states with (security_invoker=true) as
@@ -627,7 +647,8 @@ view billing.subscription_states with (security_invoker=true) as
     held.grace_ends_at,
     COALESCE(held.collection_paused, false) AS collection_paused,
     held.as_of,
-    held.precedence
+    held.precedence,
+    held.scheduled_change
    FROM billing.subscriptions held
      CROSS JOIN billing.catalogue
   WHERE held.status IS NOT NULL;
@@ -670,7 +691,8 @@ view my_plan with (security_invoker=true) as
     plan.cancel_at,
     plan.grace_ends_at,
     COALESCE(plan.collection_paused, false) AS collection_paused,
-    plan.as_of
+    plan.as_of,
+    plan.scheduled_change
    FROM ( SELECT (( SELECT auth.uid() AS uid))::text AS user_id) me
      CROSS JOIN billing.state_without_subscription nobody
      LEFT JOIN billing.user_plans told ON told.user_id = me.user_id
@@ -695,7 +717,8 @@ view my_plan with (security_invoker=true) as
             mine.grace_ends_at,
             mine.collection_paused,
             mine.as_of,
-            mine.precedence
+            mine.precedence,
+            mine.scheduled_change
            FROM billing.subscription_states mine
           WHERE mine.user_id = me.user_id
           ORDER BY mine.entitled DESC, mine.precedence DESC, mine.subscription_id DESC
@@ -735,6 +758,7 @@ policy own_plan_events on billing.plan_events for select to authenticated using 
 policy every_row on billing.reconcile_cursors for select to billing_reader using true
 policy every_row on billing.refunds for select to billing_reader using true
 policy every_row on billing.retention for select to billing_reader using true
+policy every_row on billing.schedules for select to billing_reader using true
 policy every_row on billing.subscription_history for select to billing_reader using true
 policy every_row on billing.subscriptions for select to billing_reader using true
 policy own_subscriptions on billing.subscriptions for select to authenticated using ((user_id = (( SELECT auth.uid() AS uid))::text) OR billing.may_read_plan(user_id))
@@ -783,6 +807,8 @@ grant select on billing.retention to billing_reader
 grant select on billing.retention to service_role
 grant select on billing.revenue_daily to billing_reader
 grant select on billing.revenue_daily to service_role
+grant select on billing.schedules to billing_reader
+grant select on billing.schedules to service_role
 grant select on billing.state_without_subscription to authenticated
 grant select on billing.state_without_subscription to billing_reader
 grant select on billing.state_without_subscription to service_role
@@ -804,7 +830,7 @@ grant select on my_plan_events to authenticated
 -- Rights on columns
 
 grant select (id, sequence, event_type, user_id, version, occurred_at, plan, payload, app_source, metadata, created_at) on billing.plan_events to authenticated
-grant select (subscription_id, customer_id, as_of, status, quantity, currency, amount_minor, billing_interval, interval_count, current_period_end, cancel_at_period_end, cancel_at, trial_end, collection_paused, plan_id, tier, features, plan_unknown, user_id, grace_ends_at, entitled_until, precedence) on billing.subscriptions to authenticated
+grant select (subscription_id, customer_id, as_of, status, quantity, currency, amount_minor, billing_interval, interval_count, current_period_end, cancel_at_period_end, cancel_at, trial_end, collection_paused, plan_id, tier, features, plan_unknown, user_id, grace_ends_at, entitled_until, precedence, scheduled_change) on billing.subscriptions to authenticated
 
 -- Rights on the schema
 
@@ -1049,6 +1075,9 @@ begin
     when 'customer' then return billing.apply_customer(event, incoming, customer);
     when 'checkout' then return billing.apply_checkout(event, incoming, customer);
     when 'invoice' then return billing.apply_invoice(event, incoming, customer);
+    when 'schedule' then
+      select * into customer from billing.customers where customer_id = fact ->> 'customer_id';
+      return billing.apply_schedule(event, incoming, customer);
     when 'payment' then ruling := billing.store_payments(jsonb_populate_record(null::billing.payments, incoming));
     when 'invoice_payment' then ruling := billing.store_invoice_payments(jsonb_populate_record(null::billing.invoice_payments, incoming));
     when 'refund' then ruling := billing.store_refunds(jsonb_populate_record(null::billing.refunds, incoming));
@@ -1095,6 +1124,39 @@ begin
     select * into invoice from billing.invoices where invoice_id = incoming ->> 'invoice_id';
     answer.notified := answer.notified + billing.settle_problem(event, invoice, subscription);
   end if;
+  return answer;
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.apply_schedule(event jsonb, incoming jsonb, customer billing.customers)
+ RETURNS billing.applied
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  answer billing.applied;
+  held billing.schedules;
+  ruling text;
+  subscription billing.subscriptions;
+begin
+  select * into held from billing.schedules where schedule_id = incoming ->> 'schedule_id';
+  ruling := billing.store_schedules(jsonb_populate_record(null::billing.schedules, incoming));
+  answer.verdict := split_part(ruling, '/', 1);
+  answer.reason := split_part(ruling, '/', 2);
+  answer.held_event_id := held.source_event_id;
+  answer.held_as_of := held.as_of;
+  answer.notified := 0;
+  if answer.verdict = 'stale' then
+    return answer;
+  end if;
+  for subscription in
+    select * from billing.subscriptions as managed
+    where managed.subscription_id in (held.subscription_id, incoming ->> 'subscription_id') and managed.customer_id = customer.customer_id
+    order by managed.subscription_id
+  loop
+    answer.notified := answer.notified + billing.rederive(event, subscription, customer);
+  end loop;
   return answer;
 end
 $function$
@@ -1330,6 +1392,7 @@ begin
     subscription.features := known.features;
   end if;
   subscription.grace_ends_at := billing.grace_end_of(subscription);
+  subscription.scheduled_change := billing.scheduled_change_of(subscription);
   subscription.entitled_until := case
     when subscription.plan_id is null then '-infinity'
     when subscription.status in ('active', 'trialing') then coalesce(subscription.cancel_at, 'infinity')
@@ -1402,6 +1465,9 @@ begin
   update billing.subscription_history set customer_id = alias where customer_id = of_customer;
   get diagnostics changed = row_count;
   answer := answer || jsonb_build_object('subscription_history', changed);
+  update billing.schedules set customer_id = alias where customer_id = of_customer;
+  get diagnostics changed = row_count;
+  answer := answer || jsonb_build_object('schedules', changed);
   update billing.invoices set customer_id = alias where customer_id = of_customer;
   get diagnostics changed = row_count;
   answer := answer || jsonb_build_object('invoices', changed);
@@ -1520,6 +1586,8 @@ begin
       select jsonb_object_agg(session_id, to_jsonb(it)) into held from billing.checkouts as it where session_id = any (ids);
     when 'invoice_payment' then
       select jsonb_object_agg(invoice_payment_id, to_jsonb(it)) into held from billing.invoice_payments as it where invoice_payment_id = any (ids);
+    when 'schedule' then
+      select jsonb_object_agg(schedule_id, to_jsonb(it)) into held from billing.schedules as it where schedule_id = any (ids);
     when 'subscription' then
       select jsonb_object_agg(subscription_id, billing.compared_subscription(it, true)) into held from billing.subscriptions as it where subscription_id = any (ids);
       select jsonb_object_agg(subscription_id, billing.compared_subscription(it, false)) into others from (
@@ -1878,6 +1946,7 @@ begin
     'last_event', (select max(created) from billing.events where customer_id = any (names)),
     'object_ids', array(
       select id from unnest(subscriptions || sessions || invoices || payments) as id
+      union select schedule_id from billing.schedules where customer_id = any (names)
       union select invoice_payment_id from billing.invoice_payments where invoice_id = any (invoices)
       union select refund_id from billing.refunds where charge_id = any (payments) or payment_intent_id = any (payments)
       union select dispute_id from billing.disputes where charge_id = any (payments) or payment_intent_id = any (payments)
@@ -1952,6 +2021,12 @@ begin
     when 'dispute' then array[
       case event_type when 'charge.dispute.created' then 0 when 'charge.dispute.updated' then 1 else 2 end]
     when 'invoice_payment' then array[0]
+    when 'schedule' then array[
+      case fact ->> 'status' when 'not_started' then 0 when 'active' then 1 else 2 end,
+      (event_type <> 'subscription_schedule.created')::integer,
+      -- It is made first, and then given what comes next. Of two such updates in one second nothing tells the later: any, but the same whatever came first.
+      (fact ->> 'next_change' is not null)::integer,
+      coalesce(hashtextextended(fact ->> 'next_change', 0), 0)]
   end::bigint[];
 end
 $function$
@@ -2106,6 +2181,30 @@ begin
 end
 $function$
 -- executable by stripe_writer
+
+CREATE OR REPLACE FUNCTION billing.scheduled_change_of(subscription billing.subscriptions)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  change jsonb;
+begin
+  select next_change into change from billing.schedules as schedule
+  where schedule.subscription_id = subscription.subscription_id and schedule.customer_id = subscription.customer_id and schedule.next_change is not null
+  order by schedule.as_of desc, schedule.schedule_id desc limit 1;
+  if change is null or subscription.as_of is null or billing.is_terminal(subscription.status) then
+    return null;
+  end if;
+  if (change ->> 'at')::timestamptz <= subscription.as_of
+    or ((change ->> 'price_id', (change ->> 'quantity')::integer) is not distinct from (subscription.price_id, subscription.quantity)) then
+    return null;
+  end if;
+  return change;
+end
+$function$
+
 
 CREATE OR REPLACE FUNCTION billing.settle_problem(event jsonb, invoice billing.invoices, subject billing.subscriptions)
  RETURNS integer
@@ -2495,6 +2594,40 @@ end
 $function$
 
 
+CREATE OR REPLACE FUNCTION billing.store_schedules(incoming billing.schedules)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  held billing.schedules;
+begin
+  insert into billing.schedules as kept (schedule_id, customer_id, subscription_id, status, next_change, created, livemode, as_of, source_event_id, progress) values (incoming.schedule_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.next_change, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
+  on conflict (schedule_id) do update set (schedule_id, customer_id, subscription_id, status, next_change, created, livemode, as_of, source_event_id, progress) = row(incoming.schedule_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.next_change, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
+  where kept.as_of is null
+     or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)
+     or (incoming.source_event_id = kept.source_event_id and row(incoming.schedule_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.next_change, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) is distinct from row(kept.schedule_id, kept.customer_id, kept.subscription_id, kept.status, kept.next_change, kept.created, kept.livemode, kept.as_of, kept.source_event_id, kept.progress));
+  if found then
+    return 'changed/later';
+  end if;
+  select * into held from billing.schedules where schedule_id = incoming.schedule_id;
+  -- One condition within the other: together they would be planned for every stale event.
+  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) then
+    if not exists (select from billing.events where event_id = held.source_event_id and created = held.as_of) then
+      update billing.schedules set (schedule_id, customer_id, subscription_id, status, next_change, created, livemode, as_of, source_event_id, progress) = row(incoming.schedule_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.next_change, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where schedule_id = incoming.schedule_id;
+      return 'changed/no_such_second';
+    end if;
+  end if;
+  return case
+    when held.source_event_id = incoming.source_event_id then 'same/own_event'
+    when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
+    when held.as_of = incoming.as_of then 'stale/further_along_held'
+    else 'stale/newer_event_held'
+  end;
+end
+$function$
+
+
 CREATE OR REPLACE FUNCTION billing.story_of(of_user text, of_customers text[], most integer)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -2730,8 +2863,8 @@ CREATE OR REPLACE FUNCTION billing.write_subscription(next billing.subscriptions
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  insert into billing.subscriptions (subscription_id, customer_id, livemode, as_of, source_event_id, source_type, ticket_issued, ticket_applied, status, metadata_user_id, price_id, lookup_key, quantity, currency, amount_minor, monthly_minor, billing_interval, interval_count, current_period_start, current_period_end, cancel_at_period_end, cancel_at, canceled_at, cancellation_reason, ended_at, trial_start, trial_end, started_at, latest_invoice_id, collection_paused, plan_id, tier, tier_rank, grace_days, features, plan_unknown, user_id, grace_ends_at, entitled_until, precedence, trial_ending_at, trial_ending_notified) values (next.subscription_id, next.customer_id, next.livemode, next.as_of, next.source_event_id, next.source_type, next.ticket_issued, next.ticket_applied, next.status, next.metadata_user_id, next.price_id, next.lookup_key, next.quantity, next.currency, next.amount_minor, next.monthly_minor, next.billing_interval, next.interval_count, next.current_period_start, next.current_period_end, next.cancel_at_period_end, next.cancel_at, next.canceled_at, next.cancellation_reason, next.ended_at, next.trial_start, next.trial_end, next.started_at, next.latest_invoice_id, next.collection_paused, next.plan_id, next.tier, next.tier_rank, next.grace_days, next.features, next.plan_unknown, next.user_id, next.grace_ends_at, next.entitled_until, next.precedence, next.trial_ending_at, next.trial_ending_notified)
-  on conflict (subscription_id) do update set (subscription_id, customer_id, livemode, as_of, source_event_id, source_type, ticket_issued, ticket_applied, status, metadata_user_id, price_id, lookup_key, quantity, currency, amount_minor, monthly_minor, billing_interval, interval_count, current_period_start, current_period_end, cancel_at_period_end, cancel_at, canceled_at, cancellation_reason, ended_at, trial_start, trial_end, started_at, latest_invoice_id, collection_paused, plan_id, tier, tier_rank, grace_days, features, plan_unknown, user_id, grace_ends_at, entitled_until, precedence, trial_ending_at, trial_ending_notified) = row(next.subscription_id, next.customer_id, next.livemode, next.as_of, next.source_event_id, next.source_type, next.ticket_issued, next.ticket_applied, next.status, next.metadata_user_id, next.price_id, next.lookup_key, next.quantity, next.currency, next.amount_minor, next.monthly_minor, next.billing_interval, next.interval_count, next.current_period_start, next.current_period_end, next.cancel_at_period_end, next.cancel_at, next.canceled_at, next.cancellation_reason, next.ended_at, next.trial_start, next.trial_end, next.started_at, next.latest_invoice_id, next.collection_paused, next.plan_id, next.tier, next.tier_rank, next.grace_days, next.features, next.plan_unknown, next.user_id, next.grace_ends_at, next.entitled_until, next.precedence, next.trial_ending_at, next.trial_ending_notified);
+  insert into billing.subscriptions (subscription_id, customer_id, livemode, as_of, source_event_id, source_type, ticket_issued, ticket_applied, status, metadata_user_id, price_id, lookup_key, quantity, currency, amount_minor, monthly_minor, billing_interval, interval_count, current_period_start, current_period_end, cancel_at_period_end, cancel_at, canceled_at, cancellation_reason, ended_at, trial_start, trial_end, started_at, latest_invoice_id, collection_paused, plan_id, tier, tier_rank, grace_days, features, plan_unknown, user_id, grace_ends_at, entitled_until, precedence, trial_ending_at, trial_ending_notified, scheduled_change) values (next.subscription_id, next.customer_id, next.livemode, next.as_of, next.source_event_id, next.source_type, next.ticket_issued, next.ticket_applied, next.status, next.metadata_user_id, next.price_id, next.lookup_key, next.quantity, next.currency, next.amount_minor, next.monthly_minor, next.billing_interval, next.interval_count, next.current_period_start, next.current_period_end, next.cancel_at_period_end, next.cancel_at, next.canceled_at, next.cancellation_reason, next.ended_at, next.trial_start, next.trial_end, next.started_at, next.latest_invoice_id, next.collection_paused, next.plan_id, next.tier, next.tier_rank, next.grace_days, next.features, next.plan_unknown, next.user_id, next.grace_ends_at, next.entitled_until, next.precedence, next.trial_ending_at, next.trial_ending_notified, next.scheduled_change)
+  on conflict (subscription_id) do update set (subscription_id, customer_id, livemode, as_of, source_event_id, source_type, ticket_issued, ticket_applied, status, metadata_user_id, price_id, lookup_key, quantity, currency, amount_minor, monthly_minor, billing_interval, interval_count, current_period_start, current_period_end, cancel_at_period_end, cancel_at, canceled_at, cancellation_reason, ended_at, trial_start, trial_end, started_at, latest_invoice_id, collection_paused, plan_id, tier, tier_rank, grace_days, features, plan_unknown, user_id, grace_ends_at, entitled_until, precedence, trial_ending_at, trial_ending_notified, scheduled_change) = row(next.subscription_id, next.customer_id, next.livemode, next.as_of, next.source_event_id, next.source_type, next.ticket_issued, next.ticket_applied, next.status, next.metadata_user_id, next.price_id, next.lookup_key, next.quantity, next.currency, next.amount_minor, next.monthly_minor, next.billing_interval, next.interval_count, next.current_period_start, next.current_period_end, next.cancel_at_period_end, next.cancel_at, next.canceled_at, next.cancellation_reason, next.ended_at, next.trial_start, next.trial_end, next.started_at, next.latest_invoice_id, next.collection_paused, next.plan_id, next.tier, next.tier_rank, next.grace_days, next.features, next.plan_unknown, next.user_id, next.grace_ends_at, next.entitled_until, next.precedence, next.trial_ending_at, next.trial_ending_notified, next.scheduled_change);
 end
 $function$
 

@@ -8,6 +8,7 @@ import { readInvoice } from './facts/invoice.ts';
 import { readInvoicePayment } from './facts/invoice-payment.ts';
 import { readCharge } from './facts/payment.ts';
 import { readRefund } from './facts/refund.ts';
+import { readSchedule } from './facts/schedule.ts';
 import { readSubscription } from './facts/subscription.ts';
 
 /** An object as Stripe's API answers it: what we need before it is read as what it is. */
@@ -59,6 +60,7 @@ export const fetchedKinds = {
     mayDiffer: never,
     read: readSubscription,
   },
+  schedule: { worker: 'billing', idField: 'schedule_id', mayDiffer: never, read: readSchedule },
   invoice: {
     worker: 'billing',
     idField: 'invoice_id',

@@ -5,6 +5,7 @@ export interface StripeRight {
   id: string;
   name:
     | 'Subscriptions'
+    | 'Subscription Schedules'
     | 'Events'
     | 'Customers'
     | 'Checkout Sessions'
@@ -25,6 +26,12 @@ export const stripeRights: readonly StripeRight[] = [
     name: 'Subscriptions',
     neededBy: 'the workers, reconcile and sync',
     read: (stripe) => stripe.subscriptions.list({ limit: 1 }),
+  },
+  {
+    id: 'schedules',
+    name: 'Subscription Schedules',
+    neededBy: 'the comparison and the backfill, to know what changes later',
+    read: (stripe) => stripe.subscriptionSchedules.list({ limit: 1 }),
   },
   {
     id: 'events',

@@ -1,6 +1,27 @@
 // Made from config/plan-events.yaml by `npm run generate`. Do not edit.
 
 /**
+ * What a schedule at Stripe changes next ("changes to premium on 1 March"); null when nothing is scheduled. Gone once it has happened.
+ */
+export type ScheduledChange = {
+  at: string;
+  /**
+   * An id of config/plans.yaml; null where the price gives no plan.
+   */
+  plan_id: string | null;
+  tier: string | null;
+  price_id: string | null;
+  /**
+   * Seats.
+   */
+  quantity: number;
+  /**
+   * config/plans.yaml does not list the price by its id.
+   */
+  plan_unknown: boolean;
+} | null;
+
+/**
  * A change of a user's plan, or a payment that needs the user.
  */
 export interface PlanEvent {
@@ -126,6 +147,7 @@ export interface PlanState {
    * Invoices are made but not collected (pause_collection).
    */
   collection_paused: boolean;
+  scheduled_change: ScheduledChange;
   subscription_id: string | null;
   customer_id: string | null;
 }

@@ -53,6 +53,7 @@ export const backfillLists: readonly StripeList[] = [
   'subscription',
   'ended_subscription',
   'checkout',
+  'schedule',
   'invoice',
   'charge',
   'invoice_payment',

@@ -19,6 +19,7 @@ const everything: StripeList[] = [
   'checkout',
   'subscription',
   'ended_subscription',
+  'schedule',
   'invoice',
   'charge',
   'invoice_payment',

@@ -183,3 +183,88 @@ export function checkoutSessionObject(options: {
     ui_mode: 'hosted_page',
   } as never;
 }
+
+export interface SchedulePhase {
+  /** Unix seconds. */
+  start: number;
+  end: number;
+  price: SoldPrice;
+  quantity: number;
+}
+
+/** A schedule in its first phase, which began when it was made of the subscription. */
+export function subscriptionScheduleObject(options: {
+  id: string;
+  customer: string;
+  subscription: string;
+  created: number;
+  phases: SchedulePhase[];
+}): Stripe.SubscriptionSchedule {
+  const { id, customer, subscription, created, phases } = options;
+  const [first] = phases;
+  return {
+    id,
+    object: 'subscription_schedule',
+    application: null,
+    billing_mode: { flexible: { proration_discounts: 'included' }, type: 'flexible' },
+    canceled_at: null,
+    completed_at: null,
+    created,
+    current_phase: { start_date: first!.start, end_date: first!.end },
+    customer,
+    customer_account: null,
+    default_settings: {
+      application_fee_percent: null,
+      billing_cycle_anchor: 'automatic',
+      billing_thresholds: null,
+      collection_method: 'charge_automatically',
+      default_payment_method: null,
+      description: null,
+      invoice_settings: {
+        account_tax_ids: null,
+        custom_fields: null,
+        days_until_due: null,
+        description: null,
+        footer: null,
+        issuer: { type: 'self' },
+      },
+      on_behalf_of: null,
+      transfer_data: null,
+    },
+    end_behavior: 'release',
+    livemode: false,
+    metadata: {},
+    pause_schedules: [],
+    phases: phases.map(schedulePhase),
+    released_at: null,
+    released_subscription: null,
+    status: 'active',
+    subscription,
+    test_clock: null,
+  };
+}
+
+/** Prices by their ids alone, as Stripe names them here. */
+export const schedulePhase = ({ start, end, price, quantity }: SchedulePhase): Stripe.SubscriptionSchedule.Phase => ({
+  add_invoice_items: [],
+  application_fee_percent: null,
+  billing_cycle_anchor: null,
+  billing_thresholds: null,
+  collection_method: null,
+  currency: price.currency,
+  default_payment_method: null,
+  default_tax_rates: [],
+  description: null,
+  discounts: [],
+  end_date: end,
+  invoice_settings: null,
+  items: [
+    { billing_thresholds: null, discounts: [], metadata: {}, plan: price.id, price: price.id, quantity, tax_rates: [] },
+  ],
+  metadata: {},
+  on_behalf_of: null,
+  proration_behavior: 'none',
+  start_date: start,
+  transfer_data: null,
+  trial_end: null,
+});

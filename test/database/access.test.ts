@@ -54,6 +54,7 @@ const tables = [
   'catalogue',
   'invoice_payments',
   'subscription_history',
+  'schedules',
   'user_plans',
   'reconcile_cursors',
   'erasures',

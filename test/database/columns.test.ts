@@ -96,6 +96,7 @@ it('writes each column of each table that events move, or names it as derived', 
     'invoices',
     'payments',
     'refunds',
+    'schedules',
     'subscriptions',
   ]);
   for (const { table, columns, writes } of rows as { table: string; columns: string[]; writes: string }[]) {
@@ -115,6 +116,7 @@ const tableOf: Record<Fact['kind'], string | null> = {
   refund: 'refunds',
   dispute: 'disputes',
   invoice_payment: 'invoice_payments',
+  schedule: 'schedules',
   due: null,
 };
 

@@ -27,6 +27,9 @@ from (
 insert into billing.subscription_history (subscription_id, as_of, source_event_id, source_type, customer_id, livemode, status)
 select subscription_id, as_of, source_event_id, source_type, customer_id, livemode, status from billing.subscriptions limit ${others}
 on conflict do nothing;
+insert into billing.schedules (schedule_id, customer_id, subscription_id, status, next_change, created, livemode, as_of, source_event_id, progress)
+select 'sub_sched_' || n, 'cus_' || n, 'sub_' || n, 'active', '{"at": "2030-01-01T00:00:00.000Z", "price_id": "price_other", "quantity": 1}', to_timestamp(1790000000 + n), false,
+  to_timestamp(1790000000 + n), 'evt_sched' || n, '{1,1,1,0}' from generate_series(1, ${others}) as n;
 insert into billing.user_plans (user_id, version, state) select distinct user_id, 1, '{}'::jsonb from billing.subscriptions where user_id is not null
 on conflict do nothing;
 insert into billing.plan_events (event_type, user_id, version, occurred_at, plan, payload, metadata, source_event_id)

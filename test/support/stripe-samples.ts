@@ -11,8 +11,9 @@ import {
   checkoutSessionObject,
   customerObject,
   subscriptionObject,
+  subscriptionScheduleObject,
 } from '../../stripe-simulator/objects/subscription.ts';
-import { premiumMonthly } from '../../stripe-simulator/prices.ts';
+import { plusMonthly, premiumMonthly } from '../../stripe-simulator/prices.ts';
 
 /** Small Stripe objects for tests by example: the simulator's, with what a test names laid over. Generated histories: test/model. */
 
@@ -148,10 +149,26 @@ export const invoicePayment = (more: object = {}) => ({
   ...more,
 });
 
+/** Premium until the period ends, then Premium Plus. */
+export const schedule = (more: object = {}) => ({
+  ...subscriptionScheduleObject({
+    id: 'sub_sched_1',
+    customer: 'cus_1',
+    subscription: 'sub_1',
+    created,
+    phases: [
+      { start: created, end: 1_800_000_000, price: premiumMonthly, quantity: 1 },
+      { start: 1_800_000_000, end: 1_800_000_000 + 30 * 86_400, price: plusMonthly, quantity: 1 },
+    ],
+  }),
+  ...more,
+});
+
 /** An object as events of this type are about it. */
 export function sampleOf(type: string, id = '1'): object {
   if (type.startsWith('customer.subscription.'))
     return (subscriptionEvent('evt', 'updated', 1, { id: `sub_${id}` }) as { data: { object: object } }).data.object;
+  if (type.startsWith('subscription_schedule.')) return schedule({ id: `sub_sched_${id}` });
   if (type.startsWith('customer.')) return customer({ id: `cus_${id}` });
   if (type.startsWith('invoice.')) return invoice({ id: `in_${id}` });
   if (type.startsWith('invoice_payment.')) return invoicePayment({ id: `inpay_${id}` });

@@ -6,6 +6,7 @@ import type { InvoiceFact } from './invoice.ts';
 import type { InvoicePaymentFact } from './invoice-payment.ts';
 import type { PaymentFact } from './payment.ts';
 import type { RefundFact } from './refund.ts';
+import type { ScheduleFact } from './schedule.ts';
 import type { SubscriptionFact } from './subscription.ts';
 
 /** What one Stripe event says, in our words. */
@@ -18,6 +19,7 @@ export type Fact =
   | RefundFact
   | DisputeFact
   | InvoicePaymentFact
+  | ScheduleFact
   | DueFact;
 
 /** A user whose plan may have changed by time alone: a grace period ended, a date of cancellation came. */

@@ -199,7 +199,8 @@ export function readSubscription(
   };
 }
 
-function ownerProblems(object: unknown): string[] {
+/** For {@link readObject}: whoever it is about stands under one of two names. */
+export function ownerProblems(object: unknown): string[] {
   const { customer, customer_account } = (object ?? {}) as { customer?: unknown; customer_account?: unknown };
   return customer || customer_account
     ? []
@@ -212,7 +213,7 @@ const planOf = ({ price }: Item, catalogue: Catalogue): PlanOfPrice | undefined 
   planOfPrice(catalogue, { id: price.id, lookup_key: price.lookup_key ?? null, product: idOf(price.product) });
 
 /** Of several items the one of the highest tier stands for the subscription; then what the catalogue lacks, then what gives no plan. */
-const rank = (means: PlanOfPrice | undefined): number =>
+export const rank = (means: PlanOfPrice | undefined): number =>
   means === undefined ? -1 : means.kind === 'plan' ? means.tier_rank : -2;
 
 const featuresOf = (ofPlan: Features, items: { item: Item; means: PlanOfPrice | undefined }[]): Features =>
