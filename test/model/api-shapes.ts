@@ -13,6 +13,7 @@ import type {
   SetupIntent,
   StripeObject,
   Subscription,
+  SubscriptionSchedule,
 } from './stripe-objects.ts';
 
 /** Today's API version, and the last one before `basil` moved periods, invoices and subscriptions about. */
@@ -48,6 +49,8 @@ export function objectJson(object: StripeObject, shape: ApiShape): Json {
       return customer(object);
     case 'subscription':
       return old ? oldSubscription(object) : subscription(object);
+    case 'subscription_schedule':
+      return schedule(object);
     case 'invoice':
       return old ? oldInvoice(object) : invoice(object);
     case 'payment_intent':
@@ -200,6 +203,34 @@ function oldSubscription(of: Subscription): Json {
     plan: plan(of.price),
     quantity: of.quantity,
   };
+}
+
+/** The same in both shapes; prices by their ids alone. */
+function schedule(of: SubscriptionSchedule) {
+  const active = of.status === 'active';
+  const current = of.phases[of.current]!;
+  return {
+    id: of.id,
+    object: 'subscription_schedule',
+    canceled_at: of.status === 'canceled' ? of.endedAt : null,
+    completed_at: of.status === 'completed' ? of.endedAt : null,
+    created: of.created,
+    current_phase: active ? { start_date: current.start, end_date: current.end } : null,
+    customer: of.customer,
+    end_behavior: 'release',
+    livemode: false,
+    metadata: {},
+    phases: of.phases.map(({ start, end, price, quantity }) => ({
+      currency: price.currency,
+      end_date: end,
+      items: [{ plan: price.id, price: price.id, quantity }],
+      start_date: start,
+    })),
+    released_at: of.status === 'released' ? of.endedAt : null,
+    released_subscription: of.status === 'released' ? of.subscription : null,
+    status: of.status,
+    subscription: of.status === 'released' ? null : of.subscription,
+  } satisfies Some<Stripe.SubscriptionSchedule>;
 }
 
 function invoiceCore(of: Invoice) {

@@ -57,6 +57,16 @@ const subscriptionAct: fc.Arbitrary<Act> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: does('renew'), nth, outcome: paymentOutcome }) },
   { weight: 2, arbitrary: fc.record({ do: does('retry payment'), nth, succeeds: fc.boolean() }) },
   fc.record({ do: does('give up on payment'), nth, to: fc.constantFrom('unpaid', 'canceled', 'uncollectible') }),
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: does('schedule a change'),
+      nth,
+      price: priceNumber,
+      quantity: fc.constantFrom(1, 1, 2),
+    }),
+  },
+  fc.record({ do: does('call off the change'), nth }),
   fc.record({ do: does('pause'), nth, told: fc.constantFrom('updated first', 'paused first') }),
   fc.record({ do: does('resume'), nth, told: fc.constantFrom('updated first', 'resumed first') }),
   fc.record({ do: does('toggle collection'), nth }),
@@ -120,6 +130,15 @@ const story: fc.Arbitrary<Act[]> = fc.oneof(
       { do: 'renew', nth, outcome: cause },
       { do: 'retry payment', nth: 0, succeeds: false },
       recovers ? { do: 'retry payment', nth: 0, succeeds: true } : { do: 'give up on payment', nth: 0, to: 'unpaid' },
+    ]),
+  fc
+    .record({ nth, price: priceNumber, end: fc.constantFrom('happens', 'is called off', 'is over', 'nobody pays') })
+    .map(({ nth, price, end }): Act[] => [
+      { do: 'schedule a change', nth, price, quantity: 1 },
+      ...(end === 'is called off' ? [{ do: 'call off the change', nth } as const] : []),
+      { do: 'renew', nth, outcome: end === 'nobody pays' ? 'declined' : 'paid' },
+      ...(end === 'is over' ? [{ do: 'renew', nth, outcome: 'paid' } as const] : []),
+      ...(end === 'nobody pays' ? [{ do: 'give up on payment', nth: 0, to: 'canceled' } as const] : []),
     ]),
   fc.record({ nth, told: fc.boolean() }).map(({ nth, told }): Act[] => [
     { do: 'pause', nth, told: told ? 'updated first' : 'paused first' },

@@ -1,6 +1,15 @@
-import { type PlanTier, type PriceTag, tierRank } from './price-list.ts';
+import { ended } from './periods.ts';
+import { knownPrices, type PlanTier, type PriceTag, tierRank } from './price-list.ts';
 import type { StripeAccount, StripeHappening } from './stripe-account.ts';
-import type { CheckoutSession, Invoice, Kind, OfKind, Subscription, SubscriptionStatus } from './stripe-objects.ts';
+import type {
+  CheckoutSession,
+  Invoice,
+  Kind,
+  OfKind,
+  Subscription,
+  SubscriptionSchedule,
+  SubscriptionStatus,
+} from './stripe-objects.ts';
 
 /** The apps' word for a subscription, by hand from the table in docs/architecture.md. */
 export const planStatusOf: Record<SubscriptionStatus, string> = {
@@ -35,6 +44,44 @@ export interface SubscriptionState {
   trial_end: number | null;
   latest_invoice_id: string | null;
   grace_ends_at: number | null;
+  scheduled_change: Scheduled | null;
+}
+
+/** What is to change, and when. */
+export interface Scheduled {
+  at: number;
+  plan_id: string | null;
+  tier: PlanTier | null;
+  price_id: string;
+  quantity: number;
+  plan_unknown: boolean;
+}
+
+/**
+ * What is still to come of a subscription that was last heard of in the second `heard`: the next phase of its schedule, unless the subscription is so already.
+ * A schedule names prices by their ids alone, so one known by its lookup key is not known here.
+ */
+export function scheduledOf(
+  it: Subscription,
+  heard: number,
+  schedules: readonly SubscriptionSchedule[],
+): Scheduled | null {
+  const schedule = schedules.find(({ subscription, status }) => subscription === it.id && status === 'active');
+  const next = schedule?.phases[schedule.current + 1];
+  const now = schedule?.phases[schedule.current];
+  if (!next || !now || ended.includes(it.status) || next.start <= heard) return null;
+  const changes = (from: { price: PriceTag; quantity: number }) =>
+    from.price.id !== next.price.id || from.quantity !== next.quantity;
+  if (!changes(now) || !changes(it)) return null;
+  const plan = knownPrices.find(({ id }) => id === next.price.id)?.plan ?? null;
+  return {
+    at: next.start,
+    plan_id: plan?.id ?? null,
+    tier: plan?.tier ?? null,
+    price_id: next.price.id,
+    quantity: next.quantity,
+    plan_unknown: plan === null,
+  };
 }
 
 /** How the subscription ends, seen from Stripe's side. */
@@ -65,6 +112,7 @@ export function subscriptionState(account: StripeAccount, id: string): Subscript
       it,
       reported(account, 'invoice', invoiceEvents).map(({ object }) => object),
     ),
+    scheduled_change: scheduledOf(it, account.snapshotsOf(it).at(-1)!.created, account.all('subscription_schedule')),
   };
 }
 

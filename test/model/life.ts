@@ -25,6 +25,8 @@ export type Act =
   | { do: 'renew'; nth: number; outcome: PaymentOutcome }
   | { do: 'retry payment'; nth: number; succeeds: boolean }
   | { do: 'give up on payment'; nth: number; to: 'unpaid' | 'canceled' | 'uncollectible' }
+  | { do: 'schedule a change'; nth: number; price: number; quantity: number }
+  | { do: 'call off the change'; nth: number }
   | { do: 'pause'; nth: number; told: 'updated first' | 'paused first' }
   | { do: 'resume'; nth: number; told: 'updated first' | 'resumed first' }
   | { do: 'toggle collection'; nth: number }

@@ -69,6 +69,16 @@ class Life {
       case 'give up on payment':
         this.#with(act.nth, ['past_due'], (it) => this.#subscriptions.giveUp(it, act.to));
         break;
+      case 'schedule a change':
+        this.#with(act.nth, ['active', 'trialing'], (it) =>
+          this.#subscriptions.schedules.plan(it, act.price, act.quantity),
+        );
+        break;
+      case 'call off the change':
+        this.#with(act.nth, ['active', 'trialing', 'past_due', 'unpaid', 'paused'], (it) =>
+          this.#subscriptions.schedules.end(it, 'released', 'subscription_schedule.released'),
+        );
+        break;
       case 'pause':
         this.#with(act.nth, ['active', 'trialing'], (it) =>
           this.#subscriptions.pauseOrResume(it, 'paused', 'customer.subscription.paused', act.told === 'updated first'),

@@ -77,6 +77,7 @@ describe('the model of Stripe', () => {
         trial_end: null,
         latest_invoice_id: 'in_h1x1',
         grace_ends_at: null,
+        scheduled_change: null,
       },
     ]);
   });

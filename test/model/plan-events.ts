@@ -5,11 +5,13 @@ import {
   isEntitled,
   planHeld,
   planStatusOf,
+  type Scheduled,
+  scheduledOf,
   userFrom,
 } from './expectations.ts';
 import { tierRank } from './price-list.ts';
 import type { StripeAccount, StripeHappening } from './stripe-account.ts';
-import type { CheckoutSession, Customer, Invoice, Subscription } from './stripe-objects.ts';
+import type { CheckoutSession, Customer, Invoice, Subscription, SubscriptionSchedule } from './stripe-objects.ts';
 
 /** One plan event that must be written when a history arrives in order. */
 export interface ExpectedPlanEvent {
@@ -38,6 +40,7 @@ export interface View {
   endsAtPeriodEnd: boolean;
   graceEnd: number | null;
   collectionPaused: boolean;
+  scheduled: Scheduled | null;
 }
 
 const nothing: View = {
@@ -56,6 +59,7 @@ const nothing: View = {
   endsAtPeriodEnd: false,
   graceEnd: null,
   collectionPaused: false,
+  scheduled: null,
 };
 
 /** What has reached us by some moment, when everything arrives in order. */
@@ -64,6 +68,7 @@ interface Known {
   subscriptions: Map<string, { last: Subscription; snapshots: StripeHappening[] }>;
   sessions: Map<string, { object: CheckoutSession; last: StripeHappening }>;
   invoices: Map<string, Invoice>;
+  schedules: Map<string, SubscriptionSchedule>;
   /** Invoices whose last news is that the customer must do something. */
   problems: Map<string, { invoice: Invoice; type: string }>;
   /** Trial ends that Stripe announced, by subscription. */
@@ -88,6 +93,7 @@ export function expectedPlanEvents(account: StripeAccount, at: number): Expected
     subscriptions: new Map(),
     sessions: new Map(),
     invoices: new Map(),
+    schedules: new Map(),
     problems: new Map(),
     trialsEnding: new Map(),
   };
@@ -149,6 +155,7 @@ function learn(known: Known, happening: StripeHappening): void {
     known.subscriptions.set(object.id, { last: object, snapshots: [...snapshots, happening] });
     if (type === 'customer.subscription.trial_will_end') known.trialsEnding.set(object.id, object.trialEnd!);
   }
+  if (object.kind === 'subscription_schedule') known.schedules.set(object.id, object);
   if (object.kind === 'checkout.session' && checkoutEvents.includes(type))
     known.sessions.set(object.id, { object, last: happening });
   if (object.kind === 'invoice' && invoiceEvents.includes(type)) {
@@ -169,6 +176,7 @@ interface Candidate {
 function viewsOf(known: Known, at: number): Candidate[] {
   const sessions = [...known.sessions.values()];
   const invoices = [...known.invoices.values()];
+  const schedules = [...known.schedules.values()];
   const ofCustomer = (id: string | null) => (id === null ? null : (known.customers.get(id)?.userId ?? null));
   const named = [...known.subscriptions.values()].map(({ last: it, snapshots }) => {
     const plan = planHeld(snapshots, it);
@@ -203,6 +211,7 @@ function viewsOf(known: Known, at: number): Candidate[] {
         endsAtPeriodEnd: it.cancelAtPeriodEnd,
         graceEnd: ends,
         collectionPaused: it.collectionPaused,
+        scheduled: scheduledOf(it, snapshots.at(-1)!.created, schedules),
       },
       rank: plan && ['active', 'trialing', 'past_due'].includes(it.status) ? tierRank[plan.tier] : null,
     };

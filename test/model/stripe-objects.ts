@@ -51,6 +51,28 @@ export interface Subscription {
   latestInvoice: string | null;
 }
 
+export interface SchedulePhase {
+  start: number;
+  end: number;
+  price: PriceTag;
+  quantity: number;
+}
+
+/** What changes a subscription later. */
+export interface SubscriptionSchedule {
+  kind: 'subscription_schedule';
+  id: string;
+  created: number;
+  customer: string;
+  subscription: string;
+  status: 'active' | 'completed' | 'released' | 'canceled';
+  phases: SchedulePhase[];
+  /** Place of the phase that it is in. */
+  current: number;
+  /** When it ended, however. */
+  endedAt: number | null;
+}
+
 export interface Invoice {
   kind: 'invoice';
   id: string;
@@ -167,6 +189,7 @@ export interface PaymentMethod {
 export type StripeObject =
   | Customer
   | Subscription
+  | SubscriptionSchedule
   | Invoice
   | PaymentIntent
   | Charge

@@ -2,6 +2,7 @@ import { type Flap, type PaymentOutcome, priceIn } from './life.ts';
 import type { Money } from './money.ts';
 import { periodSeconds } from './periods.ts';
 import { allPrices } from './price-list.ts';
+import { Schedules } from './schedules.ts';
 import type { StripeAccount } from './stripe-account.ts';
 import type { Subscription, SubscriptionStatus } from './stripe-objects.ts';
 
@@ -9,10 +10,12 @@ import type { Subscription, SubscriptionStatus } from './stripe-objects.ts';
 export class Subscriptions {
   readonly #account: StripeAccount;
   readonly #money: Money;
+  readonly schedules: Schedules;
 
   constructor(account: StripeAccount, money: Money) {
     this.#account = account;
     this.#money = money;
+    this.schedules = new Schedules(account);
   }
 
   update(it: Subscription, patch: Partial<Subscription>): void {
@@ -65,10 +68,12 @@ export class Subscriptions {
 
   /** A period begins with a draft invoice, which stands for an hour and is then finalized and charged. */
   #beginPeriod(it: Subscription, periodStart: number, outcome: PaymentOutcome): void {
-    const { price, quantity } = this.#account.get('subscription', it.id);
+    const now = this.#account.get('subscription', it.id);
+    const { price, quantity } = this.schedules.due(it, periodStart) ?? now;
     const latestInvoice = this.#account.newId('in');
     const periodEnd = periodStart + periodSeconds[price.interval];
-    this.update(it, { status: 'active', periodStart, periodEnd, latestInvoice });
+    this.update(it, { status: 'active', price, quantity, periodStart, periodEnd, latestInvoice });
+    this.schedules.carryOn(it, periodStart);
     const draft = this.#money.draft(it, latestInvoice, 'subscription_cycle', price.amount * quantity);
     this.#account.wait(3600);
     const invoice = this.#account.change(draft, { status: 'open' }, 'invoice.finalized');
@@ -98,7 +103,7 @@ export class Subscriptions {
   giveUp(it: Subscription, to: 'unpaid' | 'canceled' | 'uncollectible'): void {
     const invoice = this.#account.get('invoice', it.latestInvoice!);
     if (to === 'canceled') {
-      this.cancel(it);
+      this.cancel(it, 'subscription_schedule.aborted');
       if (invoice.status !== 'open') return;
       this.#account.change(invoice, { status: 'void' }, 'invoice.voided');
       this.#money.cancelIntent(invoice);
@@ -110,9 +115,11 @@ export class Subscriptions {
     this.update(it, { status: 'unpaid' });
   }
 
-  cancel(it: Subscription): void {
+  /** @param schedules what Stripe says of the schedule that ends with it: `aborted` when nobody paid */
+  cancel(it: Subscription, schedules = 'subscription_schedule.canceled'): void {
     const { now } = this.#account;
     const canceledAt = this.#account.get('subscription', it.id).canceledAt ?? now;
     this.#account.change(it, { status: 'canceled', canceledAt, endedAt: now }, 'customer.subscription.deleted');
+    this.schedules.end(it, 'canceled', schedules);
   }
 }

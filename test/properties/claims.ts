@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { NewestPlans, readPlanEvent } from '../../packages/consumer/index.js';
 import { recipe } from '../model/arbitraries.ts';
 import { type DeliveryPlan, deliveryPlan, inOrder } from '../model/deliveries.ts';
-import { isTied } from '../model/expectations.ts';
+import { isTied, type Scheduled } from '../model/expectations.ts';
 import type { Recipe } from '../model/life.ts';
 import { live } from '../model/live.ts';
 import { type ExpectedPlanEvent, expectedPlanEvents, type View } from '../model/plan-events.ts';
@@ -190,6 +190,7 @@ function tidy(published: ExpectedPlanEvent[]): string[] {
 /** A plan state in the model's words. */
 function viewOf(plan: Row): View {
   const second = (time: unknown) => (time === null ? null : Date.parse(time as string) / 1000);
+  const scheduled = plan.scheduled_change as (Omit<Scheduled, 'at'> & { at: string }) | null;
   return {
     subscription: plan.subscription_id as string | null,
     status: plan.status as string,
@@ -206,6 +207,14 @@ function viewOf(plan: Row): View {
     endsAtPeriodEnd: plan.cancel_at_period_end as boolean,
     graceEnd: second(plan.grace_ends_at),
     collectionPaused: plan.collection_paused as boolean,
+    scheduled: scheduled && {
+      at: second(scheduled.at)!,
+      plan_id: scheduled.plan_id,
+      tier: scheduled.tier,
+      price_id: scheduled.price_id,
+      quantity: scheduled.quantity,
+      plan_unknown: scheduled.plan_unknown,
+    },
   };
 }
 
@@ -398,7 +407,11 @@ export const neverTouchesAnother = claim(
         if (position === null) return;
         const { object, type } = account.happenings[position]!;
         const about =
-          object.kind === 'subscription' ? object.id : object.kind === 'checkout.session' ? object.subscription : null;
+          object.kind === 'subscription'
+            ? object.id
+            : object.kind === 'checkout.session' || object.kind === 'subscription_schedule'
+              ? object.subscription
+              : null;
         const { rows } = await database.admin.query('select * from billing.subscriptions where customer_id = any($1)', [
           account.all('customer').map(({ id }) => id),
         ]);

@@ -6,6 +6,7 @@ export type Row = Record<string, unknown>;
 /** Everything that the database holds of one account's objects. */
 export interface Held {
   subscriptions: Row[];
+  schedules: Row[];
   customers: Row[];
   checkouts: Row[];
   invoices: Row[];
@@ -22,6 +23,7 @@ export interface Held {
 const query = `
   select json_build_object(
     'subscriptions', (select coalesce(json_agg(it order by subscription_id), '[]') from billing.subscriptions it where customer_id = any($1)),
+    'schedules', (select coalesce(json_agg(it order by schedule_id), '[]') from billing.schedules it where customer_id = any($1)),
     'customers', (select coalesce(json_agg(it order by customer_id), '[]') from billing.customers it where customer_id = any($1)),
     'checkouts', (select coalesce(json_agg(it order by session_id), '[]') from billing.checkouts it where session_id = any($2)),
     'invoices', (select coalesce(json_agg(it order by invoice_id), '[]') from billing.invoices it where invoice_id = any($2)),

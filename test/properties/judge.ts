@@ -56,7 +56,10 @@ const rowOf = (row: Row) => ({
   ended_at: second(row.ended_at),
   trial_end: second(row.trial_end),
   grace_ends_at: second(row.grace_ends_at),
+  scheduled_change: scheduledOf(row.scheduled_change as Row | null),
 });
+
+const scheduledOf = (change: Row | null) => change && { ...change, at: second(change.at) };
 
 function* userFaults(account: StripeAccount, held: Held): Generator<string> {
   const wanted = userStates(account, Date.now() / 1000);

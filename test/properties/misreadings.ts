@@ -40,6 +40,10 @@ export const misreadings: readonly Misreading[] = [
   ),
   ofSubscription('active is taken for the end', ({ status }) => (status === 'active' ? { status: 'canceled' } : {})),
   {
+    name: 'nothing is seen of what is scheduled',
+    misread: (fact) => ((fact as Fact).kind === 'schedule' ? { ...fact, next_change: null } : fact),
+  },
+  {
     name: 'amounts of payments and invoices are read as zero',
     misread: (fact) => ({
       ...fact,

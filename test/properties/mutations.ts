@@ -13,18 +13,44 @@ export interface Mutation {
 const drop = (name: string, from: string): Mutation => ({ name, from, to: '' });
 const swap = (name: string, from: string, to: string): Mutation => ({ name, from, to });
 
+/** A function of the schema as one migration defines it; `name` is what it was renamed to by a later one. */
+interface Definition {
+  name: string;
+  from: number;
+  to: number;
+}
+
+function definitionsIn(sql: string): Definition[] {
+  const definitions: Definition[] = [];
+  const heads =
+    /^create (?:or replace )?function billing\.(\w+)|^alter function billing\.(\w+)\([^)]*\) rename to (\w+)/gm;
+  for (const { 0: head, 1: made, 2: old, 3: renamed, index } of sql.matchAll(heads)) {
+    if (made) definitions.push({ name: made, from: index, to: sql.indexOf('\n$$;\n', index + head.length) });
+    else for (const it of definitions) if (it.name === old) it.name = renamed!;
+  }
+  return definitions;
+}
+
 /**
- * The migrations with one rule broken.
+ * The migrations with one rule broken: where a later one defines the function anew, there.
  * @throws {Error} when the mutation's text does not stand there exactly once: it is out of date.
  */
 export function mutate({ name, from, to }: Mutation, sql: string): string {
   if (from === '') return sql;
-  const found = sql.split(from).length - 1;
-  if (found !== 1)
+  const places = [...Array(sql.split(from).length - 1).keys()].reduce<number[]>(
+    (found) => [...found, sql.indexOf(from, (found.at(-1) ?? -1) + 1)],
+    [],
+  );
+  const definitions = definitionsIn(sql);
+  const holding = (place: number) => definitions.find((it) => it.from <= place && place < it.to);
+  const functions = new Set(places.map((place) => holding(place)?.name));
+  const last = definitions.findLast((it) => functions.has(it.name));
+  const within = last ? places.filter((place) => holding(place) === last) : places;
+  if (functions.size !== 1 || within.length !== 1)
     throw new Error(
-      `"${name}" is out of date: its text stands ${found} times in the migrations, wanted once:\n${from}`,
+      `"${name}" is out of date: its text stands ${within.length} times in ${[...functions].join(', ') || 'no function'} of the migrations, wanted once:\n${from}`,
     );
-  return sql.replace(from, () => to);
+  return sql.slice(0, within[0]) + to + sql.slice(within[0]! + from.length);
 }
 
 export const mutations: readonly Mutation[] = [
@@ -262,6 +288,41 @@ export const mutations: readonly Mutation[] = [
     'a user has the plan of the latest subscription',
     `coalesce(subscription.tier_rank, 0)::bigint << 8`,
     `extract(epoch from subscription.as_of)::bigint << 8`,
+  ),
+  // What is to come
+  drop(
+    'what is scheduled is shown though the subscription is so already',
+    `\n    or ((change ->> 'price_id', (change ->> 'quantity')::integer) is not distinct from (subscription.price_id, subscription.quantity))`,
+  ),
+  swap(
+    'what is scheduled is shown beyond its day',
+    `  if (change ->> 'at')::timestamptz <= subscription.as_of\n`,
+    `  if false\n`,
+  ),
+  swap(
+    'what is scheduled outlives the subscription',
+    `  if change is null or subscription.as_of is null or billing.is_terminal(subscription.status) then`,
+    `  if change is null then`,
+  ),
+  swap(
+    'a schedule that comes after its subscription changes nothing',
+    `    answer.notified := answer.notified + billing.rederive(event, subscription, customer);\n  end loop;`,
+    `    null;\n  end loop;`,
+  ),
+  swap(
+    'a schedule that comes before its subscription is forgotten',
+    `  subscription.scheduled_change := billing.scheduled_change_of(subscription);`,
+    `  subscription.scheduled_change := case when exists (select from billing.subscriptions as row where row.subscription_id = subscription.subscription_id) then billing.scheduled_change_of(subscription) end;`,
+  ),
+  swap(
+    'a schedule as it was made outranks what comes next',
+    `      (event_type <> 'subscription_schedule.created')::integer,`,
+    `      0,`,
+  ),
+  swap(
+    'a running schedule outranks one that is over',
+    `case fact ->> 'status' when 'not_started' then 0 when 'active' then 1 else 2 end,`,
+    `case fact ->> 'status' when 'not_started' then 0 when 'active' then 3 else 2 end,`,
   ),
   // What the apps hear
   swap(
