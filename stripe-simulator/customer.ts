@@ -7,7 +7,14 @@ import {
   paymentMethodObject,
   refundObject,
 } from './objects/payment.ts';
-import { checkoutSessionObject, customerObject, subscriptionItem, subscriptionObject } from './objects/subscription.ts';
+import {
+  checkoutSessionObject,
+  customerObject,
+  schedulePhase,
+  subscriptionItem,
+  subscriptionObject,
+  subscriptionScheduleObject,
+} from './objects/subscription.ts';
 import { premiumMonthly, type SoldPrice } from './prices.ts';
 
 /** What a customer needs of the account they are in. */
@@ -37,6 +44,9 @@ export class StripeCustomer {
   #lastCharge: Stripe.Charge | undefined;
   /** The invoice that a failed payment left open. */
   #openInvoice: { invoice: Stripe.Invoice; intent: Stripe.PaymentIntent } | undefined;
+
+  /** What changes later, by subscription, and to which price. */
+  readonly #scheduled = new Map<string, { schedule: Stripe.SubscriptionSchedule; price: SoldPrice }>();
 
   constructor(account: Account, owner: string, name: string) {
     this.#account = account;
@@ -125,8 +135,10 @@ export class StripeCustomer {
 
   /** A new period begins, and is paid; the end of a trial is the same. */
   renew(subscription: Stripe.Subscription, { at, periodEnd }: { at: number; periodEnd: number }): void {
-    const price = this.#priceOf(subscription);
+    const scheduled = this.#scheduled.get(subscription.id);
+    const price = scheduled?.price ?? this.#priceOf(subscription);
     const { invoice, intent } = this.#beginPeriod(subscription, at, periodEnd, price, 'active');
+    if (scheduled) this.#changeHappens(subscription, scheduled.schedule, at);
     this.#invoiceFinalized(invoice, at + 3600);
     this.#emit(at + 3600, 'payment_intent.created', intent);
     this.#paid(invoice, intent, at + 3601);
@@ -188,6 +200,51 @@ export class StripeCustomer {
     this.#change(subscription, at, changes);
   }
 
+  /** In the customer portal, to another price with the next period: a schedule is made of the subscription, and told what comes next. */
+  scheduleChange(subscription: Stripe.Subscription, { at, price }: { at: number; price: SoldPrice }): void {
+    const { current_period_start: start, current_period_end: end } = subscription.items.data[0]!;
+    const now = { start, end, price: this.#priceOf(subscription), quantity: 1 };
+    const schedule = subscriptionScheduleObject({
+      id: this.#id('sub_sched'),
+      customer: this.customer.id,
+      subscription: subscription.id,
+      created: at,
+      phases: [now],
+    });
+    this.#scheduled.set(subscription.id, { schedule, price });
+    this.#emit(at, 'subscription_schedule.created', schedule);
+    this.#change(subscription, at, { schedule: schedule.id });
+    const before = { phases: structuredClone(schedule.phases) };
+    schedule.phases = [now, { start: end, end: 2 * end - start, price, quantity: 1 }].map(schedulePhase);
+    this.#emit(at, 'subscription_schedule.updated', schedule, before);
+  }
+
+  callOffChange(subscription: Stripe.Subscription, at: number): void {
+    const { schedule } = this.#scheduled.get(subscription.id)!;
+    this.#endSchedule(subscription, schedule, at, 'released');
+    this.#change(subscription, at, { schedule: null });
+  }
+
+  #changeHappens(subscription: Stripe.Subscription, schedule: Stripe.SubscriptionSchedule, at: number): void {
+    const { start_date, end_date } = schedule.phases[1]!;
+    const before = { current_phase: schedule.current_phase };
+    schedule.current_phase = { start_date, end_date };
+    this.#emit(at, 'subscription_schedule.updated', schedule, before);
+    this.#endSchedule(subscription, schedule, at, 'released');
+  }
+
+  #endSchedule(
+    { id }: Stripe.Subscription,
+    schedule: Stripe.SubscriptionSchedule,
+    at: number,
+    status: 'released' | 'canceled',
+  ): void {
+    this.#scheduled.delete(id);
+    Object.assign(schedule, { status, current_phase: null, [`${status}_at`]: at });
+    if (status === 'released') Object.assign(schedule, { subscription: null, released_subscription: id });
+    this.#emit(at, `subscription_schedule.${status}`, schedule);
+  }
+
   cancelAtPeriodEnd(subscription: Stripe.Subscription, at: number): void {
     this.#change(subscription, at, {
       cancel_at_period_end: true,
@@ -220,6 +277,8 @@ export class StripeCustomer {
   end(subscription: Stripe.Subscription, at: number): void {
     Object.assign(subscription, { status: 'canceled', ended_at: at, canceled_at: subscription.canceled_at ?? at });
     this.#emit(at, 'customer.subscription.deleted', subscription);
+    const scheduled = this.#scheduled.get(subscription.id);
+    if (scheduled) this.#endSchedule(subscription, scheduled.schedule, at, 'canceled');
   }
 
   refundLastCharge(at: number): void {
@@ -321,7 +380,8 @@ export class StripeCustomer {
   ) {
     const billed = this.#bill(subscription, { at, price, reason: 'subscription_cycle', periodEnd });
     const items = structuredClone(subscription.items);
-    Object.assign(items.data[0]!, { current_period_start: at, current_period_end: periodEnd });
+    const { id, created } = items.data[0]!;
+    items.data = [subscriptionItem(id, subscription.id, price, created, at, periodEnd)];
     this.#change(subscription, at, { items, latest_invoice: billed.invoice.id!, status });
     return billed;
   }

@@ -11,11 +11,13 @@ export interface Plan {
   trial_end: Date | string | null;
   cancel_at: Date | string | null;
   grace_ends_at: Date | string | null;
+  /** What changes later. */
+  scheduled_change: { at: string; tier: string | null; plan_id: string | null } | null;
 }
 
-/** `PREMIUM, 12 seats, €588 a month, trial ends Friday` */
+/** `PREMIUM_PLUS, 12 seats, €588 a month, changes to PREMIUM on Friday` */
 export function planInWords(plan: Plan, now = new Date()): string {
-  return [plan.tier, seats(plan), price(plan), ending(plan, now)].filter(Boolean).join(', ');
+  return [plan.tier, seats(plan), price(plan), ending(plan, now), change(plan, now)].filter(Boolean).join(', ');
 }
 
 const seats = ({ quantity }: Plan) => (quantity !== null && quantity > 1 ? `${quantity} seats` : '');
@@ -33,6 +35,10 @@ function ending({ status, trial_end, cancel_at, grace_ends_at }: Plan, now: Date
   if (cancel_at && status !== 'cancelled') return `ends ${day(cancel_at, now)}`;
   if (status === 'trialing' && trial_end) return `trial ends ${day(trial_end, now)}`;
   return '';
+}
+
+function change({ scheduled_change: to }: Plan, now: Date): string {
+  return to ? `changes${to.tier ? ` to ${to.tier}` : ''} on ${day(to.at, now)}` : '';
 }
 
 /** The weekday within a week, else the date. */

@@ -67,14 +67,20 @@ export function toldOf({
   ].join(', ');
 }
 
-/** `PREMIUM (plan premium), active, entitled` */
-export const planOf = ({ tier, plan_id, status, entitled, plan_unknown }: PlanState): string =>
+/** `PREMIUM (plan premium), active, entitled, changes to PREMIUM_PLUS (plan premium_plus) 2026-12-01 00:00:00 UTC` */
+export const planOf = ({ tier, plan_id, status, entitled, plan_unknown, scheduled_change }: PlanState): string =>
   [
     plan_id === null ? tier : `${tier} (plan ${plan_id})`,
     status === 'none' ? 'no subscription' : status,
     ...(status === 'none' ? [] : [entitled ? 'entitled' : 'not entitled']),
     ...(plan_unknown ? ['price unknown'] : []),
+    ...(scheduled_change ? [changeOf(scheduled_change)] : []),
   ].join(', ');
+
+const changeOf = ({ at, tier, plan_id, price_id, quantity }: NonNullable<PlanState['scheduled_change']>): string => {
+  const to = plan_id === null ? `the price ${price_id ?? 'of nothing'}` : `${tier} (plan ${plan_id})`;
+  return `changes to ${to}${quantity === 1 ? '' : ` × ${quantity}`} ${moment(at)}`;
+};
 
 export const notifiedOf = ({ event_type, version, plan }: NotifiedPlan): string =>
   `${event_type}, version ${version}: ${planOf(plan)}`;

@@ -6,7 +6,7 @@ import { compareObjects } from '../../pipeline/reconcile/compare-objects.ts';
 import { catalogue } from '../support/catalogue.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { envelope, testProcessor } from '../support/event-processor.ts';
-import { charge, checkout, customer, event, invoice, subscriptionEvent } from '../support/stripe-samples.ts';
+import { charge, checkout, customer, event, invoice, schedule, subscriptionEvent } from '../support/stripe-samples.ts';
 
 /** A person is taken out of every row, the money stays, and nothing that comes later brings the person back (docs/privacy.md). */
 
@@ -48,6 +48,12 @@ const life = ({ customer: cus, user, subscription: sub }: Person): object[] => [
       parent: { subscription_details: { subscription: sub } },
     }),
   ),
+  event(
+    `evt_${sub}_9`,
+    'subscription_schedule.updated',
+    104,
+    schedule({ id: `sub_sched_${sub}`, customer: cus, subscription: sub }),
+  ),
   event(`evt_${sub}_6`, 'charge.succeeded', 104, charge({ id: `ch_${sub}`, customer: cus })),
   subscriptionEvent(`evt_${sub}_7`, 'deleted', 200, {
     id: sub,
@@ -75,7 +81,15 @@ const money = async () => ({
   payments: (await db.admin.query('select payment_id, status, amount_minor from billing.payments order by 1')).rows,
 });
 const everyRow = async () => {
-  const tables = ['customers', 'checkouts', 'subscriptions', 'subscription_history', 'invoices', 'payments'];
+  const tables = [
+    'customers',
+    'checkouts',
+    'subscriptions',
+    'schedules',
+    'subscription_history',
+    'invoices',
+    'payments',
+  ];
   return Object.fromEntries(
     await Promise.all(
       tables.map(async (table) => [
@@ -98,6 +112,7 @@ it('takes the person out of every table, and leaves the money and everybody else
     'invoices',
     'payments',
     'plan_events',
+    'schedules',
     'subscription_history',
     'subscriptions',
     'user_plans',
@@ -105,10 +120,11 @@ it('takes the person out of every table, and leaves the money and everybody else
   expect(await erase()).toEqual({
     checkouts: 2,
     customers: 1,
-    events: 7,
+    events: 8,
     invoices: 1,
     payments: 1,
-    plan_events: 4,
+    plan_events: 5,
+    schedules: 1,
     subscription_history: 2,
     subscriptions: 1,
     user_plans: 1,
@@ -128,6 +144,7 @@ it('is done once: a second time finds nothing, and still knows which objects wer
     'in_sub_alice',
     'pi_1',
     'sub_alice',
+    'sub_sched_sub_alice',
   ]);
   await erase();
   expect(await erase()).toEqual({});

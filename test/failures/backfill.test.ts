@@ -1,5 +1,6 @@
 import { previewBackfill } from '../../pipeline/backfill/preview.ts';
 import { THE_BEGINNING } from '../../pipeline/reconcile/sweep.ts';
+import { plusMonthly } from '../../stripe-simulator/prices.ts';
 import { day, now, StripeAndUs } from '../support/stripe-and-us.ts';
 
 /** Moving in: an account that lived for years before us, and events that flow meanwhile. */
@@ -18,9 +19,10 @@ const plans = () => pair.rows('select user_id, plan_id, status from billing.plan
 const nothingLeft = async () =>
   expect(await pair.compare()).toMatchObject({ missed_events: 0, drifted_rows: 0, unreadable: [], before_us: 0 });
 
-/** One who pays, one who left, one who was refunded and disputed, one linked by the customer's metadata. */
+/** One who pays and will change, one who left, one who was refunded and disputed, one linked by the customer's metadata. */
 const aLife = () => {
-  signUp('ann');
+  const ann = signUp('ann');
+  ann.customer.scheduleChange(ann.subscription, { at: now - 3 * day, price: plusMonthly });
   const left = signUp('ben');
   left.customer.end(left.subscription, now - 100 * day);
   const { customer: cleo } = signUp('cleo');
@@ -42,6 +44,7 @@ it('fills an empty database, and tells the apps nothing', async () => {
       customer: 4,
       checkout: 3,
       subscription: 4,
+      schedule: 1,
       invoice: 4,
       charge: 4,
       invoice_payment: 4,
@@ -55,6 +58,9 @@ it('fills an empty database, and tells the apps nothing', async () => {
     { user_id: 'user_cleo', plan_id: 'premium', status: 'active' },
     { user_id: 'user_dan', plan_id: 'premium', status: 'active' },
   ]);
+  expect(
+    await pair.rows('select scheduled_change from billing.plan_states where scheduled_change is not null'),
+  ).toMatchObject([{ scheduled_change: { tier: 'PREMIUM_PLUS', price_id: 'price_premium_plus_monthly_eur' } }]);
   expect(await pair.rows('select * from billing.plan_events')).toEqual([]);
   await nothingLeft();
 });

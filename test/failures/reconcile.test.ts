@@ -1,3 +1,4 @@
+import { plusMonthly } from '../../stripe-simulator/prices.ts';
 import { day, hour, now, StripeAndUs } from '../support/stripe-and-us.ts';
 
 /** Stripe lost or never sent an event, or somebody edited our rows: the comparison finds it, and the workers heal it. */
@@ -188,6 +189,10 @@ describe('rows', () => {
     ['payments', 'as_of', `now() + interval '9 years', amount_minor = 1`],
     ['refunds', 'as_of', `now() + interval '9 years'`],
     ['disputes', 'as_of', `now() + interval '9 years'`],
+    ['subscriptions', 'scheduled_change', 'null'],
+    ['schedules', 'next_change', 'null'],
+    ['schedules', 'status', `'released', next_change = null`],
+    ['schedules', 'as_of', `now() + interval '9 years', next_change = null`],
     ['subscriptions', 'user_id', `'user_mallory'`],
     ['subscriptions', 'customer_id', `'cus_mallory'`],
     ['subscriptions', 'grace_ends_at', `now()`],
@@ -214,7 +219,8 @@ describe('rows', () => {
     ['disputes', 'status', `'won'`],
     ['disputes', 'amount_minor', '1'],
   ])('heals %s whose %s was edited', async (table, column, value) => {
-    const { customer } = signUp('ann');
+    const { customer, subscription } = signUp('ann');
+    customer.scheduleChange(subscription, { at: now - 6 * day, price: plusMonthly });
     customer.refundLastCharge(now - 5 * day);
     customer.disputeLastCharge(now - 4 * day, now - 3 * day);
     await pair.deliver();
@@ -234,6 +240,7 @@ describe('rows', () => {
   it.each([
     'customers',
     'subscriptions',
+    'schedules',
     'checkouts',
     'invoices',
     'payments',
@@ -241,7 +248,8 @@ describe('rows', () => {
     'refunds',
     'disputes',
   ])('brings back %s that were deleted', async (table) => {
-    const { customer } = signUp('ann');
+    const { customer, subscription } = signUp('ann');
+    customer.scheduleChange(subscription, { at: now - 6 * day, price: plusMonthly });
     customer.refundLastCharge(now - 5 * day);
     customer.disputeLastCharge(now - 4 * day, now - 3 * day);
     await pair.deliver();
@@ -461,6 +469,7 @@ async function everything() {
   const tables = {
     customers: 'customer_id',
     subscriptions: 'subscription_id',
+    schedules: 'schedule_id',
     checkouts: 'session_id',
     invoices: 'invoice_id',
     payments: 'payment_id',

@@ -5,7 +5,7 @@ import { reasonWords } from '../../ops/story/words.ts';
 import { processEvent, recordParked } from '../../pipeline/process-event.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { envelope, testProcessor } from '../support/event-processor.ts';
-import { checkout, customer, event, invoice, subscriptionEvent } from '../support/stripe-samples.ts';
+import { checkout, customer, event, invoice, schedule, subscriptionEvent } from '../support/stripe-samples.ts';
 import { type Pipeline, source, startPipeline } from './pipeline.ts';
 
 let pipeline: Pipeline;
@@ -186,6 +186,19 @@ it('says that all is right where the plan is what they paid for', async () => {
   expect(code).toBe(0);
   expect(json.data.verdict.cause).toBe('entitled');
   expect(json.data.differences).toEqual([]);
+});
+
+it('says what is scheduled, in words', async () => {
+  await arrives(hers, paid(), event('evt_later', 'subscription_schedule.updated', start + 20, schedule()));
+  const { json } = await why('--user', jenny);
+  const words =
+    'PREMIUM (plan premium), active, entitled, changes to PREMIUM_PLUS (plan premium_plus) 2027-01-15 08:00:00 UTC';
+  expect(json.data.verdict.says).toContain(`sub_1 gives ${words}: here all is as it should be.`);
+  expect(json.data.timeline.at(-1)).toMatchObject({
+    who: 'apps',
+    event_id: 'evt_later',
+    says: expect.stringMatching(/^SUBSCRIPTION_UPDATED, .* changes to PREMIUM_PLUS \(plan premium_plus\)/),
+  });
 });
 
 it('prints one page, without a name or an address', async () => {

@@ -35,6 +35,7 @@ const lives = {
   atForgottenPrice: 13,
   willForgetPrice: 14,
   hasTwo: 15,
+  switching: 16,
 } as const;
 const LIVES = 20;
 
@@ -107,6 +108,11 @@ export class Saas {
     if (life === lives.upgraded && price === premiumMonthly)
       customer.changePlan(subscription, { at: started + 7200, price: plusMonthly, proratedMinor: 1500 });
     if (life === lives.leaving) customer.cancelAtPeriodEnd(subscription, started + 7200);
+    if (life === lives.switching)
+      customer.scheduleChange(subscription, {
+        at: started + 7200,
+        price: price === plusMonthly ? premiumMonthly : plusMonthly,
+      });
     if (life === lives.refunded) customer.refundLastCharge(started + 7200);
     if (life === lives.disputed) customer.disputeLastCharge(started + 7200, started + 9000);
     if (life === lives.hasTwo)

@@ -12,6 +12,7 @@ export const keyOf = {
   customers: 'customer_id',
   checkouts: 'session_id',
   subscriptions: 'subscription_id',
+  schedules: 'schedule_id',
   invoices: 'invoice_id',
   payments: 'payment_id',
   invoice_payments: 'invoice_payment_id',
@@ -111,13 +112,31 @@ export function expectedTables({ account, members }: Saas): ExpectedTables {
   for (const it of objects<Stripe.Dispute>('disputes'))
     tables.disputes.set(it.id, { ...moved(it as never), reason: 'fraudulent' });
 
+  const changes = new Map<string, object>();
+  for (const it of objects<Stripe.SubscriptionSchedule>('subscription_schedules')) {
+    const [, next] = it.phases;
+    const price = next!.items[0]!.price as string;
+    const { plan_id, tier } = plans[price] as typeof premium;
+    const at = new Date(next!.start_date * 1000).toISOString();
+    const change = { at, plan_id, tier, price_id: price, quantity: 1, plan_unknown: false };
+    if (it.status === 'active') changes.set(it.subscription as string, change);
+    tables.schedules.set(it.id, {
+      customer_id: it.customer,
+      subscription_id: it.subscription ?? it.released_subscription,
+      status: it.status,
+      next_change: it.status === 'active' ? change : null,
+      created: it.created,
+      livemode: false,
+    });
+  }
+
   for (const member of members) {
     const users = member.subscriptions.map((subscription) => userOf(member, subscription, sessionOf));
     for (const [place, it] of member.subscriptions.entries())
-      tables.subscriptions.set(
-        it.id,
-        subscriptionRow(it, users[place]!, unpaidSince.get(it.id), account.subscriptions),
-      );
+      tables.subscriptions.set(it.id, {
+        ...subscriptionRow(it, users[place]!, unpaidSince.get(it.id), account.subscriptions),
+        scheduled_change: (account.subscriptions.has(it.id) && changes.get(it.id)) || null,
+      });
     const { customer } = member.customer;
     const first = buyer.get(customer.id) ?? null;
     tables.customers.set(customer.id, {
