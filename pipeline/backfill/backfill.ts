@@ -47,13 +47,16 @@ export interface BackfillState {
   failed: { kind: FetchedKindName; id: string; problem: string }[];
 }
 
-/** What was bought before who bought it through Checkout: a session alone would show its subscription as pending, and the apps would hear so. */
+/**
+ * What was bought before who bought it through Checkout: a session alone would show its subscription as pending, and the apps would hear so. What is
+ * scheduled before both, since it waits for its subscription: the first message shows all of it.
+ */
 export const backfillLists: readonly StripeList[] = [
   'customer',
+  'schedule',
   'subscription',
   'ended_subscription',
   'checkout',
-  'schedule',
   'invoice',
   'charge',
   'invoice_payment',

@@ -73,7 +73,7 @@ it('passes a pipeline that is ready for live traffic', async () => {
   const { checks, wrong } = await examine();
   expect(wrong).toEqual([]);
   expect(checks.map(({ verdict }) => verdict)).toEqual(checks.map(() => 'ok'));
-  expect(checks).toHaveLength(46);
+  expect(checks).toHaveLength(47);
 });
 
 /** What can be wrong, how a test makes it so, the line it is found in, and what the line says. */
@@ -352,7 +352,7 @@ it.each([
     expect(wrong.map((check) => check.id)).toEqual([id]);
     expect(wrong[0]!.says).toContain(`which ${neededBy} need.`);
     expect(wrong[0]!.fix).toMatch(/Give the restricted key the right "[A-Z][a-z ]+: read"/);
-    expect(checks.filter((check) => check.id.startsWith('stripe.right.'))).toHaveLength(9);
+    expect(checks.filter((check) => check.id.startsWith('stripe.right.'))).toHaveLength(10);
     expect(checks.filter((check) => check.id.startsWith('stripe.') && check.verdict === 'ok').length).toBeGreaterThan(
       4,
     );
