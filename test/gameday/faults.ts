@@ -125,8 +125,8 @@ aws lambda update-function-code --function-name ${billing} --zip-file fileb://br
     inject: (game) => game.poison(60),
     cause: 'dead-letters',
     statusSays: /60 messages in billing-failed/,
-    instead: () => [
-      'npm run ops -- redrive --queue billing-failed --reason unreadable_event --discard --file /tmp/gameday-poison.ndjson --apply --env dev',
+    instead: ({ deployment }) => [
+      `npm run ops -- redrive --queue billing-failed --reason unreadable_event --discard --file ${deployment.folder}/poison.ndjson --apply --env dev`,
     ],
   },
   {

@@ -38,7 +38,7 @@ const page = (lines: readonly string[], missing: readonly string[]): string => `
 the verbs and these pages only; then it says what it was, and compares every customer with its own account of what they did. \`--only rule-disabled,mapping-off\` plays some.
 \`--auto\` plays itself: it asks \`ops diagnose\`, does what that and its page say, and confirms with \`ops watch\`. It takes half an hour, Python 3.10 and the AWS CLI.
 
-The last round of each fault with \`npm run gameday -- --auto --write-docs\`, which plays them in a random order; every word that was printed: [docs/gameday.md](../gameday.md).
+The last round of each fault with \`npm run gameday -- --auto --write-docs\`, which plays them in a random order; what was typed and printed: [docs/gameday.md](../gameday.md).
 
 | fault | played | status said (after) | diagnose: cause, page | repaired with | watch confirmed after | customers right |
 |---|---|---|---|---|---|---|
@@ -76,7 +76,7 @@ const repairs = (typed: Round['typed']): string[] =>
 
 const transcriptsHead = `# What was typed and printed on a practice night
 
-Made by \`npm run gameday -- --auto --write-docs\`; none of it is written by hand. How to play: [runbooks/gameday.md](runbooks/gameday.md).`;
+Made by \`npm run gameday -- --auto --write-docs\`; none of it is written by hand. Of \`cdk deploy\` the lines of each asset and resource are left out. How to play: [runbooks/gameday.md](runbooks/gameday.md).`;
 
 const sectionOf = ({ fault, typed }: Round, plain: (text: string) => string): string =>
   [
@@ -95,8 +95,9 @@ const plainOf =
       .replaceAll(`${folder}/`, '')
       .replaceAll(`${root}/`, '')
       .replaceAll(emulator.url, 'http://localhost')
-      // What the CDK says of the parts that only the emulator's template makes conditional.
-      .replace(/file:.*\nWARNING .*'BeyondTheEmulator'[^\n]*\n(?: .*\n)*\n?/g, '')
+      // What the CDK says of each asset and resource, and of what the emulator's template has not.
+      .replace(/^(?:file:.*\n)?(?:INFO|WARNING) .*\n(?: .*\n)*\n?/gm, '')
+      .replace(/^(?:Bundling asset .*|huntaze-stripe-dev(?: \||: (?:start|success|creating|deploying)).*)\n/gm, '')
       .replace(/(127\.0\.0\.1|localhost):\d+/g, '$1:5432')
       .split('\n')
       .map((line) => line.trimEnd())
