@@ -30,6 +30,12 @@ export const pathRows = (pipeline: WatchedPipeline): IWidget[][] => [
       color: colors.quiet,
     }),
     arrivals(pipeline, { statistic: 'Sum', period: hours(1), label: 'arrived, last hour' }),
+    reported(pipeline, 'StripeSendsNothing', {
+      statistic: 'Maximum',
+      label: 'off at Stripe (1: yes)',
+      color: colors.bad,
+    }),
+    reported(pipeline, 'StripeKeyRefused', { statistic: 'Maximum', label: 'key refused (1: yes)', color: colors.look }),
   ]),
   stage('Rules', 'does it reach the queues?', [
     ...pipeline.workers.map(({ name: part }) => acrossRules(pipeline, part, 'Invocations', 'Sum', `${part} delivered`)),
