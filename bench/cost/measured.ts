@@ -86,6 +86,6 @@ export const perMonth = {
   /** Five pollers of each of three queues, 20 seconds each. */
   idlePolls: 3 * 5 * 3 * 60 * 24 * 30,
   /** With a catalogue of two currencies, while there is live traffic (docs/metrics.md). */
-  customMetrics: 26,
+  customMetrics: 29,
   kmsRequests: 100_000,
 } as const;
