@@ -83,7 +83,7 @@ export class Reconciler extends Construct {
     });
     new Rule(this, 'Clock', {
       ruleName: names.clockRule,
-      description: 'Notifies the apps of plans that end by time: a grace period, a date of cancellation',
+      description: 'Notifies the apps of plans that end by time, and asks Stripe whether it sends and takes the key',
       schedule: Schedule.rate(Duration.minutes(5)),
       targets: [
         new LambdaTarget(this.fn, {

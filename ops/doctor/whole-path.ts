@@ -35,22 +35,25 @@ async function checkPings(ops: Ops): Promise<Check[]> {
       destinations.map(({ id }, index) => checkPing(ops, id, index === 0 ? 'path.ping' : 'path.ping.other')),
     );
   } catch (error) {
-    return [notSent(ops, 'path.ping', error)];
+    return [cannotSay(ops, 'path.ping', false, error)];
   }
 }
 
-function notSent(ops: Ops, id: string, error: unknown): Check {
+function cannotSay(ops: Ops, id: string, sent: boolean, error: unknown): Check {
   const refusal = toUserError(error, ops.lines);
   if (!refusal) throw error;
-  return wrong(id, `No ping could be sent: ${refusal.message}`, refusal.fix);
+  const what = sent ? 'The ping was sent, and cannot be looked for' : 'No ping could be sent';
+  return wrong(id, `${what}: ${refusal.message}`, refusal.fix);
 }
 
 /** Stripe → bus → audit rule → queue → function → bucket: the ping's own id must be found there. */
 async function checkPing(ops: Ops, destination: string, id: string): Promise<Check> {
+  let sent = false;
   try {
     const stripe = await ops.stripe();
     const sentAt = ops.now();
     const event = await stripe.v2.core.eventDestinations.ping(destination);
+    sent = true;
     ops.say(`Stripe sent the ping ${event.id}; waiting for it in the audit bucket.`);
     const giveUpAt = sentAt.getTime() + PING_TIMEOUT_MS;
     while (ops.now().getTime() < giveUpAt) {
@@ -68,7 +71,7 @@ async function checkPing(ops: Ops, destination: string, id: string): Promise<Che
       `Look, in this order: the destination above, the bus's metrics, \`${ops.lines.verb('redrive')}\` for the audit queues, the log of the audit function.`,
     );
   } catch (error) {
-    return notSent(ops, id, error);
+    return cannotSay(ops, id, sent, error);
   }
 }
 

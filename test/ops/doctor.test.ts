@@ -451,6 +451,13 @@ it('follows a ping of Stripe through the whole path to the audit bucket', async 
   expect(checks.at(-1)).toMatchObject({ id: 'path.ping', verdict: 'ok' });
 });
 
+it('says in a sentence that the bucket, in which the ping is looked for, is gone', async () => {
+  await pipeline.s3.send(new DeleteBucketCommand({ Bucket: pipeline.bucket }));
+  const { checks } = await examine({ ping: true });
+  expect(checks.at(-1)).toMatchObject({ id: 'path.ping', verdict: 'wrong' });
+  expect(checks.at(-1)!.says).toMatch(/^The ping was sent, and cannot be looked for: .*NoSuchBucket/);
+});
+
 it('prints every line with its mark, and ends with 1 when something is wrong', async () => {
   destination().status = 'disabled';
   const { code, out } = await pipeline.run('doctor');
