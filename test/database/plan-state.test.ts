@@ -141,6 +141,38 @@ it('takes the earliest session of a customer by Stripe’s second, not by arriva
   expect(await plan()).toMatchObject({ user_id: user(), entitled: true });
 });
 
+it.each([
+  ['as Stripe made them', ['a', 'b']],
+  ['the other way round', ['b', 'a']],
+])('takes of two sessions that two users completed in one second the lesser id, arriving %s', async (_how, order) => {
+  for (const buyer of order)
+    await arrive(
+      event(
+        `evt_${n}_${buyer}`,
+        'checkout.session.completed',
+        100,
+        checkout({
+          id: `cs_${n}_${buyer}`,
+          customer: ids.customer,
+          subscription: `sub_${n}_of_${buyer}`,
+          client_reference_id: `${buyer}_${n}`,
+        }),
+      ),
+    );
+  // What each bought is theirs; what the customer has besides goes to one of the two, the same whatever came first.
+  for (const buyer of order) await arrive(subscription(buyer, 'updated', 101, { id: `sub_${n}_of_${buyer}` }));
+  await arrive(subscription('c', 'updated', 102));
+  const { rows } = await db.admin.query(
+    'select subscription_id, user_id from billing.subscriptions where customer_id = $1 order by 1',
+    [ids.customer],
+  );
+  expect(rows).toEqual([
+    { subscription_id: `sub_${n}`, user_id: `a_${n}` },
+    { subscription_id: `sub_${n}_of_a`, user_id: `a_${n}` },
+    { subscription_id: `sub_${n}_of_b`, user_id: `b_${n}` },
+  ]);
+});
+
 it('says nothing of a subscription that was over when it was first seen', async () => {
   await arrive(subscription('d', 'deleted', 100, { status: 'canceled', metadata: { user_id: user() } }));
   expect(await plan()).toMatchObject({ status: 'cancelled', entitled: false });

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateTableCommand, DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { LONGEST_START_MS, type LocalRun, startLocalRun } from '../pipeline/local-run.ts';
 import { day, stripeAccount } from '../pipeline/stripe-lives.ts';
@@ -9,6 +10,9 @@ import { day, stripeAccount } from '../pipeline/stripe-lives.ts';
 const dynalite = createRequire(import.meta.url)('dynalite') as (options: { createTableMs: number }) => Server;
 
 let table: Server;
+/** A developer's own app, and what it was posted. */
+let app: Server;
+const posted: string[] = [];
 let dynamodb: DynamoDBClient;
 let run: LocalRun;
 let handler: typeof import('../../examples/consumer-lambda/handler.ts').handler;
@@ -25,22 +29,37 @@ beforeAll(async () => {
     PLANS_TABLE: 'plans',
   });
   dynamodb = new DynamoDBClient();
-  await dynamodb.send(
-    new CreateTableCommand({
-      TableName: 'plans',
-      KeySchema: [{ AttributeName: 'user_id', KeyType: 'HASH' }],
-      AttributeDefinitions: [{ AttributeName: 'user_id', AttributeType: 'S' }],
-      BillingMode: 'PAY_PER_REQUEST',
-    }),
-  );
+  for (const TableName of ['plans', 'forwarded'])
+    await dynamodb.send(
+      new CreateTableCommand({
+        TableName,
+        KeySchema: [{ AttributeName: 'user_id', KeyType: 'HASH' }],
+        AttributeDefinitions: [{ AttributeName: 'user_id', AttributeType: 'S' }],
+        BillingMode: 'PAY_PER_REQUEST',
+      }),
+    );
   ({ handler } = await import('../../examples/consumer-lambda/handler.ts'));
-  run = await startLocalRun(['--no-demo', '--port', '0']);
+  app = createServer(async (request, response) => {
+    posted.push(Buffer.concat(await request.toArray()).toString());
+    response.end();
+  });
+  app.listen(0, '127.0.0.1');
+  await once(app, 'listening');
+  const address = `http://127.0.0.1:${(app.address() as AddressInfo).port}/api/plans`;
+  run = await startLocalRun(['--no-demo', '--port', '0', '--forward', address]);
 }, LONGEST_START_MS);
 afterAll(async () => {
   await run?.stop();
   dynamodb?.destroy();
   table?.close();
+  app?.closeAllConnections();
+  app?.close();
 }, 60_000);
+
+async function keptIn(table: string): Promise<Record<string, string>> {
+  const { Items = [] } = await dynamodb.send(new ScanCommand({ TableName: table }));
+  return Object.fromEntries(Items.map(({ user_id, plan }) => [user_id!.S, JSON.parse(plan!.S!).status]));
+}
 
 it('ends where the plans are, with a local run’s own messages in any order and doubled', async () => {
   const account = stripeAccount();
@@ -66,10 +85,18 @@ it('ends where the plans are, with a local run’s own messages in any order and
   for (const message of [...messages, ...messages.toReversed()]) ends.push(await handler(message));
   expect(ends).toContain('older than what is kept');
 
-  const { Items = [] } = await dynamodb.send(new ScanCommand({ TableName: 'plans' }));
-  const kept = Object.fromEntries(Items.map(({ user_id, plan }) => [user_id!.S, JSON.parse(plan!.S!).status]));
+  const kept = await keptIn('plans');
   expect(kept).toEqual(Object.fromEntries(plans.map(({ user_id, status }) => [user_id, status])));
   expect(Object.values(kept).sort()).toEqual(['active', 'cancelled']);
+});
+
+it('reads what `npm start -- --forward` posts as it reads the bus', async () => {
+  const { plan_events: published } = await run.idle();
+  for (let look = 0; look < 100 && posted.length < published.length; look += 1) await sleep(100);
+  expect(posted.length).toBe(published.length);
+  process.env.PLANS_TABLE = 'forwarded';
+  for (const body of posted.toReversed()) await handler(JSON.parse(body));
+  expect(await keptIn('forwarded')).toEqual(await keptIn('plans'));
 });
 
 it('throws what is no plan event, so that it is tried again and then seen', async () => {

@@ -317,7 +317,7 @@ export const mutations: readonly Mutation[] = [
   swap(
     'a schedule as it was made outranks what comes next',
     `      (event_type <> 'subscription_schedule.created')::integer,`,
-    `      0,`,
+    `      (event_type = 'subscription_schedule.created')::integer,`,
   ),
   swap(
     'a running schedule outranks one that is over',
