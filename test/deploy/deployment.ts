@@ -124,6 +124,19 @@ ${commands}`,
       return ran.output;
     },
 
+    /** One line as somebody types it from a page: `npm run ops`, `npx cdk` and `aws` are this deployment's. Whatever its end. */
+    typed: (line: string, more: Record<string, string> = {}): Promise<Ran> =>
+      run('bash', ['-uo', 'pipefail', '-c', `${awsOfTheEmulator}\n${ownPrograms(folder)}\n${line}`], {
+        ...variables,
+        STRIPE_SECRET_KEY: stripe.key,
+        MIGRATION_DATABASE_URL: ownerUrl,
+        PIPELINE_DATABASE_URL: writerUrl,
+        PIPELINE_STRIPE_SECRET_KEY: stripe.key,
+        EMULATOR_LIMITS_REPORT: limitsReport,
+        ...more,
+        PATH: [awsCliFolder(), variables.PATH].join(delimiter),
+      }),
+
     /** Puts events on the partner bus, as Stripe does. */
     async deliver(sourceName: string, events: readonly object[]): Promise<void> {
       // What an event is about, Stripe has; a story sets the subscriptions itself.
@@ -163,6 +176,12 @@ function copyInto(folder: string): string {
 /** The AWS CLI asks SQS at its own old address, whatever AWS_ENDPOINT_URL says. */
 const awsOfTheEmulator =
   'aws() { if [ "$1" = sqs ]; then command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; else command aws "$@"; fi; }';
+
+/** `npx cdk` with the test's app and settings files, and nobody to agree; `npm run ops` without npm's own lines, which cost a second. */
+const ownPrograms = (folder: string) => `
+npx() { if [ "$1" = cdk ]; then shift; local verb=$1; shift; local agree=(); [ "$verb" = deploy ] && agree=(--require-approval never)
+  cdk "$verb" "$@" "\${agree[@]}" -c environmentsFolder=${folder} --app 'node test/deploy/app.ts' --output ${join(folder, 'cdk.out')} --ci; else command npx "$@"; fi; }
+npm() { if [ "$1 $2" = 'run ops' ]; then shift 3; case " $* " in *' --apply '*) set -- "$@" --yes;; esac; node bin/ops.ts "$@"; else command npm "$@"; fi; }`;
 
 export const target = `aws://${account}/${region}`;
 

@@ -112,7 +112,7 @@ const plain = (text: string): string => text.replaceAll(/\\n|\s/g, '');
 /** `queue-policy-changed` says "the same file" of the block before it: all but that block's last line. */
 const fileOf = (block: string): string => `${block.trimEnd().split('\n').slice(0, -1).join('\n')}\n`;
 
-async function outputsOf(shell: Deployment['shell']): Promise<Record<string, string>> {
+export async function outputsOf(shell: Deployment['shell']): Promise<Record<string, string>> {
   const printed = await shell(
     `aws cloudformation describe-stacks --stack-name ${stackName} --query 'Stacks[0].Outputs' --output json`,
   );

@@ -1,14 +1,18 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { subscriptionEvent } from '../support/stripe-samples.ts';
 import { type Deployment, startDeployment, target } from './deployment.ts';
 import { ministackVersion } from './emulator.ts';
 import { limits } from './emulator-limits.ts';
-import { tryRecipes } from './recipes.ts';
+import { typePages } from './page-commands.ts';
+import { outputsOf, tryRecipes } from './recipes.ts';
 import { type Step, story } from './story.ts';
 import { Transcripts } from './transcripts.ts';
 
 /**
  * `npm run test:deploy`: deploys the stack with the real CDK CLI into an AWS emulator, sends it events, and runs the verbs against it.
  *
- * `--recipes` deploys and tries the runbooks' recipes, and leaves the verbs out. `--write-docs` puts what the verbs printed into docs/operations.md. Ends with 0 when all went as told, 1 otherwise.
+ * `--recipes` deploys and tries the runbooks' recipes, `--pages` types their command lines; both leave the story of the verbs out. `--write-docs` puts what the verbs printed into docs/operations.md. Ends with 0 when all went as told, 1 otherwise.
  */
 const startedAt = Date.now();
 const seconds = () => `${((Date.now() - startedAt) / 1000).toFixed(1)} s`;
@@ -27,10 +31,15 @@ try {
     process.stdout.write(` done at ${seconds()}\n`);
     return result;
   };
-  if (process.argv.includes('--recipes')) await step('deploys', () => deployOnly(deployment));
+  const only = ['--recipes', '--pages'].find((flag) => process.argv.includes(flag));
+  if (only) await step('deploys', () => deployOnly(deployment));
   else await story(deployment, step, transcripts.keep);
   if (process.argv.includes('--write-docs')) transcripts.write(deployment);
-  await tryRecipes(deployment, step);
+  const outputs = await outputsOf(deployment.shell);
+  const source = outputs.StripeEventSourceName!;
+  writeFileSync(join(deployment.folder, 'dev.yaml'), `stripeEventSourceName: ${source}\n`);
+  if (only !== '--recipes') await typePages(deployment, outputs, step);
+  if (only !== '--pages') await tryRecipes(deployment, step);
   console.log('\nTaken out of the template, since the emulator cannot create it (test/deploy/emulator-limits.ts):');
   for (const [why, taken] of Map.groupBy(deployment.limits(), ({ why }) => why as keyof typeof limits)) {
     console.log(`  ${taken.length} × ${limits[why]}`);
@@ -47,8 +56,21 @@ try {
   await deployment.stop();
 }
 
-async function deployOnly({ cdk }: Deployment): Promise<void> {
-  const settings = ['--context', 'stripeEventSourceName=aws.partner/stripe.com/ed_test_61Recipes'];
+/** As far as the README's five steps go, with one event. */
+async function deployOnly({ cdk, typed, stripe, deliver }: Deployment): Promise<void> {
+  const ops = async (words: string) => {
+    const { code, output } = await typed(`npm run ops -- ${words} --env dev`);
+    if (code !== 0) throw new Error(`${words} ended with ${code}:\n${output}`);
+    return output;
+  };
+  const [, source] = /stripeEventSourceName: (\S+)/.exec(await ops('destination create --apply'))!;
+  const settings = ['--context', `stripeEventSourceName=${source}`];
   await cdk('bootstrap', target, ...settings);
   await cdk('deploy', '--require-approval', 'never', ...settings);
+  for (const { amazon_eventbridge } of stripe.destinations.values())
+    amazon_eventbridge.aws_event_source_status = 'active';
+  stripe.onPing = (ping) => deliver(source!, [ping]);
+  await ops('migrate --apply');
+  await ops('secrets --apply');
+  await deliver(source!, [subscriptionEvent('evt_created', 'created', Math.floor(Date.now() / 1000) - 60)]);
 }

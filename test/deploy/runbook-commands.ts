@@ -5,8 +5,11 @@ import { inNamesOf } from '../../lib/watch/alarm-text.ts';
 const folder = join(import.meta.dirname, '../../docs/runbooks');
 const deployed = { appName: 'huntaze', environment: 'dev' } as const;
 
+/** A page's text in the names of the deployment that the test makes. */
+export const inNamesOfTheTest = (text: string): string => inNamesOf(text, deployed);
+
 const pages = () =>
-  readdirSync(folder).map((file) => ({ file, text: inNamesOf(readFileSync(join(folder, file), 'utf8'), deployed) }));
+  readdirSync(folder).map((file) => ({ file, text: inNamesOfTheTest(readFileSync(join(folder, file), 'utf8')) }));
 
 /** The shell blocks under `<!-- recipe: name -->`, by name, in the names of the deployment that the test makes. */
 export const recipes = (): Map<string, string> =>

@@ -17,26 +17,28 @@ export interface RunbookLine {
 const made = ['gameday.md'];
 
 /** Every such line of every runbook, top to bottom. */
-export function runbookLines(): RunbookLine[] {
-  return readdirSync(runbooksFolder)
+export const runbookLines = (): RunbookLine[] =>
+  readdirSync(runbooksFolder)
     .filter((page) => !made.includes(page))
-    .flatMap((page) => {
-      const lines = readFileSync(join(runbooksFolder, page), 'utf8').split('\n');
-      let block: 'none' | 'recipe' | 'plain' = 'none';
-      return lines.flatMap((line, index) => {
-        const where = `${page}:${index + 1}`;
-        if (line.startsWith('```')) {
-          const marked = line === '```sh' && lines[index - 1]?.startsWith('<!-- recipe: ');
-          block = block !== 'none' ? 'none' : marked ? 'recipe' : 'plain';
-          return [];
-        }
-        if (block !== 'none')
-          return line.trim() === '' ? [] : [{ where, page, text: line.trim(), recipe: block === 'recipe' }];
-        return [...line.matchAll(/`([^`]+)`/g)]
-          .filter(([, code]) => /\s/.test(code!))
-          .map(([, text]) => ({ where, page, text: text!.trim(), recipe: false }));
-      });
-    });
+    .flatMap((page) => linesOf(page, runbooksFolder));
+
+/** Every such line of one page. */
+export function linesOf(page: string, folder: string): RunbookLine[] {
+  const lines = readFileSync(join(folder, page), 'utf8').split('\n');
+  let block: 'none' | 'recipe' | 'plain' = 'none';
+  return lines.flatMap((line, index) => {
+    const where = `${page}:${index + 1}`;
+    if (line.trim().startsWith('```')) {
+      const marked = line === '```sh' && lines[index - 1]?.startsWith('<!-- recipe: ');
+      block = block !== 'none' ? 'none' : marked ? 'recipe' : 'plain';
+      return [];
+    }
+    if (block !== 'none')
+      return line.trim() === '' ? [] : [{ where, page, text: line.trim(), recipe: block === 'recipe' }];
+    return [...line.matchAll(/`([^`]+)`/g)]
+      .filter(([, code]) => /\s/.test(code!))
+      .map(([, text]) => ({ where, page, text: text!.trim(), recipe: false }));
+  });
 }
 
 /** One call of the AWS CLI, with the options that are its own and not those of a command within it. */

@@ -6,6 +6,7 @@ import { logLines } from '../../core/log-lines.ts';
 import { functionNames } from '../../core/workers.ts';
 import { settingNames } from '../../lib/settings.ts';
 import { describeProgram, everyCommand } from '../../ops/cli/command-line.ts';
+import { commandLines, commandsOfPages, filled, notRunHere } from '../deploy/page-commands.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { awsCallsIn, type RunbookLine, runbookLines, runbooksFolder } from './runbook-lines.ts';
 
@@ -210,4 +211,13 @@ it('a page says of what the emulator lacks that nobody has tried it', () => {
 it('shell blocks stand under a recipe, which the emulator’s test runs', () => {
   const loose = runbookLines().filter(({ text, recipe }) => !recipe && /^\w+=\$\(|^cat >/.test(text));
   expect(loose.map(({ where }) => where)).toEqual([]);
+});
+
+it('each command line of a page is run by the emulator’s test, or it is said why not', () => {
+  const outputs = { AuditBucketName: 'bucket', StripeEventSourceName: 'aws.partner/stripe.com/ed_1' };
+  // Throws for a placeholder that nobody fills there.
+  for (const { text } of commandsOfPages()) filled(text, outputs);
+  const lines = commandLines().map(({ text }) => text);
+  const stale = notRunHere.filter(([begins]) => !lines.some((text) => text.startsWith(begins)));
+  expect(stale).toEqual([]);
 });

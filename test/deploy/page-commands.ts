@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { linesOf, type RunbookLine, runbookLines } from '../ops/runbook-lines.ts';
+import { type Deployment, root } from './deployment.ts';
+import { inNamesOfTheTest } from './runbook-commands.ts';
+import type { Step } from './story.ts';
+
+/** Lines that are typed elsewhere than in a shell, or begin a program: what a person types there, this test types too. */
+export const isCommand = (text: string): boolean => /^(?:npx cdk|npm|aws|git) /.test(text);
+
+/** What a line begins with, and why it is not run here; the first that fits. Everything else of a page is run. */
+export const notRunHere: readonly (readonly [begins: string, why: string])[] = [
+  ['npx cdk drift', 'the emulator has no drift detection; `npm run test:aws` runs it'],
+  ['npx cdk deploy -c environment=prod --revert-drift', 'the same'],
+  ['npx cdk import', 'the emulator takes no change set of type IMPORT'],
+  [
+    'npx cdk deploy -c environment=prod -c adoptEventBus=true',
+    'would take the bus out of the stack that the other lines need',
+  ],
+  ['npm run ops -- destination create --env prod', 'refused where there is one already; the test begins with it'],
+  ['aws events start-replay', 'named only; its options are those of the sentence around it'],
+  ['aws lambda put-function-concurrency', 'named only'],
+  ['aws lambda get-account-settings', 'the emulator lacks it'],
+  ['aws cloudformation continue-update-rollback', 'refused by AWS and emulator alike unless an update has failed'],
+  [
+    'aws cloudtrail lookup-events',
+    'the emulator keeps a trail only when told to, which slows it down; `npm run gameday` does',
+  ],
+  ['aws kms', 'the deployment has no key of its own; `npm run test:aws -- --rehearse` disables and enables one'],
+  ['aws secretsmanager update-secret-version-stage', 'wants the ids of two versions that somebody chose'],
+  ['aws configure', 'reads the profile on the machine'],
+  ['npm start', 'a step of CI of its own'],
+  ['npm run prove', 'a test of its own'],
+  ['npm run attack', 'a test of its own'],
+  ['npm run test:', 'this test, or one of its own'],
+  ['npx cdk bootstrap', 'wants an account and a region in its words; the emulator’s story begins with it'],
+  ['npx cdk destroy', 'would take away what the other lines need; `npm run test:aws -- --rehearse` ends with it'],
+  ['npm run check', 'a step of CI of its own'],
+  ['npm test', 'a step of CI of its own'],
+  ['npm ci', 'CI begins with it'],
+  ['npm run gameday', 'a test of its own'],
+  ['npm run thresholds', 'a test of its own (test/infra/watch-thresholds.test.ts)'],
+  ['git revert', 'of this repository'],
+];
+
+export const whyNotRun = (text: string): string | undefined =>
+  notRunHere.find(([begins]) => text.startsWith(begins))?.[1];
+
+/** Pages whose lines build on each other, and why nothing types them one by one. */
+export const pagesNotTyped: Readonly<Record<string, string>> = {
+  'api-version-upgrade.md':
+    'its commands need each other; test/infra/cut-over.test.ts holds the templates of its steps, test/ops/cut-over.test.ts its verbs',
+  'restore-prod.md': 'of a stack that was deleted',
+};
+
+/** Every command line of the runbooks and of the pages about deploying, recipes left out; a comment behind it is no part of it. */
+export const commandLines = (): RunbookLine[] =>
+  [...runbookLines(), ...linesOf('README.md', root), ...linesOf('docs/deploy.md', root)]
+    .filter(({ text, recipe }) => !recipe && isCommand(text))
+    .map((line) => ({ ...line, text: line.text.replace(/\s+#.*$/, '') }));
+
+/** Those that are run by themselves: each text once, with where it stands first. */
+export function commandsOfPages(): RunbookLine[] {
+  const lines = commandLines().filter(
+    ({ text, page }) => pagesNotTyped[page] === undefined && whyNotRun(text) === undefined,
+  );
+  return lines.filter(({ text }, index) => lines.findIndex((line) => line.text === text) === index);
+}
+
+/** What a reader puts in for a placeholder. @throws {Error} for one that nobody has filled yet. */
+export function filled(text: string, outputs: Readonly<Record<string, string>>): string {
+  const now = new Date();
+  const ago = (minutes: number) => new Date(now.getTime() - minutes * 60_000).toISOString();
+  const values: [RegExp, string][] = [
+    [/--from (<[^>]*>|…|2026-11-20T08:00:00Z)/, `--from ${ago(30)}`],
+    [/--to (<[^>]*>|…|2026-11-20T14:00:00Z)/, `--to ${ago(0)} --allow-recent`],
+    [/--start-time <time>/, `--start-time ${ago(60)}`],
+    [/--end-time <time>/, `--end-time ${ago(0)}`],
+    [/<AuditBucketName>|<audit bucket>/, outputs.AuditBucketName ?? ''],
+    [/<stripeEventSourceName>/, outputs.StripeEventSourceName ?? ''],
+    [/<yyyy>\/<mm>\/<dd>\/<hh>/, now.toISOString().slice(0, 13).replaceAll('-', '/').replace('T', '/')],
+    [/<reason>/, 'unreadable_event'],
+    // Nobody repairs anything meanwhile: one look, and not twenty minutes.
+    [/ops -- watch --env \w+/, '$& --minutes 0'],
+    [/<id>/, '11111111-1111-4111-8111-111111111111'],
+    [/evt_…/, 'evt_created'],
+    [/cus_…/, 'cus_1'],
+    [/sub_…/, 'sub_1'],
+  ];
+  const text_ = values.reduce((line, [placeholder, value]) => line.replace(placeholder, value), text);
+  assert.doesNotMatch(text_, /[<>…]/, `nobody says here what stands for the placeholder in: ${text}`);
+  return text_;
+}
+
+/**
+ * Types every command line of every runbook into a shell, as it stands on the page but for names and placeholders.
+ *
+ * A verb may find something (exit code 1) or have nothing to do; what it must not do is to be refused.
+ */
+export async function typePages(deployment: Deployment, outputs: Record<string, string>, step: Step): Promise<void> {
+  const failed: string[] = [];
+  const ran: string[] = [];
+  for (const { where, text } of commandsOfPages())
+    await step(`${where}: ${text}`, async () => {
+      const line = filled(inNamesOfTheTest(text), outputs);
+      const { code, output } = await deployment.typed(line);
+      ran.push(`${where}: ${line} → ${code}`);
+      // `aws s3 ls` says 1 where nothing lies.
+      const found = /^(npm run ops|aws s3 ls) /.test(line) ? [0, 1] : [0];
+      if (!found.includes(code)) failed.push(`${where}: ${line}\nended with ${code}:\n${output}`);
+    });
+  // Some page leaves the workers paused.
+  await deployment.typed(inNamesOfTheTest('npm run ops -- resume --env prod --apply'));
+  writeFileSync(join(deployment.folder, 'typed.txt'), ran.join('\n'));
+  assert.equal(failed.length, 0, failed.join('\n\n'));
+}
