@@ -6,8 +6,11 @@ const priceShape = z.strictObject({
   lookup_key: z.optional(z.string().check(z.minLength(1))),
   currency: z.string().check(z.regex(/^[a-z]{3}$/, 'a lower-case ISO 4217 code such as "eur"')),
   amount_minor: z.int().check(z.nonnegative()),
-  interval: z.enum(['day', 'week', 'month', 'year']),
+  /** `once`: paid for once, by an invoice that belongs to no subscription. */
+  interval: z.enum(['day', 'week', 'month', 'year', 'once']),
   interval_count: z.optional(z.int().check(z.gte(1), z.lte(156))),
+  /** Of a price that is paid once: how long the plan lasts; left out, for life. */
+  lasts_days: z.optional(z.int().check(z.gte(1), z.lte(36_500))),
   /** No longer sold; some still pay by it. */
   archived: z.optional(z.boolean()),
 });
@@ -58,6 +61,17 @@ export type PlanOfPrice =
   | { kind: 'add_on'; features: Features }
   | { kind: 'ignored' };
 
+/** What one price gives whoever paid it once. */
+export interface PurchasedPlan {
+  price_id: string;
+  plan_id: string;
+  tier: string;
+  tier_rank: number;
+  features: Features;
+  /** null: for life. */
+  lasts_days: number | null;
+}
+
 /** What the database must know of the catalogue, for those without a subscription. */
 export interface CatalogueForDatabase {
   default_plan_id: string | null;
@@ -77,7 +91,7 @@ export const catalogueForDatabase = ({ tiers, without_subscription }: Catalogue)
 export function readCatalogue(document: unknown): { catalogue: Catalogue } | { problems: string[] } {
   const parsed = catalogueShape.safeParse(document);
   const problems = parsed.success
-    ? [...unknownTiers(parsed.data), ...paidForNothing(parsed.data), ...repeatedIds(parsed.data)]
+    ? [...unknownTiers(parsed.data), ...paidForNothing(parsed.data), ...repeatedIds(parsed.data), ...paidOnce(parsed.data)]
     : [...unknownTiers(document), ...problemsOf(parsed.error, document, 'values')];
   return parsed.success && problems.length === 0 ? { catalogue: parsed.data } : { problems };
 }
@@ -107,6 +121,23 @@ export function planOfPrice(
 
 type Sold = Pick<Catalogue['plans'][number], 'prices'>;
 
+/** What whoever paid this price once has; undefined for a price that recurs, or is none of a plan's. By its id alone: lines of invoices name no lookup key. */
+export function purchaseOfPrice({ plans, tiers }: Catalogue, price_id: string): PurchasedPlan | undefined {
+  for (const { id, tier, features, prices } of plans) {
+    const price = prices.find((price) => price.id === price_id && price.interval === 'once');
+    if (price)
+      return {
+        price_id,
+        plan_id: id,
+        tier,
+        tier_rank: tiers.indexOf(tier),
+        features,
+        lasts_days: price.lasts_days ?? null,
+      };
+  }
+  return undefined;
+}
+
 /** Features with those of an add-on on top: limits add up, once for each of `quantity`; what is true stays true. */
 export function withAddOn(features: Features, added: Features, quantity: number): Features {
   const sum = { ...features };
@@ -135,6 +166,24 @@ function paidForNothing({ plans, without_subscription: { plan } }: Catalogue): s
         `without_subscription.plan: got "${plan}", which has prices; wanted null or a name of its own, or those who do not pay would have what others pay for`,
       ]
     : [];
+}
+
+function paidOnce({ plans, add_ons }: Catalogue): string[] {
+  const wrong = (entry: string, { prices }: Sold, isPlan: boolean) =>
+    prices.flatMap(({ id, interval, interval_count, lasts_days }, index) => {
+      const where = `${entry}.prices[${index}] (${id})`;
+      if (interval === 'once' && !isPlan)
+        return [`${where}.interval: got "once", wanted an interval: what is paid once is a plan, add-ons go with a subscription`];
+      if (interval === 'once' && interval_count !== undefined)
+        return [`${where}.interval_count: got ${interval_count}, wanted none with "interval: once" (lasts_days says how long it lasts)`];
+      if (interval !== 'once' && lasts_days !== undefined)
+        return [`${where}.lasts_days: got ${lasts_days}, wanted none with "interval: ${interval}" (a subscription ends when Stripe says so)`];
+      return [];
+    });
+  return [
+    ...plans.flatMap((plan, index) => wrong(`plans[${index}] (${plan.id})`, plan, true)),
+    ...add_ons.flatMap((addOn, index) => wrong(`add_ons[${index}] (${addOn.id})`, addOn, false)),
+  ];
 }
 
 function repeatedIds({ tiers, plans, add_ons }: Catalogue): string[] {

@@ -64,15 +64,17 @@ export const fetchedKinds = {
   invoice: {
     worker: 'billing',
     idField: 'invoice_id',
-    // That the customer must confirm a payment of an open invoice stands in no field of it.
-    mayDiffer: (field, held, fact) =>
-      field === 'problem' &&
-      fact.kind === 'invoice' &&
-      (fact.problem === null ? fact.status === 'open' : held !== null),
-    read(object) {
+    // That the customer must confirm a payment of an open invoice stands in no field of it. What was bought stays, though its price is gone from the
+    // catalogue; who paid when is of interest only of a plan; and who paid what stands in the invoice's payments.
+    mayDiffer(field, held, fact) {
+      if (fact.kind !== 'invoice') return false;
+      if (field === 'problem') return fact.problem === null ? fact.status === 'open' : held !== null;
+      return field === 'paid_by' || (fact.purchase === null && ['purchase', 'paid_at', 'metadata_user_id'].includes(field));
+    },
+    read(object, catalogue) {
       if (object.status === 'draft') return null;
       const failed = object.status === 'open' && Number(object.attempt_count ?? 0) > 0;
-      return readInvoice(object, failed ? 'invoice.payment_failed' : 'invoice.paid');
+      return readInvoice(object, failed ? 'invoice.payment_failed' : 'invoice.paid', catalogue);
     },
   },
   charge: {

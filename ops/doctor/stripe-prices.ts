@@ -10,9 +10,10 @@ export async function checkPrices(stripe: Stripe, catalogue: Catalogue): Promise
   const archived: string[] = [];
   const unused: string[] = [];
   const nowhere: string[] = [];
-  for (const { id } of absent) {
+  for (const { id, interval } of absent) {
     if (!(await exists(stripe, id))) nowhere.push(id);
-    else ((await isPaidBy(stripe, id)) ? archived : unused).push(id);
+    // Whoever paid once has it, and Stripe lists no purchases of a price.
+    else (interval === 'once' || (await isPaidBy(stripe, id)) ? archived : unused).push(id);
   }
   const uncatalogued = active.filter(
     (price) =>
@@ -63,7 +64,7 @@ function differencesOf(
   const pairs = [
     ['amount', ours.amount_minor, theirs.unit_amount],
     ['currency', ours.currency, theirs.currency],
-    ['interval', ours.interval, theirs.recurring?.interval ?? 'none'],
+    ['interval', ours.interval, theirs.recurring?.interval ?? 'once'],
   ] as const;
   return pairs
     .filter(([, mine, stripes]) => mine !== stripes)

@@ -36,17 +36,21 @@ export function questionFor(run: Run, subscription: { id: string; customer: unkn
  */
 export function fetchedObject(run: Run, kind: FetchedKindName, object: FetchedObject, asOf: number): object {
   const id = ownId(run, object.id);
-  // An invoice's lines are what makes a message large, and no fact is made of them.
-  const { lines: _lines, ...rest } = object;
+  // An invoice's lines are what makes a message large; only of one that belongs to no subscription a fact is made of them.
+  const { lines, ...rest } = object;
+  const shown = object.subscription || hasSubscription(object.parent) ? rest : { ...rest, lines };
   return envelope(run, id, fetchedType(kind), {
     id,
     type: fetchedType(kind),
     created: asOf,
     livemode: run.livemode,
     api_version: null,
-    data: { object: rest },
+    data: { object: shown },
   });
 }
+
+const hasSubscription = (parent: unknown): boolean =>
+  Boolean((parent as { subscription_details?: unknown } | null | undefined)?.subscription_details);
 
 /** The end of a subscription that Stripe does not know: as we hold it, but over. */
 export function endedSubscription(run: Run, row: Record<string, unknown>, asOf: number, userIdKey: string): object {

@@ -7,6 +7,7 @@ import type {
   Customer,
   Dispute,
   Invoice,
+  InvoicePayment,
   PaymentIntent,
   PaymentMethod,
   Refund,
@@ -53,6 +54,8 @@ export function objectJson(object: StripeObject, shape: ApiShape): Json {
       return schedule(object);
     case 'invoice':
       return old ? oldInvoice(object) : invoice(object);
+    case 'invoice_payment':
+      return invoicePayment(object);
     case 'payment_intent':
       return old ? { ...paymentIntent(object), invoice: object.invoice } : paymentIntent(object);
     case 'charge':
@@ -119,8 +122,8 @@ function price(of: PriceTag) {
     metadata: {},
     nickname: null,
     product: `prod_${of.plan?.id ?? 'other'}`,
-    recurring: { interval: of.interval, interval_count: 1, usage_type: 'licensed' },
-    type: 'recurring',
+    recurring: of.interval === 'once' ? null : { interval: of.interval, interval_count: 1, usage_type: 'licensed' },
+    type: of.interval === 'once' ? 'one_time' : 'recurring',
     unit_amount: of.amount,
   } satisfies Some<Stripe.Price>;
 }
@@ -132,7 +135,7 @@ function plan(of: PriceTag) {
     active: true,
     amount: of.amount,
     currency: of.currency,
-    interval: of.interval,
+    interval: of.interval === 'once' ? 'month' : of.interval,
     interval_count: 1,
     product: `prod_${of.plan?.id ?? 'other'}`,
   } satisfies Some<Stripe.Plan>;
@@ -251,7 +254,7 @@ function invoiceCore(of: Invoice) {
     customer_email: `${of.customer}@example.com`,
     customer_name: 'Ada Example',
     livemode: false,
-    metadata: {},
+    metadata: metadata(of.ownUserId),
     next_payment_attempt: null,
     number: of.status === 'draft' ? null : `N-${of.id}`,
     period_end: of.periodEnd,
@@ -310,7 +313,7 @@ function invoice(of: Invoice) {
 function oldInvoice(of: Invoice): Json {
   const line = {
     ...invoiceLine(of),
-    plan: of.price && plan(of.price),
+    plan: of.price && of.price.interval !== 'once' ? plan(of.price) : null,
     price: of.price && price(of.price),
     proration: false,
     subscription: of.subscription,
@@ -326,6 +329,19 @@ function oldInvoice(of: Invoice): Json {
     subscription: of.subscription,
     subscription_details: of.subscription === null ? null : { metadata: metadata(of.userId) },
   };
+}
+
+function invoicePayment(of: InvoicePayment) {
+  return {
+    id: of.id,
+    object: 'invoice_payment',
+    created: of.created,
+    invoice: of.invoice,
+    is_default: true,
+    livemode: false,
+    payment: { type: 'payment_intent', payment_intent: of.paymentIntent },
+    status: 'paid',
+  } satisfies Some<Stripe.InvoicePayment>;
 }
 
 function paymentIntent(of: PaymentIntent) {

@@ -107,6 +107,17 @@ const moneyAct: fc.Arbitrary<Act> = fc.oneof(
   }),
 );
 
+const bought = fc.record({
+  do: does('buy a plan once'),
+  person: fc.nat({ max: 1 }),
+  price: fc.nat({ max: 2 }),
+  newCustomer: fc.boolean(),
+  by: fc.constantFrom('checkout', 'sent invoice'),
+  named: fc.record({ session: fc.boolean(), invoice: fc.boolean(), customer: fc.boolean() }),
+  outcome: fc.constantFrom('paid', 'paid', 'paid', 'declined', 'void', 'uncollectible'),
+  pace: fc.tuple(fc.nat({ max: 1 }), fc.nat({ max: 2 })),
+});
+
 const customerAct: fc.Arbitrary<Act> = fc.oneof(
   fc.record({ do: does('touch customer'), nth }),
   { weight: 2, arbitrary: fc.record({ do: does('name the user'), nth }) },
@@ -118,6 +129,7 @@ const customerAct: fc.Arbitrary<Act> = fc.oneof(
 const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 10, arbitrary: subscriptionAct },
   { weight: 2, arbitrary: moneyAct },
+  { weight: 2, arbitrary: bought },
   { weight: 2, arbitrary: signUp },
   { weight: 2, arbitrary: customerAct },
 );
@@ -161,6 +173,20 @@ const story: fc.Arbitrary<Act[]> = fc.oneof(
   fc.record({ nth, warning: fc.boolean(), won: fc.boolean() }).map(({ nth, warning, won }): Act[] => [
     { do: 'dispute', nth, warning },
     { do: 'answer dispute', nth: 0 },
+    { do: 'close dispute', nth: 0, won },
+  ]),
+  fc
+    .record({ bought, nth, quarters: fc.constantFrom(4, 4, 2), bounces: fc.boolean() })
+    .map(({ bought, nth, quarters, bounces }): Act[] => [
+      { ...bought, outcome: 'paid' },
+      { do: 'refund', nth, quarters, settles: 'at once' },
+      { do: 'refund', nth, quarters: 2, settles: 'later' },
+      { do: 'refund settles', nth: 0, succeeds: true },
+      ...(bounces ? [{ do: 'refund bounces', nth: 0 } as const] : []),
+    ]),
+  fc.record({ bought, nth, won: fc.boolean() }).map(({ bought, nth, won }): Act[] => [
+    { ...bought, outcome: 'paid' },
+    { do: 'dispute', nth, warning: false },
     { do: 'close dispute', nth: 0, won },
   ]),
   fc.record({ signUp, succeeds: fc.boolean() }).map(({ signUp, succeeds }): Act[] => [

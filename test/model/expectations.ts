@@ -3,9 +3,11 @@ import { knownPrices, type PlanTier, type PriceTag, tierRank } from './price-lis
 import type { StripeAccount, StripeHappening } from './stripe-account.ts';
 import type {
   CheckoutSession,
+  Dispute,
   Invoice,
   Kind,
   OfKind,
+  Refund,
   Subscription,
   SubscriptionSchedule,
   SubscriptionStatus,
@@ -155,23 +157,99 @@ export function userFrom(
   ofCustomer: string | null,
   sessions: readonly { object: CheckoutSession; last: Pick<StripeHappening, 'created' | 'type'> }[],
 ): string | null {
-  const named = sessions
+  const named = naming(sessions).filter(({ mode, customer }) => mode === 'subscription' && customer === it.customer);
+  return (
+    it.userId ?? ofCustomer ?? named.find(({ subscription }) => subscription === it.id)?.user ?? firstBuyer(named) ?? null
+  );
+}
+
+/** Sessions that name somebody, by the second in which they ended. */
+function naming(sessions: readonly { object: CheckoutSession; last: Pick<StripeHappening, 'created' | 'type'> }[]) {
+  return sessions
     .map(({ object, last }) => ({
-      object,
+      ...object,
       at: last.created,
       ended: checkoutState(object, last).status,
       user: object.clientReferenceId ?? object.userId,
     }))
-    .filter(({ object, user }) => object.mode === 'subscription' && object.customer === it.customer && user !== null)
-    .sort((one, other) => one.at - other.at || (one.object.id < other.object.id ? -1 : 1));
-  return (
-    it.userId ??
-    ofCustomer ??
-    named.find(({ object }) => object.subscription === it.id)?.user ??
-    named.find(({ ended }) => ended === 'complete')?.user ??
-    null
-  );
+    .filter(({ user }) => user !== null)
+    .sort((one, other) => one.at - other.at || (one.id < other.id ? -1 : 1));
 }
+
+const firstBuyer = (named: ReturnType<typeof naming>) => named.find(({ ended }) => ended === 'complete')?.user;
+
+// ---- what was paid once
+
+/** What must be held of one purchase. Times in unix seconds. */
+export interface PurchaseState {
+  invoice_id: string;
+  customer_id: string;
+  user_id: string | null;
+  plan_id: string;
+  tier: PlanTier;
+  amount_minor: number;
+  /** null: not paid; ±Infinity: for life, or the money went back. */
+  entitled_until: number | null;
+}
+
+/** What is known, by some moment, of what a purchase is made of. */
+export interface KnownOfPurchases {
+  invoices: readonly Invoice[];
+  ofCustomer(id: string): string | null;
+  sessions: readonly { object: CheckoutSession; last: Pick<StripeHappening, 'created' | 'type'> }[];
+  refunds: readonly Refund[];
+  disputes: readonly Dispute[];
+  /** Payment intents of which it is known which invoice they paid. */
+  linked(invoice: Invoice): string | null;
+}
+
+/**
+ * Each invoice of no subscription for a plan's price. The plan is there once it is paid, and until all of the money was refunded, a dispute lost, or its days
+ * are over; its user is the invoice's own, the customer's, that of the session that made it, then of the customer's earliest session for a subscription.
+ */
+export function purchasesFrom({ invoices, ofCustomer, sessions, refunds, disputes, linked }: KnownOfPurchases): PurchaseState[] {
+  return invoices.flatMap((it) => {
+    if (it.subscription !== null || it.price?.plan == null) return [];
+    const intent = linked(it);
+    const named = naming(sessions);
+    const refunded = refunds
+      .filter(({ paymentIntent, status }) => paymentIntent === intent && status === 'succeeded')
+      .reduce((sum, { amount }) => sum + amount, 0);
+    const lost = disputes.some(({ paymentIntent, status }) => paymentIntent === intent && status === 'lost');
+    const { lastsDays } = it.price;
+    return {
+      invoice_id: it.id,
+      customer_id: it.customer,
+      user_id:
+        it.ownUserId ??
+        ofCustomer(it.customer) ??
+        named.find(({ invoice }) => invoice === it.id)?.user ??
+        firstBuyer(named.filter(({ mode, customer }) => mode === 'subscription' && customer === it.customer)) ??
+        null,
+      plan_id: it.price.plan.id,
+      tier: it.price.plan.tier,
+      amount_minor: it.amountPaid,
+      entitled_until:
+        it.status !== 'paid'
+          ? null
+          : intent !== null && (lost || refunded >= it.amountPaid)
+            ? Number.NEGATIVE_INFINITY
+            : lastsDays === undefined
+              ? Number.POSITIVE_INFINITY
+              : it.paidAt! + lastsDays * 86_400,
+    };
+  });
+}
+
+export const purchaseStates = (account: StripeAccount): PurchaseState[] =>
+  purchasesFrom({
+    invoices: reported(account, 'invoice', invoiceEvents).map(({ object }) => object),
+    ofCustomer: (id) => account.get('customer', id).userId,
+    sessions: reported(account, 'checkout.session', checkoutEvents),
+    refunds: reported(account, 'refund', refundEvents).map(({ object }) => object),
+    disputes: reported(account, 'dispute', disputeEvents).map(({ object }) => object),
+    linked: ({ paymentIntent }) => paymentIntent,
+  });
 
 /**
  * `grace_days` after payment failed first: when the oldest invoice that is still open was made, else when the unpaid period or invoice began; null unless
@@ -189,24 +267,41 @@ export function graceEnd(plan: PriceTag['plan'], it: Subscription, invoices: rea
 export interface UserState {
   entitled: boolean;
   tier: PlanTier;
-  subscriptions: string[];
+  /** null: a purchase. */
+  subscriptions: (string | null)[];
 }
 
 /** One entry for each user, and for each customer whose user nobody told; `at` is when one asks. */
 export function userStates(account: StripeAccount, at: number): Map<string, UserState> {
-  const owners = Map.groupBy(subscriptionStates(account), ({ user_id, customer_id }) => user_id ?? customer_id);
-  return new Map([...owners].map(([owner, subscriptions]) => [owner, bestOf(subscriptions, at)]));
+  const subscriptions = subscriptionStates(account).map((it) => ({
+    owner: it.user_id ?? it.customer_id,
+    subscription: it.subscription_id,
+    tier: it.tier,
+    entitled: isEntitled(it, at),
+  }));
+  const purchases = purchaseStates(account)
+    .filter(({ entitled_until }) => entitled_until !== null)
+    .map((it) => ({
+      owner: it.user_id ?? it.customer_id,
+      subscription: null,
+      tier: it.tier,
+      entitled: it.entitled_until! > at,
+    }));
+  const owners = Map.groupBy([...subscriptions, ...purchases], ({ owner }) => owner);
+  return new Map([...owners].map(([owner, theirs]) => [owner, bestOf(theirs)]));
 }
 
-function bestOf(subscriptions: SubscriptionState[], at: number): UserState {
-  const rank = ({ tier }: SubscriptionState) => (tier === null ? -1 : tierRank[tier]);
-  const entitled = subscriptions.filter((it) => isEntitled(it, at));
+/** The highest tier that may be used; a subscription before a purchase of the same. */
+function bestOf(sources: { subscription: string | null; tier: PlanTier | null; entitled: boolean }[]): UserState {
+  const rank = ({ tier, subscription }: (typeof sources)[number]) =>
+    tier === null ? -1 : 2 * tierRank[tier] + (subscription === null ? 0 : 1);
+  const entitled = sources.filter((it) => it.entitled);
   const best = Math.max(...entitled.map(rank));
-  const candidates = entitled.length > 0 ? entitled.filter((it) => rank(it) === best) : subscriptions;
+  const candidates = entitled.length > 0 ? entitled.filter((it) => rank(it) === best) : sources;
   return {
     entitled: entitled.length > 0,
     tier: entitled.length > 0 ? candidates[0]!.tier! : 'FREE',
-    subscriptions: candidates.map(({ subscription_id }) => subscription_id),
+    subscriptions: candidates.map(({ subscription }) => subscription),
   };
 }
 
@@ -242,8 +337,8 @@ export const invoiceEvents = [
 ];
 const chargeEvents = ['charge.succeeded', 'charge.failed', 'charge.refunded'];
 const intentEvents = ['payment_intent.succeeded', 'payment_intent.payment_failed', 'payment_intent.canceled'];
-const refundEvents = ['refund.created', 'refund.updated', 'refund.failed'];
-const disputeEvents = ['charge.dispute.created', 'charge.dispute.updated', 'charge.dispute.closed'];
+export const refundEvents = ['refund.created', 'refund.updated', 'refund.failed'];
+export const disputeEvents = ['charge.dispute.created', 'charge.dispute.updated', 'charge.dispute.closed'];
 
 /** Objects as the last of these events showed them, with that event. */
 function reported<K extends Kind>(

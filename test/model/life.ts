@@ -50,6 +50,18 @@ export type Act =
       price: number;
       outcome: 'paid' | 'declined, then paid' | 'abandoned';
     }
+  /** A plan that is paid once, by an invoice: a Checkout makes it after the payment, or it is sent and paid later. */
+  | {
+      do: 'buy a plan once';
+      person: number;
+      price: number;
+      newCustomer: boolean;
+      by: 'checkout' | 'sent invoice';
+      /** Where our user id stands. */
+      named: { session: boolean; invoice: boolean; customer: boolean };
+      outcome: 'paid' | 'declined' | 'void' | 'uncollectible';
+      pace: [number, number];
+    }
   | { do: 'abandon checkout'; person: number; price: number }
   /** Somebody else at the Checkout of a customer who is there already. */
   | { do: 'stranger at the checkout'; nth: number; what: 'abandons' | 'buys once' }

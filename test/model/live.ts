@@ -1,6 +1,7 @@
 import { type Act, eraStart, pick, type Recipe } from './life.ts';
 import { Money } from './money.ts';
 import { day, ended } from './periods.ts';
+import { Purchases } from './purchases.ts';
 import { SignUps } from './sign-ups.ts';
 import { StripeAccount } from './stripe-account.ts';
 import type { Customer, Subscription, SubscriptionStatus } from './stripe-objects.ts';
@@ -24,12 +25,14 @@ class Life {
   readonly #money: Money;
   readonly #subscriptions: Subscriptions;
   readonly #signUps: SignUps;
+  readonly #purchases: Purchases;
 
   constructor(account: StripeAccount) {
     this.#account = account;
     this.#money = new Money(account);
     this.#subscriptions = new Subscriptions(account, this.#money);
     this.#signUps = new SignUps(account, this.#money, this.#subscriptions);
+    this.#purchases = new Purchases(account, this.#money, this.#signUps);
   }
 
   act(act: Act): void {
@@ -152,6 +155,9 @@ class Life {
         break;
       case 'buy once':
         this.#signUps.buyOnce(act.person, act.amount, act.price, act.outcome);
+        break;
+      case 'buy a plan once':
+        this.#purchases.buy(act);
         break;
       case 'abandon checkout':
         this.#signUps.abandonCheckout(act.person, act.price);

@@ -1,4 +1,5 @@
 import { pick } from './life.ts';
+import type { PriceTag } from './price-list.ts';
 import type { StripeAccount } from './stripe-account.ts';
 import type { Charge, Invoice, PaymentIntent, Subscription } from './stripe-objects.ts';
 
@@ -21,6 +22,7 @@ export class Money {
         customer: it.customer,
         subscription: it.id,
         userId: now.userId,
+        ownUserId: null,
         price: now.price,
         quantity: now.quantity,
         currency: now.price.currency,
@@ -89,6 +91,45 @@ export class Money {
     if (succeeds && intent.invoice !== null)
       account.change(account.get('invoice', intent.invoice), { charge: charge.id });
     return charge;
+  }
+
+  /** An invoice that belongs to no subscription. */
+  oneOff(id: string, customer: string, price: PriceTag, ownUserId: string | null): Invoice {
+    const { now } = this.#account;
+    return this.#account.create<Invoice>(
+      {
+        kind: 'invoice',
+        id,
+        created: now,
+        customer,
+        subscription: null,
+        userId: null,
+        ownUserId,
+        price,
+        quantity: 1,
+        currency: price.currency,
+        amount: price.amount,
+        amountPaid: 0,
+        status: 'draft',
+        reason: 'manual',
+        attempts: 0,
+        periodStart: now,
+        periodEnd: now,
+        paidAt: null,
+        paymentIntent: null,
+        charge: null,
+      },
+      'invoice.created',
+    );
+  }
+
+  /** Today's API tells who paid an invoice by an object of its own. */
+  paidBy(invoice: string, paymentIntent: string): void {
+    const account = this.#account;
+    account.create(
+      { kind: 'invoice_payment', id: account.newId('inpay'), created: account.now, invoice, paymentIntent },
+      'invoice_payment.paid',
+    );
   }
 
   paid(invoice: Invoice): void {

@@ -1,17 +1,28 @@
 import {
   checkoutEvents,
+  disputeEvents,
   graceEnd,
   invoiceEvents,
   isEntitled,
   planHeld,
   planStatusOf,
+  purchasesFrom,
+  refundEvents,
   type Scheduled,
   scheduledOf,
   userFrom,
 } from './expectations.ts';
 import { tierRank } from './price-list.ts';
 import type { StripeAccount, StripeHappening } from './stripe-account.ts';
-import type { CheckoutSession, Customer, Invoice, Subscription, SubscriptionSchedule } from './stripe-objects.ts';
+import type {
+  CheckoutSession,
+  Customer,
+  Dispute,
+  Invoice,
+  Refund,
+  Subscription,
+  SubscriptionSchedule,
+} from './stripe-objects.ts';
 
 /** One plan event that must be written when a history arrives in order. */
 export interface ExpectedPlanEvent {
@@ -69,6 +80,10 @@ interface Known {
   sessions: Map<string, { object: CheckoutSession; last: StripeHappening }>;
   invoices: Map<string, Invoice>;
   schedules: Map<string, SubscriptionSchedule>;
+  refunds: Map<string, Refund>;
+  disputes: Map<string, Dispute>;
+  /** Which intent paid an invoice, as its invoice payment says. */
+  intents: Map<string, string>;
   /** Invoices whose last news is that the customer must do something. */
   problems: Map<string, { invoice: Invoice; type: string }>;
   /** Trial ends that Stripe announced, by subscription. */
@@ -94,6 +109,9 @@ export function expectedPlanEvents(account: StripeAccount, at: number): Expected
     sessions: new Map(),
     invoices: new Map(),
     schedules: new Map(),
+    refunds: new Map(),
+    disputes: new Map(),
+    intents: new Map(),
     problems: new Map(),
     trialsEnding: new Map(),
   };
@@ -116,6 +134,7 @@ export function expectedPlanEvents(account: StripeAccount, at: number): Expected
       published.push({ because: happening.id, user, type: callIt(before, says), says, due: null });
     }
     for (const { invoice, type } of known.problems.values()) {
+      if (invoice.subscription === null) continue;
       const about = views.find(({ view }) => view.subscription === invoice.subscription);
       const key = `${type} ${invoice.attempts}`;
       if (!about || troubleTold.get(invoice.id) === key) continue;
@@ -158,6 +177,9 @@ function learn(known: Known, happening: StripeHappening): void {
   if (object.kind === 'subscription_schedule') known.schedules.set(object.id, object);
   if (object.kind === 'checkout.session' && checkoutEvents.includes(type))
     known.sessions.set(object.id, { object, last: happening });
+  if (object.kind === 'refund' && refundEvents.includes(type)) known.refunds.set(object.id, object);
+  if (object.kind === 'dispute' && disputeEvents.includes(type)) known.disputes.set(object.id, object);
+  if (object.kind === 'invoice_payment') known.intents.set(object.invoice, object.paymentIntent);
   if (object.kind === 'invoice' && invoiceEvents.includes(type)) {
     known.invoices.set(object.id, object);
     if (badNews[type]) known.problems.set(object.id, { invoice: object, type: badNews[type] });
@@ -165,12 +187,14 @@ function learn(known: Known, happening: StripeHappening): void {
   }
 }
 
-/** One subscription, with what decides whether it stands for its user's plan. */
+/** One subscription or purchase, with what decides whether it stands for its user's plan. */
 interface Candidate {
   user: string;
   view: View;
   stripeStatus: string;
   second: number;
+  /** Of a purchase: its id, the greater stands for the plan where all else is equal. */
+  invoice?: string;
 }
 
 function viewsOf(known: Known, at: number): Candidate[] {
@@ -244,7 +268,44 @@ function viewsOf(known: Known, at: number): Candidate[] {
       },
       rank: null,
     }));
-  return [...named, ...expected].filter((it): it is (typeof named)[number] & { user: string } => it.user !== null);
+  const bought = purchasesFrom({
+    invoices,
+    ofCustomer,
+    sessions,
+    refunds: [...known.refunds.values()],
+    disputes: [...known.disputes.values()],
+    linked: ({ id }) => known.intents.get(id) ?? null,
+  })
+    .filter(({ entitled_until }) => entitled_until !== null)
+    .map((it) => {
+      const { price, paidAt } = known.invoices.get(it.invoice_id)!;
+      const entitled = it.entitled_until! > at;
+      const ends = price!.lastsDays === undefined ? null : paidAt! + price!.lastsDays * 86_400;
+      return {
+        user: it.user_id,
+        invoice: it.invoice_id,
+        // Behind a subscription of the same tier; over, as one that was cancelled.
+        stripeStatus: entitled ? 'bought' : 'canceled',
+        second: paidAt!,
+        view: {
+          ...nothing,
+          status: entitled ? 'active' : it.entitled_until === Number.NEGATIVE_INFINITY ? 'cancelled' : 'expired',
+          plan_id: it.plan_id,
+          tier: entitled ? it.tier : 'FREE',
+          entitled,
+          quantity: 1,
+          currency: price!.currency,
+          amount: it.amount_minor,
+          interval: 'once',
+          periodEnd: ends,
+          endsAtPeriodEnd: ends !== null,
+        },
+        rank: entitled ? tierRank[it.tier] : null,
+      };
+    });
+  return [...named, ...expected, ...bought].filter(
+    (it): it is (typeof named)[number] & { user: string } => it.user !== null,
+  );
 }
 
 const standings = [
@@ -260,12 +321,13 @@ const standings = [
 
 /** The entitled one of the highest tier; without one, what comes closest to it; of those that never will be, the latest. */
 function bestOf(candidates: (Candidate & { rank?: number | null })[]): View {
-  const key = ({ view, rank, stripeStatus, second }: Candidate & { rank?: number | null }): (number | string)[] => [
+  const key = ({ view, rank, stripeStatus, second, invoice }: Candidate & { rank?: number | null }): (number | string)[] => [
     view.entitled ? 1 : 0,
     rank == null ? -1 : rank,
     standings.indexOf(stripeStatus),
     rank == null ? second : 0,
-    view.subscription!,
+    view.subscription ?? '',
+    invoice ?? '',
   ];
   const [best] = candidates.toSorted((one, other) => {
     const [a, b] = [key(one), key(other)];

@@ -10,9 +10,11 @@ export interface PriceTag {
   lookupKey: string | null;
   currency: 'eur' | 'usd';
   amount: number;
-  interval: 'month' | 'year';
+  interval: 'month' | 'year' | 'once';
   /** What the product must make of it; null for a price that its catalogue lacks. */
   plan: { id: string; tier: PlanTier; graceDays: number } | null;
+  /** Of what is paid once: how long it lasts; none, for life. */
+  lastsDays?: number;
 }
 
 const premium = { id: 'premium', tier: 'PREMIUM', graceDays: 7 } as const;
@@ -43,6 +45,13 @@ export const renewedPrice = tag('price_premium_2027_eur', 'premium_monthly', 'eu
 export const unknownPrices: readonly PriceTag[] = [
   tag('price_friends_eur', null, 'eur', 500, 'month', null),
   tag('price_friends_usd', 'friends_usd', 'usd', 600, 'month', null),
+];
+
+/** Paid once, by an invoice: a year, for life, and something that is no plan. The proof adds the first two to the product's catalogue. */
+export const oncePrices: readonly PriceTag[] = [
+  { ...tag('price_premium_pass_eur', null, 'eur', 9900, 'once', premium), lastsDays: 365 },
+  tag('price_plus_lifetime_eur', null, 'eur', 49_900, 'once', premiumPlus),
+  tag('price_mug_eur', null, 'eur', 1500, 'once', null),
 ];
 
 export const allPrices: readonly PriceTag[] = [...knownPrices, renewedPrice, ...unknownPrices];

@@ -237,6 +237,12 @@ export class SignUps {
     else this.#account.change(session, { status: 'complete', paymentStatus: 'paid' }, 'checkout.session.completed');
   }
 
+  /** A customer of this person: the one they have, or a new one, named or not. */
+  customerOf(number: number, fresh: boolean, named: boolean): { customer: Customer; userId: string } {
+    const person = this.#person(number);
+    return { customer: this.#customer(person, fresh, named), userId: person.userId };
+  }
+
   #customer(person: Person, fresh: boolean, named: boolean): Customer {
     const known = this.#livingCustomer(person);
     if (known && !fresh) return known;

@@ -81,6 +81,8 @@ export interface Invoice {
   subscription: string | null;
   /** The subscription's `metadata.user_id` when the invoice was made. */
   userId: string | null;
+  /** The invoice's own `metadata.user_id`. */
+  ownUserId: string | null;
   price: PriceTag | null;
   quantity: number;
   currency: string;
@@ -94,6 +96,15 @@ export interface Invoice {
   paidAt: number | null;
   paymentIntent: string | null;
   charge: string | null;
+}
+
+/** Which payment paid which invoice; only one-off invoices have one here. */
+export interface InvoicePayment {
+  kind: 'invoice_payment';
+  id: string;
+  created: number;
+  invoice: string;
+  paymentIntent: string;
 }
 
 export interface PaymentIntent {
@@ -191,6 +202,7 @@ export type StripeObject =
   | Subscription
   | SubscriptionSchedule
   | Invoice
+  | InvoicePayment
   | PaymentIntent
   | Charge
   | Refund

@@ -10,6 +10,8 @@ const tables = {
   payments: 'payment_id',
   refunds: 'refund_id',
   disputes: 'dispute_id',
+  invoice_payments: 'invoice_payment_id',
+  purchases: 'invoice_id',
   events: 'event_id',
   plan_events: 'source_event_id',
   user_plans: 'user_id',
@@ -44,7 +46,7 @@ export async function restore({ admin }: Database, account: StripeAccount, backu
 
 function idsOf(account: StripeAccount): string[] {
   const objects = (
-    ['customer', 'checkout.session', 'invoice', 'charge', 'payment_intent', 'refund', 'dispute'] as const
+    ['customer', 'checkout.session', 'invoice', 'charge', 'payment_intent', 'refund', 'dispute', 'invoice_payment'] as const
   ).flatMap((kind) => account.all(kind).map(({ id }) => id));
   const asks = account.all('subscription').flatMap(({ id }) => [0, 1, 2].map((ask) => `reconcile_${id}_${ask}`));
   return [...objects, ...usersOf(account), ...account.happenings.map(({ id }) => id), ...asks];

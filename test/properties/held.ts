@@ -13,6 +13,7 @@ export interface Held {
   payments: Row[];
   refunds: Row[];
   disputes: Row[];
+  purchases: Row[];
   plan_states: Row[];
   /** In the order in which they were written. */
   plan_events: Row[];
@@ -30,6 +31,7 @@ const query = `
     'payments', (select coalesce(json_agg(it order by payment_id), '[]') from billing.payments it where payment_id = any($2)),
     'refunds', (select coalesce(json_agg(it order by refund_id), '[]') from billing.refunds it where refund_id = any($2)),
     'disputes', (select coalesce(json_agg(it order by dispute_id), '[]') from billing.disputes it where dispute_id = any($2)),
+    'purchases', (select coalesce(json_agg(it order by invoice_id), '[]') from billing.purchases it where invoice_id = any($2)),
     'plan_states', (select coalesce(json_agg(it order by user_id, customer_id), '[]') from billing.plan_states it where customer_id = any($1)),
     'plan_events', (select coalesce(json_agg(it order by sequence), '[]') from billing.plan_events it where source_event_id = any($3)),
     'user_plans', (select coalesce(json_agg(it order by user_id), '[]') from billing.user_plans it where user_id = any($4)),
@@ -53,6 +55,7 @@ export const usersOf = (account: StripeAccount): string[] => [
     [
       ...account.all('subscription').map(({ userId }) => userId),
       ...account.all('customer').map(({ userId }) => userId),
+      ...account.all('invoice').map(({ ownUserId }) => ownUserId),
       ...account.all('checkout.session').flatMap(({ clientReferenceId, userId }) => [clientReferenceId, userId]),
     ].filter((user) => user !== null),
   ),

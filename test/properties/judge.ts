@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PlanEvent } from '../../core/plans/plan-event.ts';
 import { NewestPlans } from '../../packages/consumer/index.js';
-import { moneyState, planStatusOf, subscriptionStates, userStates } from '../model/expectations.ts';
+import { moneyState, planStatusOf, purchaseStates, subscriptionStates, userStates } from '../model/expectations.ts';
 import type { StripeAccount } from '../model/stripe-account.ts';
 import type { Subscription } from '../model/stripe-objects.ts';
 import { type Held, type Row, usersOf } from './held.ts';
@@ -12,7 +12,12 @@ import type { Seen } from './trial.ts';
  * @throws {Error} with every difference: what it is about, what the model wants, what is held.
  */
 export function judge(account: StripeAccount, held: Held): void {
-  const found = [...subscriptionFaults(account, held), ...userFaults(account, held), ...moneyFaults(account, held)];
+  const found = [
+    ...subscriptionFaults(account, held),
+    ...purchaseFaults(account, held),
+    ...userFaults(account, held),
+    ...moneyFaults(account, held),
+  ];
   if (found.length > 0) throw new Error(`Not what Stripe holds:\n  ${found.join('\n  ')}`);
 }
 
@@ -48,6 +53,27 @@ function* subscriptionFaults(account: StripeAccount, held: Held): Generator<stri
   );
 }
 
+function* purchaseFaults(account: StripeAccount, held: Held): Generator<string> {
+  const states = purchaseStates(account);
+  for (const wanted of states) {
+    const row = held.purchases.find(({ invoice_id }) => invoice_id === wanted.invoice_id);
+    yield* differ(
+      `purchase ${wanted.invoice_id}`,
+      wanted,
+      row && { ...row, entitled_until: moment(row.entitled_until as string | null) },
+    );
+  }
+  yield* unexpected(
+    'purchase',
+    held.purchases,
+    'invoice_id',
+    states.map(({ invoice_id }) => invoice_id),
+  );
+}
+
+const moment = (time: string | null): number | null =>
+  time === 'infinity' ? Number.POSITIVE_INFINITY : time === '-infinity' ? Number.NEGATIVE_INFINITY : second(time);
+
 const rowOf = (row: Row) => ({
   ...row,
   stripe_status: row.status,
@@ -66,7 +92,7 @@ function* userFaults(account: StripeAccount, held: Held): Generator<string> {
   for (const [owner, { subscriptions, ...state }] of wanted) {
     const row = held.plan_states.find(({ user_id, customer_id }) => (user_id ?? customer_id) === owner);
     yield* differ(`plan of ${owner}`, state, row);
-    if (row && !subscriptions.includes(row.subscription_id as string)) {
+    if (row && !subscriptions.includes(row.subscription_id as string | null)) {
       yield `plan of ${owner}: stands for ${row.subscription_id}, wanted one of ${subscriptions.join(', ')}`;
     }
   }
@@ -155,7 +181,19 @@ function* userFaultsOf(account: StripeAccount, held: Held, user: string, message
 
 /** Whatever is told of a subscription was so at some time, of a plan that some price of its life gave; or a Checkout promised it. */
 function wasTrue(account: StripeAccount, plan: Plan): boolean {
-  if (plan.subscription_id === null) return plan.status === 'none';
+  if (plan.subscription_id === null)
+    return (
+      plan.status === 'none' ||
+      account
+        .all('invoice')
+        .some(
+          ({ subscription, price, currency, amountPaid }) =>
+            subscription === null &&
+            price?.plan?.id === plan.plan_id &&
+            currency === plan.currency &&
+            amountPaid === plan.amount_minor,
+        )
+    );
   const versions = account.versions(plan.subscription_id) as Subscription[];
   const plans = versions.map(({ price }) => price.plan?.id ?? null);
   const says = { status: plan.status, currency: plan.currency, amount: plan.amount_minor };

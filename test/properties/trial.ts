@@ -10,7 +10,7 @@ import { type EventProcessor, processEvent } from '../../pipeline/process-event.
 import { type ApiShape, eventJson, objectJson } from '../model/api-shapes.ts';
 import { type DeliveryPlan, deliveryOrder, type Fault, momentAfter } from '../model/deliveries.ts';
 import type { StripeAccount } from '../model/stripe-account.ts';
-import { catalogue } from '../support/catalogue.ts';
+import { catalogueWithPurchases as catalogue } from '../support/catalogue.ts';
 import type { Database } from './database.ts';
 import { Steps } from './steps.ts';
 
@@ -222,6 +222,8 @@ function messageOf(
     const happening = account.happenings[item.position]!;
     const worker = workerOf(happening.type);
     if (worker === undefined) return undefined;
+    // Before basil an invoice itself says who paid it, and no event of its own does.
+    if (options.shape === 'acacia' && happening.object.kind === 'invoice_payment') return undefined;
     const replay = options.replayName === undefined ? {} : { 'replay-name': options.replayName };
     return {
       worker,

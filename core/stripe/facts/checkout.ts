@@ -23,6 +23,7 @@ const checkoutShape = z.looseObject({
   metadata,
   customer: optionalReference,
   subscription: optionalReference,
+  invoice: optionalReference,
   currency: optionalCurrency,
   amount_total: optionalAmount,
 });
@@ -33,6 +34,8 @@ export interface CheckoutFact {
   mode: string;
   customer_id: string | null;
   subscription_id: string | null;
+  /** Of mode `payment`: the invoice of the purchase, where the session makes one (`invoice_creation`). */
+  invoice_id: string | null;
   /** `client_reference_id`, else `metadata.user_id` of the session: the link from customer to user. */
   user_id: string | null;
   /** `unpaid` waits for the bank (`checkout.session.async_payment_*`). */
@@ -59,6 +62,7 @@ export function readCheckout(object: unknown, eventType: string, catalogue: Cata
     mode: session.mode,
     customer_id: idOf(session.customer),
     subscription_id: idOf(session.subscription),
+    invoice_id: session.mode === 'payment' ? idOf(session.invoice) : null,
     user_id: session.client_reference_id || userIdIn(session.metadata, catalogue),
     status: statusOf(eventType, session.payment_status ?? null),
     currency: session.currency ?? null,
