@@ -137,6 +137,7 @@ select
     -- As a subscription that was cancelled.
     else (2::bigint << 40) + greatest(0, extract(epoch from held.paid_at))::bigint
   end as precedence,
+  null::jsonb as scheduled_change,
   held.invoice_id
 from billing.purchases as held cross join billing.catalogue
 where held.entitled_until is not null;
@@ -297,7 +298,7 @@ begin
 end
 $$;
 
--- As in 20261121000400; what a fact means to purchases comes last, when its own rows are written.
+-- As in 20261121001100; what a fact means to purchases comes last, when its own rows are written.
 create or replace function billing.apply_fact(event jsonb, fact jsonb, fetched jsonb, customer billing.customers) returns billing.applied
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -327,6 +328,9 @@ begin
     when 'customer' then answer := billing.apply_customer(event, incoming, customer);
     when 'checkout' then answer := billing.apply_checkout(event, incoming, customer);
     when 'invoice' then answer := billing.apply_invoice(event, incoming, customer);
+    when 'schedule' then
+      select * into customer from billing.customers where customer_id = fact ->> 'customer_id';
+      answer := billing.apply_schedule(event, incoming, customer);
     when 'payment' then ruling := billing.store_payments(jsonb_populate_record(null::billing.payments, incoming));
     when 'invoice_payment' then ruling := billing.store_invoice_payments(jsonb_populate_record(null::billing.invoice_payments, incoming));
     when 'refund' then ruling := billing.store_refunds(jsonb_populate_record(null::billing.refunds, incoming));
@@ -460,7 +464,7 @@ begin
 end
 $$;
 
--- As in 20261121000900, with purchases; so is the next. A purchase does not keep a person from being erased: nothing is collected any more.
+-- As in 20261121001100, with purchases; so is the next. A purchase does not keep a person from being erased: nothing is collected any more.
 create or replace function billing.person_of(of_customer text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -503,6 +507,7 @@ begin
     'last_event', (select max(created) from billing.events where customer_id = any (names)),
     'object_ids', array(
       select id from unnest(subscriptions || sessions || invoices || payments) as id
+      union select schedule_id from billing.schedules where customer_id = any (names)
       union select invoice_payment_id from billing.invoice_payments where invoice_id = any (invoices)
       union select refund_id from billing.refunds where charge_id = any (payments) or payment_intent_id = any (payments)
       union select dispute_id from billing.disputes where charge_id = any (payments) or payment_intent_id = any (payments)
@@ -547,6 +552,9 @@ begin
   update billing.subscription_history set customer_id = alias where customer_id = of_customer;
   get diagnostics changed = row_count;
   answer := answer || jsonb_build_object('subscription_history', changed);
+  update billing.schedules set customer_id = alias where customer_id = of_customer;
+  get diagnostics changed = row_count;
+  answer := answer || jsonb_build_object('schedules', changed);
   update billing.invoices set customer_id = alias, metadata_user_id = null where customer_id = of_customer;
   get diagnostics changed = row_count;
   answer := answer || jsonb_build_object('invoices', changed);
@@ -602,7 +610,7 @@ $$;
 create or replace view billing.plan_states with (security_invoker = true) as
 select distinct on (user_id, case when user_id is null then customer_id end)
   user_id, customer_id, subscription_id, plan_id, tier, status, entitled, plan_unknown, features, quantity, currency, amount_minor, billing_interval, interval_count,
-  current_period_end, trial_end, cancel_at_period_end, cancel_at, grace_ends_at, collection_paused, as_of, precedence
+  current_period_end, trial_end, cancel_at_period_end, cancel_at, grace_ends_at, collection_paused, as_of, precedence, scheduled_change
 from billing.plan_sources
 order by user_id, case when user_id is null then customer_id end, entitled desc, precedence desc, subscription_id desc nulls last, invoice_id desc;
 
@@ -617,7 +625,8 @@ select
   coalesce(plan.features, nobody.features) as features,
   plan.quantity, plan.currency, plan.amount_minor, plan.billing_interval, plan.interval_count, plan.current_period_end, plan.trial_end,
   coalesce(plan.cancel_at_period_end, false) as cancel_at_period_end, plan.cancel_at, plan.grace_ends_at,
-  coalesce(plan.collection_paused, false) as collection_paused, plan.as_of
+  coalesce(plan.collection_paused, false) as collection_paused, plan.as_of,
+  plan.scheduled_change
 from (select (select auth.uid())::text as user_id) as me
 cross join billing.state_without_subscription as nobody
 left join billing.user_plans as told on told.user_id = me.user_id

@@ -381,8 +381,10 @@ export const bothShapes = claim(
       before,
       await deliver(database, before, plan, { shape: 'acacia', answers: plan.ahead === 0 ? 'acacia' : 'endive' }),
     );
+    // What the older shape tells of a purchase by one event, today's tells by two: between them money may have gone back.
+    const tellsAlike = today.all('invoice_payment').length === 0;
     const rows = [await heldOf(database, today), await heldOf(database, before)].map((held) =>
-      JSON.stringify(held, (key, value) => (unlikeByNature.has(key) ? undefined : value), 1)
+      JSON.stringify({ ...held, plan_events: tellsAlike && held.plan_events, purchases: held.purchases.map(withoutPayment) }, (key, value) => (unlikeByNature.has(key) ? undefined : value), 1)
         .replaceAll(`${name}nx`, `${name}x`)
         .replaceAll(`${name}ox`, `${name}x`),
     );
@@ -390,6 +392,9 @@ export const bothShapes = claim(
     judge(before, await heldOf(database, before));
   },
 );
+
+/** Who paid a purchase stands in the invoice, in the older shape alone. */
+const withoutPayment = ({ payment_intent_id: _intent, charge_id: _charge, ...purchase }: Row): Row => purchase;
 
 /** Ids and clocks of the database itself; and a payment's invoice, which only the older shape names. */
 const unlikeByNature = new Set(['id', 'sequence', 'created_at', 'version', 'invoice_id']);

@@ -324,6 +324,62 @@ export const mutations: readonly Mutation[] = [
     `case fact ->> 'status' when 'not_started' then 0 when 'active' then 1 else 2 end,`,
     `case fact ->> 'status' when 'not_started' then 0 when 'active' then 3 else 2 end,`,
   ),
+  // What was paid once
+  swap(
+    'a purchase gives its plan before it is paid',
+    `    when bill.status is distinct from 'paid' then null\n`,
+    `    when false then null\n`,
+  ),
+  swap(
+    'what was paid once stays though the money went back',
+    `    when billing.is_paid_back(purchase) then '-infinity'\n`,
+    `    when false then '-infinity'\n`,
+  ),
+  swap(
+    'a part of the money that went back ends a purchase',
+    `select sum(amount_minor) >= purchase.amount_minor from billing.refunds`,
+    `select sum(amount_minor) > 0 from billing.refunds`,
+  ),
+  swap(
+    'an open dispute ends a purchase',
+    `  if exists (select from billing.disputes where status = 'lost' and (`,
+    `  if exists (select from billing.disputes where (`,
+  ),
+  swap(
+    'a refund before its payment is known ends nothing',
+    `    when 'invoice', 'invoice_payment' then\n`,
+    `    when 'invoice' then\n`,
+  ),
+  swap(
+    'a refund ends nothing until the invoice is told again',
+    `    when 'refund', 'dispute' then\n      return array(`,
+    `    when 'refunds' then\n      return array(`,
+  ),
+  swap(
+    'a Checkout session is no link to a purchase',
+    `  where session.invoice_id = bill.invoice_id and session.user_id is not null\n`,
+    `  where false\n`,
+  ),
+  swap(
+    'a purchase keeps the user of before when a link changes',
+    `        select invoice_id from billing.purchases where customer_id = fact ->> 'customer_id'\n        union`,
+    `        select invoice_id from billing.purchases where false\n        union`,
+  ),
+  swap(
+    'what lasts some days lasts for life',
+    `coalesce(bill.paid_at + make_interval(hours => 24 * purchase.lasts_days), 'infinity')`,
+    `'infinity'`,
+  ),
+  swap(
+    'a purchase stands before a subscription of the same tier',
+    `then (1::bigint << 60) + (held.tier_rank::bigint << 8)\n`,
+    `then (1::bigint << 60) + (held.tier_rank::bigint << 8) + 200\n`,
+  ),
+  {
+    name: 'facts of purchases do not pass one after another',
+    from: `    lock table billing.catalogue in share update exclusive mode;\n`,
+    to: `    null;\n`,
+  },
   // What the apps hear
   swap(
     'the apps are notified again of what they know',

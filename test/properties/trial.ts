@@ -9,7 +9,7 @@ import type { PlanStore } from '../../pipeline/ports.ts';
 import { type EventProcessor, processEvent } from '../../pipeline/process-event.ts';
 import { type ApiShape, eventJson, objectJson } from '../model/api-shapes.ts';
 import { type DeliveryPlan, deliveryOrder, type Fault, momentAfter } from '../model/deliveries.ts';
-import type { StripeAccount } from '../model/stripe-account.ts';
+import type { StripeAccount, StripeHappening } from '../model/stripe-account.ts';
 import { catalogueWithPurchases as catalogue } from '../support/catalogue.ts';
 import type { Database } from './database.ts';
 import { Steps } from './steps.ts';
@@ -222,13 +222,11 @@ function messageOf(
     const happening = account.happenings[item.position]!;
     const worker = workerOf(happening.type);
     if (worker === undefined) return undefined;
-    // Before basil an invoice itself says who paid it, and no event of its own does.
-    if (options.shape === 'acacia' && happening.object.kind === 'invoice_payment') return undefined;
     const replay = options.replayName === undefined ? {} : { 'replay-name': options.replayName };
     return {
       worker,
       envelope: {
-        ...envelope(happening.type, happening.created, eventJson(happening, options.shape ?? 'endive')),
+        ...envelope(happening.type, happening.created, eventOf(happening, options.shape ?? 'endive')),
         ...replay,
       },
     };
@@ -237,6 +235,15 @@ function messageOf(
   if (message) item.message = message;
   return message;
 }
+
+/**
+ * Before basil an invoice itself says who paid it, and no event of its own does. In the place of that event stands one of another account, which nothing is
+ * made of, so that both shapes of a history are interleaved alike.
+ */
+const eventOf = (happening: StripeHappening, shape: ApiShape): object => ({
+  ...eventJson(happening, shape),
+  ...(shape === 'acacia' && happening.object.kind === 'invoice_payment' ? { account: 'acct_of_somebody_else' } : {}),
+});
 
 /** The comparison lists what Stripe has at this moment, and asks about one of them. */
 function question(
