@@ -25,6 +25,10 @@ function comparable(value: unknown): unknown {
   if (typeof value === 'string' && /^\d{4}-\d{2}-\d{2}T/.test(value)) return Date.parse(value);
   if (Array.isArray(value)) return JSON.stringify(value.map(comparable));
   if (typeof value === 'object' && value !== null)
-    return JSON.stringify(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
+    return JSON.stringify(
+      Object.entries(value)
+        .map(([key, each]) => [key, comparable(each)] as const)
+        .sort(([one], [other]) => (one < other ? -1 : 1)),
+    );
   return value ?? null;
 }

@@ -61,6 +61,15 @@ export interface StoriedSubscription extends PlanState {
   ended_at: string | null;
 }
 
+/** What was paid for once, as the apps see it. */
+export interface StoriedPurchase extends PlanState {
+  invoice_id: string;
+  subscription_id: null;
+  customer_id: string;
+  user_id: string | null;
+  price_id: string;
+}
+
 /** All that we hold of a user or of some customers; ledger and plan events newest first. */
 export interface Story {
   customers: {
@@ -72,6 +81,8 @@ export interface Story {
   plans: { user_id: string; version: number; state: PlanState; notified: PlanState | null }[];
   /** The one that stands for the plan first. */
   subscriptions: StoriedSubscription[];
+  /** The one that stands before the others first. */
+  purchases: StoriedPurchase[];
   unpaid_invoices: { invoice_id: string; problem: string | null; attempt_count: number; created: string }[];
   ledger: (LedgerRow & { told: ToldSnapshot | null })[];
   plan_events: NotifiedPlan[];

@@ -91,7 +91,12 @@ export const catalogueForDatabase = ({ tiers, without_subscription }: Catalogue)
 export function readCatalogue(document: unknown): { catalogue: Catalogue } | { problems: string[] } {
   const parsed = catalogueShape.safeParse(document);
   const problems = parsed.success
-    ? [...unknownTiers(parsed.data), ...paidForNothing(parsed.data), ...repeatedIds(parsed.data), ...paidOnce(parsed.data)]
+    ? [
+        ...unknownTiers(parsed.data),
+        ...paidForNothing(parsed.data),
+        ...repeatedIds(parsed.data),
+        ...paidOnce(parsed.data),
+      ]
     : [...unknownTiers(document), ...problemsOf(parsed.error, document, 'values')];
   return parsed.success && problems.length === 0 ? { catalogue: parsed.data } : { problems };
 }
@@ -173,11 +178,17 @@ function paidOnce({ plans, add_ons }: Catalogue): string[] {
     prices.flatMap(({ id, interval, interval_count, lasts_days }, index) => {
       const where = `${entry}.prices[${index}] (${id})`;
       if (interval === 'once' && !isPlan)
-        return [`${where}.interval: got "once", wanted an interval: what is paid once is a plan, add-ons go with a subscription`];
+        return [
+          `${where}.interval: got "once", wanted an interval: what is paid once is a plan, add-ons go with a subscription`,
+        ];
       if (interval === 'once' && interval_count !== undefined)
-        return [`${where}.interval_count: got ${interval_count}, wanted none with "interval: once" (lasts_days says how long it lasts)`];
+        return [
+          `${where}.interval_count: got ${interval_count}, wanted none with "interval: once" (lasts_days says how long it lasts)`,
+        ];
       if (interval !== 'once' && lasts_days !== undefined)
-        return [`${where}.lasts_days: got ${lasts_days}, wanted none with "interval: ${interval}" (a subscription ends when Stripe says so)`];
+        return [
+          `${where}.lasts_days: got ${lasts_days}, wanted none with "interval: ${interval}" (a subscription ends when Stripe says so)`,
+        ];
       return [];
     });
   return [

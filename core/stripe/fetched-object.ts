@@ -69,7 +69,9 @@ export const fetchedKinds = {
     mayDiffer(field, held, fact) {
       if (fact.kind !== 'invoice') return false;
       if (field === 'problem') return fact.problem === null ? fact.status === 'open' : held !== null;
-      return field === 'paid_by' || (fact.purchase === null && ['purchase', 'paid_at', 'metadata_user_id'].includes(field));
+      return (
+        field === 'paid_by' || (fact.purchase === null && ['purchase', 'paid_at', 'metadata_user_id'].includes(field))
+      );
     },
     read(object, catalogue) {
       if (object.status === 'draft') return null;

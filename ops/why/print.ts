@@ -3,7 +3,7 @@ import { planOf } from '../story/words.ts';
 import type { Why } from './why.ts';
 
 export const printWhy = (
-  { verdict, plans, subscriptions, differences, timeline, unseen }: Why,
+  { verdict, plans, subscriptions, purchases, differences, timeline, unseen }: Why,
   format: Formatting,
 ): string =>
   [
@@ -37,6 +37,20 @@ export const printWhy = (
               unseen.some(({ source }) => source === 'Stripe')
                 ? 'not asked'
                 : stateOf(each.at_stripe, each.price_at_stripe),
+            ]),
+          ),
+        ]),
+    ...(purchases.length === 0
+      ? []
+      : [
+          '',
+          format.table(
+            ['paid once', 'customer', 'user', 'here'],
+            purchases.map((each) => [
+              each.invoice_id,
+              each.customer_id,
+              each.user_id ?? 'nobody',
+              stateOf(each.here, each.price_here),
             ]),
           ),
         ]),

@@ -1,4 +1,4 @@
-import type { StoriedSubscription, Story } from '../../adapters/postgres/story-store.ts';
+import type { StoriedPurchase, StoriedSubscription, Story } from '../../adapters/postgres/story-store.ts';
 import type { CommandLines } from '../cli/command-lines.ts';
 import { moment } from '../cli/formatting.ts';
 import type { LostMessage } from '../story/dead-letters-of.ts';
@@ -99,7 +99,7 @@ function unknownHere({ asked, story, stripe }: Seen, lines: CommandLines): Verdi
       page: 'supabase-down',
       wrong: true,
     };
-  if (story.subscriptions.length > 0) return undefined;
+  if (story.subscriptions.length > 0 || story.purchases.length > 0) return undefined;
   const atStripe = stripe?.customers.length ?? 0;
   return {
     cause: atStripe > 0 ? 'no_subscription' : 'unlinked',
@@ -120,8 +120,9 @@ function unknownHere({ asked, story, stripe }: Seen, lines: CommandLines): Verdi
 }
 
 function unlinked({ story, stripe }: Seen, lines: CommandLines): Verdict | undefined {
-  const nobodys = story!.subscriptions.find(({ user_id, entitled }) => user_id === null && entitled);
-  const linked = story!.subscriptions.some(({ user_id, entitled }) => user_id !== null && entitled);
+  const sources = [...story!.subscriptions, ...story!.purchases];
+  const nobodys = sources.find(({ user_id, entitled }) => user_id === null && entitled);
+  const linked = sources.some(({ user_id, entitled }) => user_id !== null && entitled);
   if (!nobodys || linked) return undefined;
   const keys = stripe?.customers.find(({ customer_id }) => customer_id === nobodys.customer_id)?.other_keys ?? [];
   const misspelled =
@@ -130,16 +131,19 @@ function unlinked({ story, stripe }: Seen, lines: CommandLines): Verdict | undef
       : '';
   return {
     cause: 'unlinked',
-    says: `${nobodys.subscription_id} (${planOf(nobodys)}) is paid for, and nothing says whose it is.${misspelled}`,
+    says: `${nobodys.subscription_id ?? nobodys.invoice_id} (${planOf(nobodys)}) is paid for, and nothing says whose it is.${misspelled}`,
     do: [lines.verb(`link --user <their id> --customer ${nobodys.customer_id} --apply`)],
     page: 'entitled-without-user',
     wrong: true,
   };
 }
 
-/** Nothing is lost, and it is known whose it is: the plan is what the subscription makes of it. */
+/** Nothing is lost, and it is known whose it is: the plan is what the subscription makes of it, or what was paid for once. */
 function asStripeSays({ story }: Seen, lines: CommandLines): Verdict {
-  const subscription = story!.subscriptions[0]!;
+  const [subscription] = story!.subscriptions;
+  const [purchase] = story!.purchases;
+  if (subscription === undefined || (purchase?.entitled && !subscription.entitled))
+    return { ...ofPurchase(purchase!), page: 'support', wrong: false };
   const id = subscription.subscription_id;
   if (subscription.plan_unknown)
     return {
@@ -157,6 +161,27 @@ function asStripeSays({ story }: Seen, lines: CommandLines): Verdict {
       wrong: true,
     };
   return { ...byStatus(subscription, story!), page: 'support', wrong: false };
+}
+
+function ofPurchase(purchase: StoriedPurchase): Pick<Verdict, 'cause' | 'says' | 'do'> {
+  const { invoice_id: id, status, cancel_at } = purchase;
+  if (purchase.entitled)
+    return {
+      cause: 'entitled',
+      says: `${id}, paid once, gives ${planOf(purchase)}: here all is as it should be. The app shows something else, or asks for another user.`,
+      do: ['Compare the user id that the app asks for, and the version that it holds, with what is below.'],
+    };
+  return status === 'cancelled'
+    ? {
+        cause: 'paid_back',
+        says: `What was paid for ${id} went back: all of it was refunded, or a dispute was lost.`,
+        do: ['They buy again, if they want it back.'],
+      }
+    : {
+        cause: 'ended',
+        says: `${id} was paid for a time, which ended ${moment(cancel_at)}.`,
+        do: ['They buy again, if they want it back.'],
+      };
 }
 
 function byStatus(

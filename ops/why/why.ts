@@ -34,6 +34,8 @@ export interface Why {
     at_stripe: string | null;
     price_at_stripe: string | null;
   }[];
+  /** What was paid for once. */
+  purchases: { invoice_id: string; customer_id: string; user_id: string | null; here: string; price_here: string }[];
   /** null: our rows and Stripe's could not be compared. */
   differences: RowDifference[] | null;
   lost: LostMessage[];
@@ -97,6 +99,13 @@ export async function why(ops: Ops, asked: WhyTarget): Promise<Report<Why>> {
         verdict,
         plans: (story?.plans ?? []).map(({ user_id, version, state }) => ({ user_id, version, plan: state })),
         subscriptions: bothEnds(story, stripe),
+        purchases: (story?.purchases ?? []).map(({ invoice_id, customer_id, user_id, status, price_id }) => ({
+          invoice_id,
+          customer_id,
+          user_id,
+          here: status,
+          price_here: price_id,
+        })),
         differences,
         lost: lost ?? [],
         timeline: timelineOf(story, lost ?? []),

@@ -30,7 +30,7 @@ export interface PlanEvent {
    */
   id: string;
   /**
-   * SUBSCRIPTION_ACTIVATED - the plan is usable from now on (also after a suspension). SUBSCRIPTION_UPDATED - anything that `plan` shows changed; read it. SUBSCRIPTION_CANCELLED - the user's subscription ended, or became somebody else's. TRIAL_ENDING - the trial ends in three days (Stripe says so once). PAYMENT_FAILED - an invoice could not be collected; one for each attempt. PAYMENT_ACTION_REQUIRED - the user's bank wants the user to confirm a payment.
+   * SUBSCRIPTION_ACTIVATED - the plan is usable from now on (also after a suspension). SUBSCRIPTION_UPDATED - anything that `plan` shows changed; read it. SUBSCRIPTION_CANCELLED - the user's subscription ended, or became somebody else's; of what was paid once, the money went back or its days are over. TRIAL_ENDING - the trial ends in three days (Stripe says so once). PAYMENT_FAILED - an invoice could not be collected; one for each attempt. PAYMENT_ACTION_REQUIRED - the user's bank wants the user to confirm a payment.
    */
   event_type:
     | 'SUBSCRIPTION_ACTIVATED'
@@ -57,13 +57,13 @@ export interface PlanEvent {
    */
   payload: {
     /**
-     * The Checkout session that made the subscription, where there was one.
+     * The Checkout session that made the subscription or the purchase, where there was one.
      */
     session_id?: string;
     subscription_id?: string;
     customer_id?: string;
     /**
-     * For PAYMENT_*.
+     * For PAYMENT_*; and for SUBSCRIPTION_* because of a plan that was paid once, of its purchase.
      */
     invoice_id?: string;
     /**
@@ -86,7 +86,7 @@ export interface PlanEvent {
   };
 }
 /**
- * The user's whole plan after this change, as public.my_plan shows it. Of several subscriptions the entitled one of the highest tier.
+ * The user's whole plan after this change, as public.my_plan shows it. Of several subscriptions and plans that were paid once the entitled one of the highest tier; of one tier the subscription.
  */
 export interface PlanState {
   /**
@@ -124,7 +124,7 @@ export interface PlanState {
    */
   currency: string | null;
   /**
-   * Minor units per billing interval, all items together.
+   * Minor units per billing interval, all items together; of what was paid once, what was paid.
    */
   amount_minor: number | null;
   /**

@@ -55,6 +55,7 @@ const tables = [
   'invoice_payments',
   'subscription_history',
   'schedules',
+  'purchases',
   'user_plans',
   'reconcile_cursors',
   'erasures',
@@ -63,6 +64,8 @@ const tables = [
 const views = [
   'subscription_states',
   'state_without_subscription',
+  'purchase_states',
+  'plan_sources',
   'plan_states',
   'revenue_daily',
   'subscriptions_by_plan',
@@ -116,6 +119,9 @@ it.each([
   `select id from billing.plan_events where user_id = '${bob}'`,
   `select user_id from billing.user_plans where user_id = '${bob}'`,
   `select user_id from billing.subscription_states where user_id = '${bob}'`,
+  `select user_id from billing.purchase_states where user_id = '${bob}'`,
+  `select user_id from billing.plan_sources where user_id = '${bob}'`,
+  `select invoice_id from billing.purchases where user_id = '${bob}'`,
   `select plan_id from public.my_plan where (1 / (case when user_id = '${bob}' then 0 else 1 end)) is not null and user_id = '${bob}'`,
 ])('hides another user from a signed-in one: %s', async (sql) => {
   expect(await as('authenticated', sql, alice)).toEqual([]);
@@ -123,6 +129,8 @@ it.each([
 
 it.each([
   'select metadata_user_id from billing.subscriptions',
+  'select payment_intent_id from billing.purchases',
+  'select * from billing.invoices',
   'select * from billing.events',
   'select * from billing.customers',
   'select * from billing.payments',

@@ -1,8 +1,13 @@
+import { reconcileStore } from '../../adapters/postgres/reconcile-store.ts';
+import { storyStore } from '../../adapters/postgres/story-store.ts';
 import { processEvent } from '../../pipeline/process-event.ts';
+import { compareObjects } from '../../pipeline/reconcile/compare-objects.ts';
+import { fetchedObject } from '../../pipeline/reconcile/envelopes.ts';
 import { catalogueWithPurchases } from '../support/catalogue.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { envelope, testProcessor } from '../support/event-processor.ts';
 import {
+  charge,
   checkout,
   customer,
   dispute,
@@ -301,6 +306,24 @@ it('gives the plan by a replay after its price was added to the catalogue', asyn
 
 it('counts as revenue once and as nothing that recurs', async () => {
   await arrive(bill(lifetime, now - 100, { metadata: { user_id: user() } }));
+  await arrive(
+    tells(
+      'charge.succeeded',
+      now - 100,
+      charge({
+        id: `ch_${n}`,
+        customer: `cus_${n}`,
+        amount: 49_900,
+        amount_captured: 49_900,
+        created: now - 86_400 * 2000,
+      }),
+    ),
+  );
+  const { rows: revenue } = await db.admin.query(
+    'select gross_minor::integer from billing.revenue_daily where day = (to_timestamp($1) at time zone $2)::date',
+    [now - 86_400 * 2000, 'UTC'],
+  );
+  expect(revenue).toEqual([{ gross_minor: 49_900 }]);
   const { rows } = await db.admin.query(
     `select (select count(*)::integer from billing.subscriptions where customer_id = $1) as subscriptions,
       (select count(*)::integer from billing.subscription_history where customer_id = $1) as history`,
@@ -316,4 +339,85 @@ it('sees the other of two facts that arrive at the same time', async () => {
     await Promise.all([bill(lifetime, now - 100), paid(now - 99), goesBack(now - 50, 49_900)].map((it) => arrive(it)));
     expect(await plan()).toMatchObject({ status: 'cancelled', entitled: false });
   }
+});
+
+const compared = async (object: object) =>
+  (
+    await compareObjects(
+      {
+        store: reconcileStore(db.writer),
+        stripe: { one: async () => ({ items: [], asOf: now }) as never },
+        catalogue: catalogueWithPurchases,
+        livemode: false,
+        moving: new Set(),
+      },
+      'invoice',
+      { items: [object as never], asOf: now },
+    )
+  ).findings.flatMap(({ differences }) => differences.map(({ field }) => field));
+
+it('is what the comparison with Stripe finds, and heals what was edited or never came', async () => {
+  const stripeEvent = bill(lifetime, now - 100, { metadata: { user_id: user() } }) as { data: { object: object } };
+  const { object } = stripeEvent.data as { object: { id: string; created: number } };
+  const run = { source: 'aws.partner/stripe.com/ed_test', runId: `run_${n}`, now, livemode: false };
+  const heal = (id: string) =>
+    processEvent(
+      testProcessor(db.writer, { catalogue: catalogueWithPurchases }),
+      JSON.stringify(fetchedObject({ ...run, runId: id }, 'invoice', object, now - 5 + ++events)),
+    );
+  expect(await compared(object)).toContain('purchase');
+  await heal(`run_a_${n}`);
+  expect(await compared(object)).toEqual([]);
+  expect(await plan()).toMatchObject({ tier: 'PREMIUM_PLUS', entitled: true });
+  await db.admin.query(
+    `update billing.purchases set entitled_until = '-infinity', tier = 'PREMIUM' where invoice_id = $1`,
+    [object.id],
+  );
+  expect((await compared(object)).sort()).toEqual(['entitled_until', 'purchase']);
+  await heal(`run_b_${n}`);
+  expect(await compared(object)).toEqual([]);
+});
+
+it('is part of the story of whoever has it', async () => {
+  await arrive(bill(lifetime, now - 100, { metadata: { user_id: user() } }));
+  expect((await storyStore(db.writer).storyOf({ user: user(), customers: [] }, 10)).purchases).toMatchObject([
+    { invoice_id: `in_${n}`, user_id: user(), status: 'active', price_id: lifetime },
+  ]);
+});
+
+it('names nobody any more once the person is erased, and a replay brings nobody back', async () => {
+  const stripeEvent = bill(lifetime, now - 100, { metadata: { user_id: user() } });
+  await arrive(session(now - 101));
+  await arrive(stripeEvent);
+  expect((await db.admin.query('select billing.erase_person($1) as it', [`cus_${n}`])).rows[0].it).toMatchObject({
+    invoices: 1,
+    purchases: 1,
+    checkouts: 1,
+    plan_events: 1,
+    user_plans: 1,
+  });
+  await arrive(stripeEvent, { 'replay-name': 'all-of-it' });
+  const { rows } = await db.admin.query('select billing.rows_naming($1, $2) as it', [`cus_${n}`, [user()]]);
+  expect(rows[0].it).toEqual({});
+});
+
+it('shows a signed-in user their purchase, and nobody else’s', async () => {
+  const alice = `11111111-1111-4111-8111-${String(n).padStart(12, '0')}`;
+  await arrive(bill(lifetime, now - 100, { metadata: { user_id: alice } }));
+  const asSignedIn = async (sub: string) => {
+    const client = await db.admin.connect();
+    try {
+      await client.query('begin');
+      await client.query(`select set_config('request.jwt.claims', $1, true)`, [JSON.stringify({ sub })]);
+      await client.query('set local role authenticated');
+      return (await client.query('select tier, billing_interval, entitled from public.my_plan')).rows;
+    } finally {
+      await client.query('rollback');
+      client.release();
+    }
+  };
+  expect(await asSignedIn(alice)).toEqual([{ tier: 'PREMIUM_PLUS', billing_interval: 'once', entitled: true }]);
+  expect(await asSignedIn('33333333-3333-4333-8333-333333333333')).toEqual([
+    { tier: 'FREE', billing_interval: null, entitled: false },
+  ]);
 });

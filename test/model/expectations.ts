@@ -159,7 +159,11 @@ export function userFrom(
 ): string | null {
   const named = naming(sessions).filter(({ mode, customer }) => mode === 'subscription' && customer === it.customer);
   return (
-    it.userId ?? ofCustomer ?? named.find(({ subscription }) => subscription === it.id)?.user ?? firstBuyer(named) ?? null
+    it.userId ??
+    ofCustomer ??
+    named.find(({ subscription }) => subscription === it.id)?.user ??
+    firstBuyer(named) ??
+    null
   );
 }
 
@@ -207,7 +211,14 @@ export interface KnownOfPurchases {
  * Each invoice of no subscription for a plan's price. The plan is there once it is paid, and until all of the money was refunded, a dispute lost, or its days
  * are over; its user is the invoice's own, the customer's, that of the session that made it, then of the customer's earliest session for a subscription.
  */
-export function purchasesFrom({ invoices, ofCustomer, sessions, refunds, disputes, linked }: KnownOfPurchases): PurchaseState[] {
+export function purchasesFrom({
+  invoices,
+  ofCustomer,
+  sessions,
+  refunds,
+  disputes,
+  linked,
+}: KnownOfPurchases): PurchaseState[] {
   return invoices.flatMap((it) => {
     if (it.subscription !== null || it.price?.plan == null) return [];
     const intent = linked(it);

@@ -321,7 +321,13 @@ const standings = [
 
 /** The entitled one of the highest tier; without one, what comes closest to it; of those that never will be, the latest. */
 function bestOf(candidates: (Candidate & { rank?: number | null })[]): View {
-  const key = ({ view, rank, stripeStatus, second, invoice }: Candidate & { rank?: number | null }): (number | string)[] => [
+  const key = ({
+    view,
+    rank,
+    stripeStatus,
+    second,
+    invoice,
+  }: Candidate & { rank?: number | null }): (number | string)[] => [
     view.entitled ? 1 : 0,
     rank == null ? -1 : rank,
     standings.indexOf(stripeStatus),

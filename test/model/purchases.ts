@@ -23,7 +23,11 @@ export class Purchases {
     else this.#byInvoice(act, customer.id, userId);
   }
 
-  #atTheCheckout({ price: nth, named, outcome, pace }: Extract<Act, { do: 'buy a plan once' }>, customer: string, userId: string) {
+  #atTheCheckout(
+    { price: nth, named, outcome, pace }: Extract<Act, { do: 'buy a plan once' }>,
+    customer: string,
+    userId: string,
+  ) {
     const account = this.#account;
     const price = oncePrices[nth % oncePrices.length]!;
     const id = account.newId('in');
@@ -64,7 +68,11 @@ export class Purchases {
     this.#money.paidBy(id, intent.id);
   }
 
-  #byInvoice({ price: nth, named, outcome, pace }: Extract<Act, { do: 'buy a plan once' }>, customer: string, userId: string) {
+  #byInvoice(
+    { price: nth, named, outcome, pace }: Extract<Act, { do: 'buy a plan once' }>,
+    customer: string,
+    userId: string,
+  ) {
     const account = this.#account;
     const price = oncePrices[nth % oncePrices.length]!;
     const invoice = this.#money.oneOff(account.newId('in'), customer, price, named.invoice ? userId : null);
@@ -72,7 +80,11 @@ export class Purchases {
     const intent = this.#money.intent(customer, price.amount, price.currency, invoice.id);
     account.wait(pace[0]);
     if (outcome === 'void' || outcome === 'uncollectible') {
-      account.change(invoice, { status: outcome }, outcome === 'void' ? 'invoice.voided' : 'invoice.marked_uncollectible');
+      account.change(
+        invoice,
+        { status: outcome },
+        outcome === 'void' ? 'invoice.voided' : 'invoice.marked_uncollectible',
+      );
       return;
     }
     if (outcome === 'declined') {

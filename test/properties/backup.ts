@@ -46,7 +46,16 @@ export async function restore({ admin }: Database, account: StripeAccount, backu
 
 function idsOf(account: StripeAccount): string[] {
   const objects = (
-    ['customer', 'checkout.session', 'invoice', 'charge', 'payment_intent', 'refund', 'dispute', 'invoice_payment'] as const
+    [
+      'customer',
+      'checkout.session',
+      'invoice',
+      'charge',
+      'payment_intent',
+      'refund',
+      'dispute',
+      'invoice_payment',
+    ] as const
   ).flatMap((kind) => account.all(kind).map(({ id }) => id));
   const asks = account.all('subscription').flatMap(({ id }) => [0, 1, 2].map((ask) => `reconcile_${id}_${ask}`));
   return [...objects, ...usersOf(account), ...account.happenings.map(({ id }) => id), ...asks];

@@ -384,7 +384,11 @@ export const bothShapes = claim(
     // What the older shape tells of a purchase by one event, today's tells by two: between them money may have gone back.
     const tellsAlike = today.all('invoice_payment').length === 0;
     const rows = [await heldOf(database, today), await heldOf(database, before)].map((held) =>
-      JSON.stringify({ ...held, plan_events: tellsAlike && held.plan_events, purchases: held.purchases.map(withoutPayment) }, (key, value) => (unlikeByNature.has(key) ? undefined : value), 1)
+      JSON.stringify(
+        { ...held, plan_events: tellsAlike && held.plan_events, purchases: held.purchases.map(withoutPayment) },
+        (key, value) => (unlikeByNature.has(key) ? undefined : value),
+        1,
+      )
         .replaceAll(`${name}nx`, `${name}x`)
         .replaceAll(`${name}ox`, `${name}x`),
     );

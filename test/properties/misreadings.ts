@@ -39,12 +39,17 @@ export const misreadings: readonly Misreading[] = [
     status === 'trialing' ? { status: 'canceled' } : {},
   ),
   ofSubscription('active is taken for the end', ({ status }) => (status === 'active' ? { status: 'canceled' } : {})),
-  { name: 'the catalogue lacks what is paid once', misread: (fact) => ({ ...fact, ...('purchase' in fact ? { purchase: null } : {}) }) },
+  {
+    name: 'the catalogue lacks what is paid once',
+    misread: (fact) => ({ ...fact, ...('purchase' in fact ? { purchase: null } : {}) }),
+  },
   {
     name: 'every purchase is taken for one of a day',
     misread: (fact) => {
       const { purchase } = fact as { purchase?: object | null };
-      return purchase ? { ...fact, purchase: { ...purchase, lasts_days: 1, plan_id: 'premium', tier: 'PREMIUM', tier_rank: 1 } } : fact;
+      return purchase
+        ? { ...fact, purchase: { ...purchase, lasts_days: 1, plan_id: 'premium', tier: 'PREMIUM', tier_rank: 1 } }
+        : fact;
     },
   },
   {

@@ -45,6 +45,9 @@ select 'in_' || n, 'cus_' || n, 'sub_' || n, 'paid', 1, 'eur', 1900, 1900, to_ti
 from generate_series(1, ${others}) as n;
 insert into billing.invoice_payments (invoice_payment_id, invoice_id, payment_intent_id, livemode, as_of, source_event_id, progress)
 select 'inpay_' || n, 'in_' || n, 'pi_' || n, false, to_timestamp(1790000000 + n), 'evt_ip' || n, '{0}' from generate_series(1, ${others}) as n;
+insert into billing.purchases (invoice_id, price_id, plan_id, tier, tier_rank, features, quantity, customer_id, livemode, currency, amount_minor, paid_at, as_of, user_id, entitled_until)
+select 'in_once_' || n, 'price_once', 'premium', 'PREMIUM', 1, '{}', 1, 'cus_' || n, false, 'eur', 9900, to_timestamp(1790000000), to_timestamp(1790000000), 'user_' || n, 'infinity'
+from generate_series(1, ${others}) as n;
 insert into billing.refunds (refund_id, charge_id, payment_intent_id, status, currency, amount_minor, created, livemode, as_of, source_event_id, progress)
 select 're_' || n, 'ch_' || n, 'pi_' || n, 'succeeded', 'eur', 100, to_timestamp(1790000000 + n), false, to_timestamp(1790000000 + n), 'evt_re' || n, '{2}' from generate_series(1, ${others}) as n;
 insert into billing.disputes (dispute_id, charge_id, status, currency, amount_minor, created, livemode, as_of, source_event_id, progress)

@@ -143,7 +143,9 @@ function readOneOff(
     // Whose it is follows the customer; without one nobody could have it.
     purchase: idOf(invoice.customer) === null ? null : best,
     paid_by:
-      isPaid && (payment_intent || charge) ? { payment_intent_id: idOf(payment_intent), charge_id: idOf(charge) } : null,
+      isPaid && (payment_intent || charge)
+        ? { payment_intent_id: idOf(payment_intent), charge_id: idOf(charge) }
+        : null,
   };
 }
 
