@@ -26,13 +26,14 @@ function price({ amount_minor, currency, billing_interval, interval_count }: Pla
   if (amount_minor === null || currency === null) return '';
   const format = new Intl.NumberFormat('en', { style: 'currency', currency, trailingZeroDisplay: 'stripIfInteger' });
   const amount = format.format(Number(amount_minor) / 10 ** format.resolvedOptions().maximumFractionDigits!);
+  if (billing_interval === 'once') return `${amount} once`;
   const every = (interval_count ?? 1) > 1 ? `every ${interval_count} ${billing_interval}s` : `a ${billing_interval}`;
   return `${amount} ${every}`;
 }
 
 function ending({ status, trial_end, cancel_at, grace_ends_at }: Plan, now: Date): string {
   if (status === 'past_due' && grace_ends_at) return `pay until ${day(grace_ends_at, now)}`;
-  if (cancel_at && status !== 'cancelled') return `ends ${day(cancel_at, now)}`;
+  if (cancel_at && !['cancelled', 'expired'].includes(status)) return `ends ${day(cancel_at, now)}`;
   if (status === 'trialing' && trial_end) return `trial ends ${day(trial_end, now)}`;
   return '';
 }
