@@ -24,11 +24,13 @@ table billing.checkouts (
   livemode boolean not null,
   as_of timestamp with time zone not null,
   source_event_id text not null,
-  progress bigint[] not null
+  progress bigint[] not null,
+  invoice_id text
 )
   constraint checkouts_pkey PRIMARY KEY (session_id)
   constraint checkouts_status_check CHECK ((status = ANY (ARRAY['expired'::text, 'unpaid'::text, 'failed'::text, 'complete'::text])))
   CREATE INDEX checkouts_customer ON billing.checkouts USING btree (customer_id)
+  CREATE INDEX checkouts_invoice ON billing.checkouts USING btree (invoice_id) WHERE (invoice_id IS NOT NULL)
   CREATE INDEX checkouts_subscription ON billing.checkouts USING btree (subscription_id)
   row level security enabled
 
@@ -64,6 +66,7 @@ table billing.disputes (
   constraint disputes_pkey PRIMARY KEY (dispute_id)
   CREATE INDEX disputes_charge ON billing.disputes USING btree (charge_id)
   CREATE INDEX disputes_created ON billing.disputes USING btree (created)
+  CREATE INDEX disputes_intent ON billing.disputes USING btree (payment_intent_id) WHERE (payment_intent_id IS NOT NULL)
   row level security enabled
 
 table billing.erasures (
@@ -109,7 +112,9 @@ table billing.invoice_payments (
   progress bigint[] not null
 )
   constraint invoice_payments_pkey PRIMARY KEY (invoice_payment_id)
+  CREATE INDEX invoice_payments_charge ON billing.invoice_payments USING btree (charge_id) WHERE (charge_id IS NOT NULL)
   CREATE INDEX invoice_payments_intent ON billing.invoice_payments USING btree (payment_intent_id)
+  CREATE INDEX invoice_payments_invoice ON billing.invoice_payments USING btree (invoice_id)
   row level security enabled
 
 table billing.invoices (
@@ -127,7 +132,9 @@ table billing.invoices (
   as_of timestamp with time zone not null,
   source_event_id text not null,
   progress bigint[] not null,
-  notified_problem text
+  notified_problem text,
+  paid_at timestamp with time zone,
+  metadata_user_id text
 )
   constraint invoices_pkey PRIMARY KEY (invoice_id)
   constraint invoices_problem_check CHECK ((problem = ANY (ARRAY['payment_failed'::text, 'action_required'::text])))
@@ -184,6 +191,33 @@ table billing.plan_events (
   CREATE UNIQUE INDEX plan_events_user_id_version_key ON billing.plan_events USING btree (user_id, version)
   row level security enabled
 
+table billing.purchases (
+  invoice_id text not null,
+  price_id text not null,
+  plan_id text not null,
+  tier text not null,
+  tier_rank integer not null,
+  features jsonb not null,
+  lasts_days integer,
+  quantity integer not null,
+  payment_intent_id text,
+  charge_id text,
+  customer_id text,
+  livemode boolean,
+  currency text,
+  amount_minor bigint,
+  paid_at timestamp with time zone,
+  as_of timestamp with time zone,
+  user_id text,
+  entitled_until timestamp with time zone
+)
+  constraint purchases_pkey PRIMARY KEY (invoice_id)
+  CREATE INDEX purchases_charge ON billing.purchases USING btree (charge_id) WHERE (charge_id IS NOT NULL)
+  CREATE INDEX purchases_customer ON billing.purchases USING btree (customer_id)
+  CREATE INDEX purchases_intent ON billing.purchases USING btree (payment_intent_id) WHERE (payment_intent_id IS NOT NULL)
+  CREATE INDEX purchases_user ON billing.purchases USING btree (user_id)
+  row level security enabled
+
 table billing.reconcile_cursors (
   name text not null,
   cursor jsonb not null,
@@ -208,6 +242,7 @@ table billing.refunds (
   constraint refunds_pkey PRIMARY KEY (refund_id)
   CREATE INDEX refunds_charge ON billing.refunds USING btree (charge_id)
   CREATE INDEX refunds_created ON billing.refunds USING btree (created)
+  CREATE INDEX refunds_intent ON billing.refunds USING btree (payment_intent_id) WHERE (payment_intent_id IS NOT NULL)
   row level security enabled
 
 table billing.retention (
@@ -506,6 +541,59 @@ view billing.payment_history as
            FROM billing.payments better
           WHERE better.payment_intent_id = payment.payment_intent_id AND better.payment_id <> payment.payment_id AND ((ROW(better.object = 'charge'::text, better.status = 'succeeded'::text, better.created, better.payment_id) > ROW(payment.object = 'charge'::text, payment.status = 'succeeded'::text, payment.created, payment.payment_id)))));
 
+view billing.plan_sources with (security_invoker=true) as
+ SELECT subscription_states.user_id,
+    subscription_states.customer_id,
+    subscription_states.subscription_id,
+    subscription_states.plan_id,
+    subscription_states.tier,
+    subscription_states.status,
+    subscription_states.entitled,
+    subscription_states.plan_unknown,
+    subscription_states.features,
+    subscription_states.quantity,
+    subscription_states.currency,
+    subscription_states.amount_minor,
+    subscription_states.billing_interval,
+    subscription_states.interval_count,
+    subscription_states.current_period_end,
+    subscription_states.trial_end,
+    subscription_states.cancel_at_period_end,
+    subscription_states.cancel_at,
+    subscription_states.grace_ends_at,
+    subscription_states.collection_paused,
+    subscription_states.as_of,
+    subscription_states.precedence,
+    subscription_states.scheduled_change,
+    NULL::text AS invoice_id
+   FROM billing.subscription_states
+UNION ALL
+ SELECT purchase_states.user_id,
+    purchase_states.customer_id,
+    purchase_states.subscription_id,
+    purchase_states.plan_id,
+    purchase_states.tier,
+    purchase_states.status,
+    purchase_states.entitled,
+    purchase_states.plan_unknown,
+    purchase_states.features,
+    purchase_states.quantity,
+    purchase_states.currency,
+    purchase_states.amount_minor,
+    purchase_states.billing_interval,
+    purchase_states.interval_count,
+    purchase_states.current_period_end,
+    purchase_states.trial_end,
+    purchase_states.cancel_at_period_end,
+    purchase_states.cancel_at,
+    purchase_states.grace_ends_at,
+    purchase_states.collection_paused,
+    purchase_states.as_of,
+    purchase_states.precedence,
+    purchase_states.scheduled_change,
+    purchase_states.invoice_id
+   FROM billing.purchase_states;
+
 view billing.plan_states with (security_invoker=true) as
  SELECT DISTINCT ON (user_id, (
         CASE
@@ -534,12 +622,54 @@ view billing.plan_states with (security_invoker=true) as
     as_of,
     precedence,
     scheduled_change
-   FROM billing.subscription_states
+   FROM billing.plan_sources
   ORDER BY user_id, (
         CASE
             WHEN user_id IS NULL THEN customer_id
             ELSE NULL::text
-        END), entitled DESC, precedence DESC, subscription_id DESC;
+        END), entitled DESC, precedence DESC, subscription_id DESC NULLS LAST, invoice_id DESC;
+
+view billing.purchase_states with (security_invoker=true) as
+ SELECT held.user_id,
+    held.customer_id,
+    NULL::text AS subscription_id,
+    held.plan_id,
+        CASE
+            WHEN held.entitled_until > now() THEN held.tier
+            ELSE catalogue.tiers[1]
+        END AS tier,
+        CASE
+            WHEN held.entitled_until > now() THEN 'active'::text
+            WHEN held.entitled_until = '-infinity'::timestamp with time zone THEN 'cancelled'::text
+            ELSE 'expired'::text
+        END AS status,
+    held.entitled_until > now() AS entitled,
+    false AS plan_unknown,
+        CASE
+            WHEN held.entitled_until > now() THEN held.features
+            ELSE catalogue.default_features
+        END AS features,
+    held.quantity,
+    held.currency,
+    held.amount_minor,
+    'once'::text AS billing_interval,
+    NULL::integer AS interval_count,
+    held.paid_at + make_interval(hours => 24 * held.lasts_days) AS current_period_end,
+    NULL::timestamp with time zone AS trial_end,
+    held.lasts_days IS NOT NULL AS cancel_at_period_end,
+    held.paid_at + make_interval(hours => 24 * held.lasts_days) AS cancel_at,
+    NULL::timestamp with time zone AS grace_ends_at,
+    false AS collection_paused,
+    held.as_of,
+        CASE
+            WHEN held.entitled_until > now() THEN (1::bigint << 60) + (held.tier_rank::bigint << 8)
+            ELSE (2::bigint << 40) + GREATEST(0::numeric, EXTRACT(epoch FROM held.paid_at))::bigint
+        END AS precedence,
+    NULL::jsonb AS scheduled_change,
+    held.invoice_id
+   FROM billing.purchases held
+     CROSS JOIN billing.catalogue
+  WHERE held.entitled_until IS NOT NULL;
 
 view billing.revenue_daily as
  SELECT day,
@@ -718,10 +848,11 @@ view my_plan with (security_invoker=true) as
             mine.collection_paused,
             mine.as_of,
             mine.precedence,
-            mine.scheduled_change
-           FROM billing.subscription_states mine
+            mine.scheduled_change,
+            mine.invoice_id
+           FROM billing.plan_sources mine
           WHERE mine.user_id = me.user_id
-          ORDER BY mine.entitled DESC, mine.precedence DESC, mine.subscription_id DESC
+          ORDER BY mine.entitled DESC, mine.precedence DESC, mine.subscription_id DESC NULLS LAST, mine.invoice_id DESC
          LIMIT 1) plan ON true
   WHERE me.user_id IS NOT NULL;
 
@@ -755,6 +886,8 @@ policy every_row on billing.invoices for select to billing_reader using true
 policy every_row on billing.payments for select to billing_reader using true
 policy every_row on billing.plan_events for select to billing_reader using true
 policy own_plan_events on billing.plan_events for select to authenticated using (user_id = (( SELECT auth.uid() AS uid))::text)
+policy every_row on billing.purchases for select to billing_reader using true
+policy own_purchases on billing.purchases for select to authenticated using ((user_id = (( SELECT auth.uid() AS uid))::text) OR billing.may_read_plan(user_id))
 policy every_row on billing.reconcile_cursors for select to billing_reader using true
 policy every_row on billing.refunds for select to billing_reader using true
 policy every_row on billing.retention for select to billing_reader using true
@@ -796,9 +929,17 @@ grant select on billing.payments to billing_reader
 grant select on billing.payments to service_role
 grant select on billing.plan_events to billing_reader
 grant select on billing.plan_events to service_role
+grant select on billing.plan_sources to authenticated
+grant select on billing.plan_sources to billing_reader
+grant select on billing.plan_sources to service_role
 grant select on billing.plan_states to authenticated
 grant select on billing.plan_states to billing_reader
 grant select on billing.plan_states to service_role
+grant select on billing.purchase_states to authenticated
+grant select on billing.purchase_states to billing_reader
+grant select on billing.purchase_states to service_role
+grant select on billing.purchases to billing_reader
+grant select on billing.purchases to service_role
 grant select on billing.reconcile_cursors to billing_reader
 grant select on billing.reconcile_cursors to service_role
 grant select on billing.refunds to billing_reader
@@ -830,6 +971,7 @@ grant select on my_plan_events to authenticated
 -- Rights on columns
 
 grant select (id, sequence, event_type, user_id, version, occurred_at, plan, payload, app_source, metadata, created_at) on billing.plan_events to authenticated
+grant select (invoice_id, plan_id, tier, tier_rank, features, lasts_days, quantity, customer_id, currency, amount_minor, paid_at, as_of, user_id, entitled_until) on billing.purchases to authenticated
 grant select (subscription_id, customer_id, as_of, status, quantity, currency, amount_minor, billing_interval, interval_count, current_period_end, cancel_at_period_end, cancel_at, trial_end, collection_paused, plan_id, tier, features, plan_unknown, user_id, grace_ends_at, entitled_until, precedence, scheduled_change) on billing.subscriptions to authenticated
 
 -- Rights on the schema
@@ -1029,6 +1171,9 @@ AS $function$
 begin
   -- Its own statement: what is read next sees every erasure that this has waited for.
   lock table billing.erasures in access share mode;
+  if exists (select from jsonb_array_elements(batch) as element where billing.may_be_of_purchase(element -> 'fact')) then
+    lock table billing.catalogue in share update exclusive mode;
+  end if;
   if batch @> '[{"fact": {"kind": "due"}}]' or exists (select from billing.erasures) then
     select coalesce(jsonb_agg(element || case
       when jsonb_typeof(element -> 'fact') is distinct from 'object' then '{}'::jsonb
@@ -1054,6 +1199,7 @@ declare
   nobody billing.subscriptions;
   incoming jsonb;
   ruling text;
+  about text;
   answer billing.applied;
 begin
   if kind = 'subscription' then
@@ -1072,12 +1218,12 @@ begin
     'source_event_id', event -> 'id',
     'progress', billing.progress(kind, event ->> 'type', fact));
   case kind
-    when 'customer' then return billing.apply_customer(event, incoming, customer);
-    when 'checkout' then return billing.apply_checkout(event, incoming, customer);
-    when 'invoice' then return billing.apply_invoice(event, incoming, customer);
+    when 'customer' then answer := billing.apply_customer(event, incoming, customer);
+    when 'checkout' then answer := billing.apply_checkout(event, incoming, customer);
+    when 'invoice' then answer := billing.apply_invoice(event, incoming, customer);
     when 'schedule' then
       select * into customer from billing.customers where customer_id = fact ->> 'customer_id';
-      return billing.apply_schedule(event, incoming, customer);
+      answer := billing.apply_schedule(event, incoming, customer);
     when 'payment' then ruling := billing.store_payments(jsonb_populate_record(null::billing.payments, incoming));
     when 'invoice_payment' then ruling := billing.store_invoice_payments(jsonb_populate_record(null::billing.invoice_payments, incoming));
     when 'refund' then ruling := billing.store_refunds(jsonb_populate_record(null::billing.refunds, incoming));
@@ -1087,9 +1233,19 @@ begin
       raise exception 'billing.apply_events does not know facts of kind %', coalesce(kind, 'null')
         using errcode = '42883', hint = 'The handlers are newer than the migrations: run `npm run ops -- migrate`.';
   end case;
-  answer.verdict := split_part(ruling, '/', 1);
-  answer.reason := split_part(ruling, '/', 2);
-  answer.notified := 0;
+  if ruling is not null then
+    answer.verdict := split_part(ruling, '/', 1);
+    answer.reason := split_part(ruling, '/', 2);
+    answer.notified := 0;
+  end if;
+  if jsonb_typeof(fact -> 'purchase') = 'object' then
+    if billing.store_purchase(fact ->> 'invoice_id', fact -> 'purchase', fact -> 'paid_by') then
+      answer.verdict := 'changed';
+    end if;
+  end if;
+  foreach about in array billing.purchases_about(fact) loop
+    answer.notified := answer.notified + billing.settle_purchase(event, about);
+  end loop;
   return answer;
 end
 $function$
@@ -1270,6 +1426,29 @@ end
 $function$
 
 
+CREATE OR REPLACE FUNCTION billing.buyer_of(bill billing.invoices, customer billing.customers)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  buyer text;
+begin
+  if bill.metadata_user_id is not null then
+    return bill.metadata_user_id;
+  end if;
+  if customer.metadata_user_id is not null then
+    return customer.metadata_user_id;
+  end if;
+  select user_id into buyer from billing.checkouts as session
+  where session.invoice_id = bill.invoice_id and session.user_id is not null
+  order by session.as_of, session.session_id collate "C" limit 1;
+  return coalesce(buyer, customer.session_user_id);
+end
+$function$
+
+
 CREATE OR REPLACE FUNCTION billing.compare(wanted jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -1323,6 +1502,42 @@ begin
   return to_jsonb(held) || jsonb_build_object('not_as_derived', array_to_json(array_remove(array[
     case when held.session_user_id is distinct from buyer then 'session_user_id' end,
     case when held.user_id is distinct from coalesce(held.metadata_user_id, buyer, billing.first_named(held.customer_id)) then 'user_id' end], null)));
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.compared_invoice(id text, bill jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  held billing.purchases;
+  other jsonb;
+  told billing.user_plans;
+  state_is record;
+begin
+  select * into held from billing.purchases where invoice_id = id;
+  if not found then
+    return bill || '{"purchase": null}';
+  end if;
+  select jsonb_agg(derived.key order by derived.key) into other from jsonb_each(to_jsonb(billing.derive_purchase(held))) as derived
+  where derived.value is distinct from to_jsonb(held) -> derived.key;
+  if held.user_id is not null then
+    select * into told from billing.user_plans where user_id = held.user_id;
+    state_is := billing.state_of(held.user_id);
+    if state_is.state ->> 'subscription_id' is null and (told.changes_at is null or told.changes_at > now())
+      and (told.state, told.changes_at) is distinct from (state_is.state, state_is.changes_at) then
+      other := coalesce(other, '[]') || '["user_plan"]';
+      bill := bill || jsonb_build_object('user_plan', told.state);
+    end if;
+  end if;
+  return to_jsonb(held) || bill || jsonb_build_object(
+    'not_as_derived', coalesce(other, '[]'),
+    'purchase', jsonb_build_object(
+      'price_id', held.price_id, 'plan_id', held.plan_id, 'tier', held.tier, 'tier_rank', held.tier_rank, 'features', held.features,
+      'lasts_days', held.lasts_days, 'quantity', held.quantity));
 end
 $function$
 
@@ -1412,6 +1627,35 @@ end
 $function$
 
 
+CREATE OR REPLACE FUNCTION billing.derive_purchase(purchase billing.purchases)
+ RETURNS billing.purchases
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  bill billing.invoices;
+  payer billing.customers;
+begin
+  select * into bill from billing.invoices where invoice_id = purchase.invoice_id;
+  select * into payer from billing.customers where customer_id = bill.customer_id;
+  purchase.customer_id := bill.customer_id;
+  purchase.livemode := bill.livemode;
+  purchase.currency := bill.currency;
+  purchase.amount_minor := bill.amount_paid_minor;
+  purchase.paid_at := bill.paid_at;
+  purchase.as_of := bill.as_of;
+  purchase.user_id := billing.buyer_of(bill, payer);
+  purchase.entitled_until := case
+    when bill.status is distinct from 'paid' then null
+    when billing.is_paid_back(purchase) then '-infinity'
+    else coalesce(bill.paid_at + make_interval(hours => 24 * purchase.lasts_days), 'infinity')
+  end;
+  return purchase;
+end
+$function$
+
+
 CREATE OR REPLACE FUNCTION billing.due_users(most integer)
  RETURNS text[]
  LANGUAGE plpgsql
@@ -1468,9 +1712,12 @@ begin
   update billing.schedules set customer_id = alias where customer_id = of_customer;
   get diagnostics changed = row_count;
   answer := answer || jsonb_build_object('schedules', changed);
-  update billing.invoices set customer_id = alias where customer_id = of_customer;
+  update billing.invoices set customer_id = alias, metadata_user_id = null where customer_id = of_customer;
   get diagnostics changed = row_count;
   answer := answer || jsonb_build_object('invoices', changed);
+  update billing.purchases set customer_id = alias, user_id = null where customer_id = of_customer;
+  get diagnostics changed = row_count;
+  answer := answer || jsonb_build_object('purchases', changed);
   update billing.payments set customer_id = alias where customer_id = of_customer;
   get diagnostics changed = row_count;
   answer := answer || jsonb_build_object('payments', changed);
@@ -1539,9 +1786,11 @@ CREATE OR REPLACE FUNCTION billing.first_named(of_customer text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  return (
-    select user_id from billing.subscriptions
-    where customer_id = of_customer and user_id is not null order by started_at, subscription_id limit 1);
+  return coalesce(
+    (select user_id from billing.subscriptions
+     where customer_id = of_customer and user_id is not null order by started_at, subscription_id limit 1),
+    (select user_id from billing.purchases
+     where customer_id = of_customer and user_id is not null order by paid_at, invoice_id limit 1));
 end
 $function$
 
@@ -1638,6 +1887,26 @@ CREATE OR REPLACE FUNCTION billing.is_own_event(event_id text)
 AS $function$
 begin
   return event_id like 'reconcile\_%' or event_id like 'backfill\_%';
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.is_paid_back(purchase billing.purchases)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  intents constant text[] := array(select payment_intent_id from billing.invoice_payments where invoice_id = purchase.invoice_id) || purchase.payment_intent_id;
+  charges constant text[] := array(select charge_id from billing.invoice_payments where invoice_id = purchase.invoice_id) || purchase.charge_id;
+begin
+  if exists (select from billing.disputes where status = 'lost' and (payment_intent_id = any (intents) or charge_id = any (charges))) then
+    return true;
+  end if;
+  return coalesce((
+    select sum(amount_minor) >= purchase.amount_minor from billing.refunds
+    where status = 'succeeded' and (payment_intent_id = any (intents) or charge_id = any (charges))), false);
 end
 $function$
 
@@ -1754,6 +2023,24 @@ $write$
 $function$, columns, regexp_replace(columns, '(^|, )', '\1next.', 'g'));
 end
 $functionx$
+
+
+CREATE OR REPLACE FUNCTION billing.may_be_of_purchase(fact jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if fact ->> 'kind' in ('refund', 'dispute') then
+    return true;
+  end if;
+  if fact ->> 'kind' = 'payment' or fact ->> 'invoice_id' is null or fact ->> 'subscription_id' is not null then
+    return false;
+  end if;
+  return not exists (select from billing.invoices where invoice_id = fact ->> 'invoice_id' and subscription_id is not null);
+end
+$function$
 
 
 CREATE OR REPLACE FUNCTION billing.may_read_plan(owner text)
@@ -1922,12 +2209,14 @@ begin
     union select user_id from billing.customers where customer_id = of_customer
     union select user_id from billing.checkouts where customer_id = of_customer
     union select user_id from billing.subscriptions where customer_id = of_customer
-    union select metadata_user_id from billing.subscriptions where customer_id = of_customer);
+    union select metadata_user_id from billing.subscriptions where customer_id = of_customer
+    union select metadata_user_id from billing.invoices where customer_id = of_customer);
   users := array(select it from unnest(users) as it where it is not null order by it);
   shared := array(
     select it from unnest(users) as it
     where exists (select from billing.customers where user_id = it and customer_id <> of_customer)
-       or exists (select from billing.subscriptions where user_id = it and customer_id <> of_customer));
+       or exists (select from billing.subscriptions where user_id = it and customer_id <> of_customer)
+       or exists (select from billing.purchases where user_id = it and customer_id <> of_customer));
   subscriptions := array(select subscription_id from billing.subscriptions where customer_id = any (names));
   sessions := array(
     select session_id from billing.checkouts
@@ -2040,6 +2329,33 @@ CREATE OR REPLACE FUNCTION billing.pseudonym_of(id text)
 AS $function$
 begin
   return 'erased_' || left(encode(sha256(convert_to(id, 'UTF8')), 'hex'), 32);
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.purchases_about(fact jsonb)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  case fact ->> 'kind'
+    when 'invoice', 'invoice_payment' then
+      return array_remove(array[fact ->> 'invoice_id'], null);
+    when 'customer', 'checkout' then
+      return array(
+        select invoice_id from billing.purchases where customer_id = fact ->> 'customer_id'
+        union select invoice_id from billing.purchases where invoice_id = fact ->> 'invoice_id' order by 1);
+    when 'refund', 'dispute' then
+      return array(
+        select invoice_id from billing.invoice_payments where payment_intent_id = fact ->> 'payment_intent_id'
+        union select invoice_id from billing.invoice_payments where charge_id = fact ->> 'charge_id'
+        union select invoice_id from billing.purchases where payment_intent_id = fact ->> 'payment_intent_id'
+        union select invoice_id from billing.purchases where charge_id = fact ->> 'charge_id' order by 1);
+    else
+      return '{}';
+  end case;
 end
 $function$
 
@@ -2163,6 +2479,11 @@ declare
   answer jsonb := billing.held_rows_of(kind, ids, span_from, span_to);
   erased jsonb;
 begin
+  if kind = 'invoice' then
+    answer := (
+      select jsonb_object_agg(part, (select coalesce(jsonb_object_agg(id, billing.compared_invoice(id, row)), '{}') from jsonb_each(rows) as each_row(id, row)))
+      from jsonb_each(answer) as parts(part, rows));
+  end if;
   if not exists (select from billing.erasures) then
     return answer;
   end if;
@@ -2225,6 +2546,45 @@ begin
     event, case invoice.problem when 'payment_failed' then 'PAYMENT_FAILED' else 'PAYMENT_ACTION_REQUIRED' end, subject.user_id, subject,
     jsonb_build_object('invoice_id', invoice.invoice_id, 'currency', invoice.currency, 'amount', invoice.amount_due_minor));
   return 1;
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.settle_purchase(event jsonb, of_invoice text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  held billing.purchases;
+  next billing.purchases;
+  subject billing.subscriptions;
+  concerned text;
+  notified integer := 0;
+begin
+  -- Locked: of an event of the customer and a refund at the same time, the second sees what the first made of it.
+  select * into held from billing.purchases where invoice_id = of_invoice for no key update;
+  if not found then
+    return 0;
+  end if;
+  next := billing.derive_purchase(held);
+  if next is not distinct from held then
+    return 0;
+  end if;
+  update billing.purchases set
+    customer_id = next.customer_id, livemode = next.livemode, currency = next.currency, amount_minor = next.amount_minor, paid_at = next.paid_at,
+    as_of = next.as_of, user_id = next.user_id, entitled_until = next.entitled_until
+  where invoice_id = of_invoice;
+  subject.customer_id := next.customer_id;
+  subject.latest_invoice_id := of_invoice;
+  for concerned in select distinct named from unnest(array[held.user_id, next.user_id]) as named where named is not null order by named loop
+    notified := notified + billing.settle_user(event, concerned, subject);
+  end loop;
+  if next.user_id is distinct from held.user_id then
+    update billing.customers set user_id = billing.first_named(customer_id)
+    where customer_id = next.customer_id and metadata_user_id is null and session_user_id is null;
+  end if;
+  return notified;
 end
 $function$
 
@@ -2318,6 +2678,7 @@ declare
 begin
   select count(*) into nobodys from billing.subscriptions
   where user_id is null and precedence >= 1::bigint << 60 and entitled_until > now();
+  select nobodys + count(*) into nobodys from billing.purchases where user_id is null and entitled_until > now();
   select jsonb_object_agg(worker, seconds) into lag from (
     select worker, percentile_cont(0.5) within group (order by extract(epoch from committed_at - arrived_at)) as seconds
     from billing.events where committed_at > now() - interval '10 minutes' and origin = 'webhook' group by worker) as recent;
@@ -2338,15 +2699,23 @@ AS $function$
 declare
   best text;
   until timestamptz;
+  rank bigint;
+  bought billing.purchase_states;
 begin
-  select subscription_id, entitled_until into best, until from billing.subscriptions
+  select subscription_id, entitled_until, precedence into best, until, rank from billing.subscriptions
   where user_id = of_user and precedence >= 1::bigint << 60 and entitled_until > now()
   order by precedence desc, subscription_id desc limit 1;
-  if best is null then
-    select subscription_id into best from billing.subscriptions
+  if exists (select from billing.purchases where user_id = of_user) then
+    select * into bought from billing.purchase_states as it where it.user_id = of_user order by it.entitled desc, it.precedence desc, it.invoice_id desc limit 1;
+  end if;
+  if best is null and not coalesce(bought.entitled, false) then
+    select subscription_id, precedence into best, rank from billing.subscriptions
     where user_id = of_user and precedence is not null order by precedence desc, subscription_id desc limit 1;
   end if;
-  if best is null then
+  if bought.invoice_id is not null and (best is null or bought.precedence > rank) then
+    state := to_jsonb(bought) - array['user_id', 'as_of', 'precedence', 'invoice_id'];
+    until := case when bought.entitled then bought.cancel_at end;
+  elsif best is null then
     select to_jsonb(nobody) into state from billing.state_without_subscription as nobody;
   else
     select to_jsonb(plan) - array['user_id', 'as_of', 'precedence'] into state from billing.subscription_states as plan where subscription_id = best;
@@ -2364,11 +2733,11 @@ AS $function$
 declare
   held billing.checkouts;
 begin
-  insert into billing.checkouts as kept (session_id, mode, customer_id, subscription_id, user_id, status, currency, amount_minor, livemode, as_of, source_event_id, progress) values (incoming.session_id, incoming.mode, incoming.customer_id, incoming.subscription_id, incoming.user_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
-  on conflict (session_id) do update set (session_id, mode, customer_id, subscription_id, user_id, status, currency, amount_minor, livemode, as_of, source_event_id, progress) = row(incoming.session_id, incoming.mode, incoming.customer_id, incoming.subscription_id, incoming.user_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
+  insert into billing.checkouts as kept (session_id, mode, customer_id, subscription_id, user_id, status, currency, amount_minor, livemode, as_of, source_event_id, progress, invoice_id) values (incoming.session_id, incoming.mode, incoming.customer_id, incoming.subscription_id, incoming.user_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress, incoming.invoice_id)
+  on conflict (session_id) do update set (session_id, mode, customer_id, subscription_id, user_id, status, currency, amount_minor, livemode, as_of, source_event_id, progress, invoice_id) = row(incoming.session_id, incoming.mode, incoming.customer_id, incoming.subscription_id, incoming.user_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress, incoming.invoice_id)
   where kept.as_of is null
      or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)
-     or (incoming.source_event_id = kept.source_event_id and row(incoming.session_id, incoming.mode, incoming.customer_id, incoming.subscription_id, incoming.user_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) is distinct from row(kept.session_id, kept.mode, kept.customer_id, kept.subscription_id, kept.user_id, kept.status, kept.currency, kept.amount_minor, kept.livemode, kept.as_of, kept.source_event_id, kept.progress));
+     or (incoming.source_event_id = kept.source_event_id and row(incoming.session_id, incoming.mode, incoming.customer_id, incoming.subscription_id, incoming.user_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress, incoming.invoice_id) is distinct from row(kept.session_id, kept.mode, kept.customer_id, kept.subscription_id, kept.user_id, kept.status, kept.currency, kept.amount_minor, kept.livemode, kept.as_of, kept.source_event_id, kept.progress, kept.invoice_id));
   if found then
     return 'changed/later';
   end if;
@@ -2376,7 +2745,7 @@ begin
   -- One condition within the other: together they would be planned for every stale event.
   if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) then
     if not exists (select from billing.events where event_id = held.source_event_id and created = held.as_of) then
-      update billing.checkouts set (session_id, mode, customer_id, subscription_id, user_id, status, currency, amount_minor, livemode, as_of, source_event_id, progress) = row(incoming.session_id, incoming.mode, incoming.customer_id, incoming.subscription_id, incoming.user_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where session_id = incoming.session_id;
+      update billing.checkouts set (session_id, mode, customer_id, subscription_id, user_id, status, currency, amount_minor, livemode, as_of, source_event_id, progress, invoice_id) = row(incoming.session_id, incoming.mode, incoming.customer_id, incoming.subscription_id, incoming.user_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress, incoming.invoice_id) where session_id = incoming.session_id;
       return 'changed/no_such_second';
     end if;
   end if;
@@ -2500,11 +2869,11 @@ AS $function$
 declare
   held billing.invoices;
 begin
-  insert into billing.invoices as kept (invoice_id, customer_id, subscription_id, status, problem, attempt_count, currency, amount_due_minor, amount_paid_minor, created, livemode, as_of, source_event_id, progress) values (incoming.invoice_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.problem, incoming.attempt_count, incoming.currency, incoming.amount_due_minor, incoming.amount_paid_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
-  on conflict (invoice_id) do update set (invoice_id, customer_id, subscription_id, status, problem, attempt_count, currency, amount_due_minor, amount_paid_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.invoice_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.problem, incoming.attempt_count, incoming.currency, incoming.amount_due_minor, incoming.amount_paid_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
+  insert into billing.invoices as kept (invoice_id, customer_id, subscription_id, status, problem, attempt_count, currency, amount_due_minor, amount_paid_minor, created, livemode, as_of, source_event_id, progress, paid_at, metadata_user_id) values (incoming.invoice_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.problem, incoming.attempt_count, incoming.currency, incoming.amount_due_minor, incoming.amount_paid_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress, incoming.paid_at, incoming.metadata_user_id)
+  on conflict (invoice_id) do update set (invoice_id, customer_id, subscription_id, status, problem, attempt_count, currency, amount_due_minor, amount_paid_minor, created, livemode, as_of, source_event_id, progress, paid_at, metadata_user_id) = row(incoming.invoice_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.problem, incoming.attempt_count, incoming.currency, incoming.amount_due_minor, incoming.amount_paid_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress, incoming.paid_at, incoming.metadata_user_id)
   where kept.as_of is null
      or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)
-     or (incoming.source_event_id = kept.source_event_id and row(incoming.invoice_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.problem, incoming.attempt_count, incoming.currency, incoming.amount_due_minor, incoming.amount_paid_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) is distinct from row(kept.invoice_id, kept.customer_id, kept.subscription_id, kept.status, kept.problem, kept.attempt_count, kept.currency, kept.amount_due_minor, kept.amount_paid_minor, kept.created, kept.livemode, kept.as_of, kept.source_event_id, kept.progress));
+     or (incoming.source_event_id = kept.source_event_id and row(incoming.invoice_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.problem, incoming.attempt_count, incoming.currency, incoming.amount_due_minor, incoming.amount_paid_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress, incoming.paid_at, incoming.metadata_user_id) is distinct from row(kept.invoice_id, kept.customer_id, kept.subscription_id, kept.status, kept.problem, kept.attempt_count, kept.currency, kept.amount_due_minor, kept.amount_paid_minor, kept.created, kept.livemode, kept.as_of, kept.source_event_id, kept.progress, kept.paid_at, kept.metadata_user_id));
   if found then
     return 'changed/later';
   end if;
@@ -2512,7 +2881,7 @@ begin
   -- One condition within the other: together they would be planned for every stale event.
   if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) then
     if not exists (select from billing.events where event_id = held.source_event_id and created = held.as_of) then
-      update billing.invoices set (invoice_id, customer_id, subscription_id, status, problem, attempt_count, currency, amount_due_minor, amount_paid_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.invoice_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.problem, incoming.attempt_count, incoming.currency, incoming.amount_due_minor, incoming.amount_paid_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where invoice_id = incoming.invoice_id;
+      update billing.invoices set (invoice_id, customer_id, subscription_id, status, problem, attempt_count, currency, amount_due_minor, amount_paid_minor, created, livemode, as_of, source_event_id, progress, paid_at, metadata_user_id) = row(incoming.invoice_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.problem, incoming.attempt_count, incoming.currency, incoming.amount_due_minor, incoming.amount_paid_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress, incoming.paid_at, incoming.metadata_user_id) where invoice_id = incoming.invoice_id;
       return 'changed/no_such_second';
     end if;
   end if;
@@ -2556,6 +2925,29 @@ begin
     when held.as_of = incoming.as_of then 'stale/further_along_held'
     else 'stale/newer_event_held'
   end;
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.store_purchase(of_invoice text, bought jsonb, paid_by jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into billing.purchases as held (invoice_id, price_id, plan_id, tier, tier_rank, features, lasts_days, quantity, payment_intent_id, charge_id)
+  values (
+    of_invoice, bought ->> 'price_id', bought ->> 'plan_id', bought ->> 'tier', (bought ->> 'tier_rank')::integer, bought -> 'features',
+    (bought ->> 'lasts_days')::integer, (bought ->> 'quantity')::integer, paid_by ->> 'payment_intent_id', paid_by ->> 'charge_id')
+  on conflict (invoice_id) do update set
+    price_id = excluded.price_id, plan_id = excluded.plan_id, tier = excluded.tier, tier_rank = excluded.tier_rank, features = excluded.features,
+    lasts_days = excluded.lasts_days, quantity = excluded.quantity,
+    payment_intent_id = coalesce(excluded.payment_intent_id, held.payment_intent_id), charge_id = coalesce(excluded.charge_id, held.charge_id)
+  where (held.price_id, held.plan_id, held.tier, held.tier_rank, held.features, held.lasts_days, held.quantity, held.payment_intent_id, held.charge_id)
+    is distinct from (
+      excluded.price_id, excluded.plan_id, excluded.tier, excluded.tier_rank, excluded.features, excluded.lasts_days, excluded.quantity,
+      coalesce(excluded.payment_intent_id, held.payment_intent_id), coalesce(excluded.charge_id, held.charge_id));
+  return found;
 end
 $function$
 
@@ -2639,10 +3031,12 @@ declare
   concerned constant text[] := array(
     select unnest(of_customers)
     union select customer_id from billing.customers where user_id = of_user
-    union select customer_id from billing.subscriptions where user_id = of_user);
+    union select customer_id from billing.subscriptions where user_id = of_user
+    union select customer_id from billing.purchases where user_id = of_user);
   users constant text[] := array(
     select of_user where of_user is not null
-    union select user_id from billing.subscriptions where customer_id = any (concerned) and user_id is not null);
+    union select user_id from billing.subscriptions where customer_id = any (concerned) and user_id is not null
+    union select user_id from billing.purchases where customer_id = any (concerned) and user_id is not null);
 begin
   return jsonb_build_object(
     'customers', (select coalesce(jsonb_agg(to_jsonb(it) - array['progress', 'livemode'] order by customer_id), '[]') from billing.customers as it where customer_id = any (concerned)),
@@ -2656,6 +3050,10 @@ begin
           'source_event_id', held.source_event_id, 'source_type', held.source_type)
         order by state.entitled desc, state.precedence desc, state.subscription_id desc), '[]')
       from billing.subscription_states as state join billing.subscriptions as held using (subscription_id)
+      where state.customer_id = any (concerned) or state.user_id = of_user),
+    'purchases', (
+      select coalesce(jsonb_agg(to_jsonb(state) || jsonb_build_object('price_id', held.price_id) order by state.entitled desc, state.precedence desc, state.invoice_id desc), '[]')
+      from billing.purchase_states as state join billing.purchases as held using (invoice_id)
       where state.customer_id = any (concerned) or state.user_id = of_user),
     'unpaid_invoices', (
       select coalesce(jsonb_agg(jsonb_build_object(
@@ -2841,15 +3239,21 @@ CREATE OR REPLACE FUNCTION billing.write_plan_event(event jsonb, event_type text
 AS $function$
 declare
   session text;
+  invoice constant text := case when subject.subscription_id is null then subject.latest_invoice_id end;
   plan billing.user_plans;
 begin
-  select session_id into session from billing.checkouts as made
-  where made.subscription_id = subject.subscription_id order by made.as_of, made.session_id limit 1;
+  if invoice is null then
+    select session_id into session from billing.checkouts as made
+    where made.subscription_id = subject.subscription_id order by made.as_of, made.session_id limit 1;
+  else
+    select session_id into session from billing.checkouts as made where made.invoice_id = invoice order by made.as_of, made.session_id limit 1;
+  end if;
   update billing.user_plans set version = billing.next_version(version) where user_id = of_user returning * into plan;
   insert into billing.plan_events (event_type, user_id, version, occurred_at, plan, payload, metadata, subscription_id, source_event_id, replay_name)
   values (
     write_plan_event.event_type, of_user, plan.version, to_timestamp((event ->> 'created')::bigint), plan.state,
-    jsonb_strip_nulls(jsonb_build_object('session_id', session, 'subscription_id', subject.subscription_id, 'customer_id', subject.customer_id))
+    jsonb_strip_nulls(jsonb_build_object(
+      'session_id', session, 'subscription_id', subject.subscription_id, 'invoice_id', invoice, 'customer_id', subject.customer_id))
       || write_plan_event.payload || '{"source": "stripe"}',
     jsonb_build_object('version', 'v2', 'origin', event -> 'origin'),
     subject.subscription_id, event ->> 'id', event ->> 'replay_name');
