@@ -7,8 +7,16 @@ import { isOwnType, readFact } from '../core/stripe/read-fact.ts';
 /** @throws {PipelineError} later: no key, no answer, throttled; never: Stripe does not know it. */
 export type EventAtStripe = (eventId: string) => Promise<unknown>;
 
-/** What decides who has which plan and until when; an unpaid invoice begins a grace period. Payments, refunds and disputes are counted and shown. */
-const movesPlans = new Set<Fact['kind']>(['subscription', 'customer', 'checkout', 'invoice']);
+/** What decides who has which plan and until when; an unpaid invoice begins a grace period, money that goes back ends a purchase. Payments are counted and shown. */
+const movesPlans = new Set<Fact['kind']>([
+  'subscription',
+  'customer',
+  'checkout',
+  'invoice',
+  'invoice_payment',
+  'refund',
+  'dispute',
+]);
 
 /**
  * Asks Stripe for an event by its id before it may move a plan: the bus carries no signature, so whoever can put an event on it could give
@@ -46,7 +54,10 @@ async function originalOf(eventAtStripe: EventAtStripe, { id }: StripeEvent): Pr
 /** The names of what two facts do not agree about; of a snapshot, each of its fields. */
 function differingFields(one: object | null, other: object | null): string[] {
   const [a, b] = [flat(one), flat(other)];
-  return Object.keys({ ...a, ...b }).filter((name) => JSON.stringify(a[name]) !== JSON.stringify(b[name]));
+  // Who paid an invoice stands in the older shape alone.
+  return Object.keys({ ...a, ...b }).filter(
+    (name) => name !== 'paid_by' && JSON.stringify(a[name]) !== JSON.stringify(b[name]),
+  );
 }
 
 const flat = (fact: object | null): Record<string, unknown> => {

@@ -99,8 +99,8 @@ export function pricesOf(catalogue: {
       lookup_key: lookup_key ?? null,
       currency,
       unit_amount: amount_minor,
-      type: 'recurring',
-      recurring: { interval, interval_count: 1 },
+      type: interval === 'once' ? 'one_time' : 'recurring',
+      recurring: interval === 'once' ? null : { interval, interval_count: 1 },
     })),
   );
 }

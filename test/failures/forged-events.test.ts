@@ -5,7 +5,7 @@ import { inOldShape } from '../../stripe-simulator/old-shape.ts';
 import { type StripeServer, startStripeServer } from '../../stripe-simulator/server.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { envelope, testProcessor } from '../support/event-processor.ts';
-import { charge, event, invoice, subscriptionEvent } from '../support/stripe-samples.ts';
+import { charge, event, invoice, refund, subscriptionEvent } from '../support/stripe-samples.ts';
 
 /** Somebody can put events on the bus, which carries no signature; the deployment verifies them (`verifyEvents`). */
 
@@ -60,6 +60,13 @@ it('parks a made-up event for its own reason, and notes that in the ledger', asy
 it('parks a made-up invoice, which would move the end of a grace period', async () => {
   const unpaid = event('evt_forged_invoice', 'invoice.payment_failed', now, invoice({ customer: 'cus_real' }));
   await expect(processEvent(processor, envelope(unpaid))).rejects.toEqual(unverified(/Stripe has no event of this id/));
+});
+
+it('parks a made-up refund, which would end what was paid for once', async () => {
+  const forged = event('evt_forged_refund', 'refund.created', now, refund());
+  await expect(processEvent({ ...processor, worker: 'payments' }, envelope(forged))).rejects.toEqual(
+    unverified(/Stripe has no event of this id/),
+  );
 });
 
 it('parks a true event in which somebody changed what matters, and names that', async () => {

@@ -332,6 +332,12 @@ const faults: [string, () => unknown, string, RegExp][] = [
     /interval year at Stripe, month/,
   ],
   [
+    'a price that recurs is paid once at Stripe',
+    () => (price('price_premium_monthly_eur').recurring = null as never),
+    'stripe.prices.same',
+    /interval once at Stripe, month/,
+  ],
+  [
     'no event came for a day',
     () => void pipeline.aws.metrics.clear(),
     'path.last_event',

@@ -1,5 +1,5 @@
-import { planOfPrice, readCatalogue } from '../../core/plans/catalogue.ts';
-import { catalogue } from '../support/catalogue.ts';
+import { planOfPrice, purchaseOfPrice, readCatalogue } from '../../core/plans/catalogue.ts';
+import { catalogue, catalogueWithPurchases } from '../support/catalogue.ts';
 
 const price = { id: 'price_1', lookup_key: 'one', currency: 'eur', amount_minor: 100, interval: 'month' };
 const plan = { id: 'one', tier: 'PREMIUM', grace_days: 7, prices: [price] };
@@ -43,4 +43,35 @@ it('refuses a price that could mean two plans', () => {
 
 it.each([[null], [[]], ['text'], [{}], [{ plans: [] }]])('says what is wrong with %j', (document) => {
   expect(readCatalogue(document)).toEqual({ problems: [expect.stringMatching(/wanted/)] });
+});
+
+it('says what whoever paid a price once has, and nothing of prices that recur', () => {
+  expect(purchaseOfPrice(catalogueWithPurchases, 'price_premium_pass_eur')).toEqual({
+    price_id: 'price_premium_pass_eur',
+    plan_id: 'premium',
+    tier: 'PREMIUM',
+    tier_rank: 1,
+    features: { export: true, seats: 5 },
+    lasts_days: 365,
+  });
+  expect(purchaseOfPrice(catalogueWithPurchases, 'price_plus_lifetime_eur')).toMatchObject({ lasts_days: null });
+  expect(purchaseOfPrice(catalogueWithPurchases, 'price_premium_monthly_eur')).toBeUndefined();
+});
+
+it('refuses what means nothing for a price that is paid once, or for one that is not', () => {
+  const once = { ...price, interval: 'once' };
+  const broken = {
+    plans: [
+      { ...plan, prices: [{ ...once, interval_count: 2 }] },
+      { ...plan, id: 'two', prices: [{ ...price, id: 'price_2', lookup_key: 'two', lasts_days: 30 }] },
+    ],
+    add_ons: [{ id: 'seats', features: { seats: 1 }, prices: [{ ...once, id: 'price_3', lookup_key: 'three' }] }],
+  };
+  expect(readCatalogue(broken)).toEqual({
+    problems: [
+      'plans[0] (one).prices[0] (price_1).interval_count: got 2, wanted none with "interval: once" (lasts_days says how long it lasts)',
+      'plans[1] (two).prices[0] (price_2).lasts_days: got 30, wanted none with "interval: month" (a subscription ends when Stripe says so)',
+      'add_ons[0] (seats).prices[0] (price_3).interval: got "once", wanted an interval: what is paid once is a plan, add-ons go with a subscription',
+    ],
+  });
 });
