@@ -372,7 +372,7 @@ end
 $$;
 
 -- As in 20261121000900. Facts of purchases pass one after another: an invoice, its payment and a refund share no customer whose row could be locked, and two
--- that each do not see the other would both find nothing to do. The lock is on a table that nobody writes meanwhile; readers do not wait for it.
+-- that each do not see the other would both find nothing to do. The lock is on a table that is written when the configuration changes; readers do not wait for it.
 create or replace function billing.apply_events(batch jsonb, catalogue jsonb default null) returns jsonb
 language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 begin
