@@ -1,4 +1,4 @@
--- Plans that are paid for once, for life or for some days (docs/decisions/0013): what a paid invoice of no subscription gives, until the money went back.
+-- Plans that are paid for once, for life or for some days (docs/decisions/0014): what a paid invoice of no subscription gives, until the money went back.
 -- Safe while live: one new table, new columns without a default, indexes on tables that are built at leisure (writers wait for seconds), functions and views.
 
 alter table billing.invoices
@@ -35,7 +35,7 @@ create table billing.purchases (
   -- Until when the plan may be used, if nothing else happens. null: not paid; -infinity: the money went back.
   entitled_until timestamptz
 );
-comment on table billing.purchases is 'Plans that were paid for once: docs/decisions/0013.';
+comment on table billing.purchases is 'Plans that were paid for once: docs/decisions/0014.';
 create index purchases_user on billing.purchases (user_id);
 create index purchases_customer on billing.purchases (customer_id);
 create index purchases_intent on billing.purchases (payment_intent_id) where payment_intent_id is not null;

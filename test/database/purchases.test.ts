@@ -18,7 +18,7 @@ import {
   subscriptionEvent,
 } from '../support/stripe-samples.ts';
 
-/** Plans that are paid for once (docs/decisions/0013): PREMIUM for a year, PREMIUM_PLUS for life. */
+/** Plans that are paid for once (docs/decisions/0014): PREMIUM for a year, PREMIUM_PLUS for life. */
 
 let db: TestDatabase;
 let n = 0;
