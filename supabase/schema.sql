@@ -1171,9 +1171,6 @@ AS $function$
 begin
   -- Its own statement: what is read next sees every erasure that this has waited for.
   lock table billing.erasures in access share mode;
-  if exists (select from jsonb_array_elements(batch) as element where billing.may_be_of_purchase(element -> 'fact')) then
-    lock table billing.catalogue in share update exclusive mode;
-  end if;
   if batch @> '[{"fact": {"kind": "due"}}]' or exists (select from billing.erasures) then
     select coalesce(jsonb_agg(element || case
       when jsonb_typeof(element -> 'fact') is distinct from 'object' then '{}'::jsonb
@@ -1211,6 +1208,11 @@ begin
       answer.verdict := 'changed';
     end if;
     return answer;
+  end if;
+  -- An invoice, its payment and a refund share no customer whose row could be locked, and two that each do not see the other would both find nothing to do:
+  -- so they pass one after another. The lock is on a table that is written when the configuration changes; readers do not wait for it.
+  if billing.may_be_of_purchase(fact) then
+    lock table billing.catalogue in share update exclusive mode;
   end if;
   incoming := fact || jsonb_build_object(
     'livemode', event -> 'livemode',

@@ -298,6 +298,20 @@ begin
 end
 $$;
 
+-- Whether a fact may be one that a purchase is made of: money that went back, and whatever names an invoice that is not known to be a subscription's.
+create function billing.may_be_of_purchase(fact jsonb) returns boolean
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  if fact ->> 'kind' in ('refund', 'dispute') then
+    return true;
+  end if;
+  if fact ->> 'kind' = 'payment' or fact ->> 'invoice_id' is null or fact ->> 'subscription_id' is not null then
+    return false;
+  end if;
+  return not exists (select from billing.invoices where invoice_id = fact ->> 'invoice_id' and subscription_id is not null);
+end
+$$;
+
 -- As in 20261121001100; what a fact means to purchases comes last, when its own rows are written.
 create or replace function billing.apply_fact(event jsonb, fact jsonb, fetched jsonb, customer billing.customers) returns billing.applied
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -318,6 +332,11 @@ begin
       answer.verdict := 'changed';
     end if;
     return answer;
+  end if;
+  -- An invoice, its payment and a refund share no customer whose row could be locked, and two that each do not see the other would both find nothing to do:
+  -- so they pass one after another. The lock is on a table that is written when the configuration changes; readers do not wait for it.
+  if billing.may_be_of_purchase(fact) then
+    lock table billing.catalogue in share update exclusive mode;
   end if;
   incoming := fact || jsonb_build_object(
     'livemode', event -> 'livemode',
@@ -354,44 +373,6 @@ begin
     answer.notified := answer.notified + billing.settle_purchase(event, about);
   end loop;
   return answer;
-end
-$$;
-
--- Whether a fact may be one that a purchase is made of: money that went back, and whatever names an invoice that is not known to be a subscription's.
-create function billing.may_be_of_purchase(fact jsonb) returns boolean
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
-begin
-  if fact ->> 'kind' in ('refund', 'dispute') then
-    return true;
-  end if;
-  if fact ->> 'kind' = 'payment' or fact ->> 'invoice_id' is null or fact ->> 'subscription_id' is not null then
-    return false;
-  end if;
-  return not exists (select from billing.invoices where invoice_id = fact ->> 'invoice_id' and subscription_id is not null);
-end
-$$;
-
--- As in 20261121000900. Facts of purchases pass one after another: an invoice, its payment and a refund share no customer whose row could be locked, and two
--- that each do not see the other would both find nothing to do. The lock is on a table that is written when the configuration changes; readers do not wait for it.
-create or replace function billing.apply_events(batch jsonb, catalogue jsonb default null) returns jsonb
-language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
-begin
-  -- Its own statement: what is read next sees every erasure that this has waited for.
-  lock table billing.erasures in access share mode;
-  if exists (select from jsonb_array_elements(batch) as element where billing.may_be_of_purchase(element -> 'fact')) then
-    lock table billing.catalogue in share update exclusive mode;
-  end if;
-  if batch @> '[{"fact": {"kind": "due"}}]' or exists (select from billing.erasures) then
-    select coalesce(jsonb_agg(element || case
-      when jsonb_typeof(element -> 'fact') is distinct from 'object' then '{}'::jsonb
-      else jsonb_build_object('fact', billing.without_erased(element -> 'fact')) || case
-        when element -> 'fetched' -> 'snapshot' ? 'metadata_user_id'
-          and exists (select from billing.erasures where pseudonym = billing.pseudonym_of(element -> 'fact' ->> 'customer_id'))
-        then jsonb_build_object('fetched', jsonb_set(element -> 'fetched', '{snapshot,metadata_user_id}', 'null')) else '{}' end
-      end order by place), '[]') into batch
-    from jsonb_array_elements(batch) with ordinality as it(element, place);
-  end if;
-  return billing.apply_batch(batch, catalogue);
 end
 $$;
 
