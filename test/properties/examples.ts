@@ -120,6 +120,39 @@ export const examples: readonly Example[] = [
       judge(account, await heldOf(database, account));
     },
   },
+  {
+    short: 'payment and refund at once',
+    name: 'ends a purchase whose payment and refund are applied at the same time, each before it can see the other',
+    async hold(database) {
+      const bought: Act = {
+        do: 'buy a plan once',
+        person: 0,
+        price: 1,
+        newCustomer: false,
+        by: 'sent invoice',
+        named: { session: false, invoice: true, customer: false },
+        outcome: 'paid',
+        pace: [0, 0],
+      };
+      const refunded: Act = { do: 'refund', nth: 1, quarters: 4, settles: 'at once' };
+      const account = lived(life([bought, refunded].map((act) => ({ afterSeconds: 0, act }))));
+      const isOneOf = (type: string) => type === 'invoice_payment.paid' || type === 'refund.created';
+      const [payment, refund] = account.happenings.filter(({ type }) => isOneOf(type));
+      const others = account.happenings.filter(({ type }) => !isOneOf(type)).map(({ id }) => id);
+      await deliver(database, account, inOrder, { only: (id) => others.includes(id) });
+
+      // The first is not committed when the second comes.
+      const first = await database.writer.connect();
+      await first.query('begin');
+      await deliver({ ...database, writer: first as never }, account, inOrder, { only: (id) => id === payment!.id });
+      const second = deliver(database, account, inOrder, { only: (id) => id === refund!.id });
+      await Promise.race([second, new Promise((resolve) => setTimeout(resolve, 300))]);
+      await first.query('commit');
+      first.release();
+      await second;
+      judge(account, await heldOf(database, account));
+    },
+  },
 ];
 
 /** A release took `active` for the end, until it was repaired before the quantity changed. */

@@ -43,6 +43,8 @@ export interface TrialOptions {
   misread?: (fact: object) => object;
   /** Stripe's answers are this many events behind what it has told us: a replica that lags. */
   lag?: number;
+  /** The events to deliver, by their ids. @default all */
+  only?: (id: string) => boolean;
   /** Called after each delivery that was settled, with the event's position (null: a question of the comparison). */
   afterEach?: (position: number | null) => Promise<void>;
   /** Really at once, over as many connections, instead of one step at a time. */
@@ -220,6 +222,7 @@ function messageOf(
 ): Message | undefined {
   if ('position' in item) {
     const happening = account.happenings[item.position]!;
+    if (options.only?.(happening.id) === false) return undefined;
     const worker = workerOf(happening.type);
     if (worker === undefined) return undefined;
     const replay = options.replayName === undefined ? {} : { 'replay-name': options.replayName };
