@@ -1434,19 +1434,11 @@ CREATE OR REPLACE FUNCTION billing.buyer_of(bill billing.invoices, customer bill
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  buyer text;
 begin
-  if bill.metadata_user_id is not null then
-    return bill.metadata_user_id;
-  end if;
-  if customer.metadata_user_id is not null then
-    return customer.metadata_user_id;
-  end if;
-  select user_id into buyer from billing.checkouts as session
-  where session.invoice_id = bill.invoice_id and session.user_id is not null
-  order by session.as_of, session.session_id collate "C" limit 1;
-  return coalesce(buyer, customer.session_user_id);
+  return coalesce(bill.metadata_user_id, customer.metadata_user_id, (
+    select session.user_id from billing.checkouts as session
+    where session.invoice_id = bill.invoice_id and session.user_id is not null
+    order by session.as_of, session.session_id collate "C" limit 1), customer.session_user_id);
 end
 $function$
 

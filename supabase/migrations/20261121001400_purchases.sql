@@ -67,19 +67,11 @@ $$;
 -- customer's earliest completed session for a subscription.
 create function billing.buyer_of(bill billing.invoices, customer billing.customers) returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
-declare
-  buyer text;
 begin
-  if bill.metadata_user_id is not null then
-    return bill.metadata_user_id;
-  end if;
-  if customer.metadata_user_id is not null then
-    return customer.metadata_user_id;
-  end if;
-  select user_id into buyer from billing.checkouts as session
-  where session.invoice_id = bill.invoice_id and session.user_id is not null
-  order by session.as_of, session.session_id collate "C" limit 1;
-  return coalesce(buyer, customer.session_user_id);
+  return coalesce(bill.metadata_user_id, customer.metadata_user_id, (
+    select session.user_id from billing.checkouts as session
+    where session.invoice_id = bill.invoice_id and session.user_id is not null
+    order by session.as_of, session.session_id collate "C" limit 1), customer.session_user_id);
 end
 $$;
 

@@ -24,7 +24,7 @@ const frozen: Record<string, string> = {
   '20261121000900_erasure.sql': '8fc458730d4d70df26328b6fd062fe429b4c8250a804e9bbc1373056571d28ba',
   '20261121001000_ledger_retention.sql': 'b95b3bf9c4b1adabd5377c2a572c6013654f68881a387c49c9d5d36012ffdd8a',
   '20261121001100_schedules.sql': '3a544dc1febad1385c41462efd7fb6896cc519ce360c64cbd44b732e7d0bc3e3',
-  '20261121001400_purchases.sql': 'c28fb187ed5db05303d5db6f0d1e920f7c7dbf82b35630f9912eeb14791591d1',
+  '20261121001400_purchases.sql': 'c7bafce565ce0005d8c25aec09999d8651851e18ccabfba6f42b708c5707577b',
 };
 
 /** The first version: what comes after it is an upgrade of databases that hold customers. */

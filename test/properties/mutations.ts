@@ -357,8 +357,8 @@ export const mutations: readonly Mutation[] = [
   ),
   swap(
     'a Checkout session is no link to a purchase',
-    `  where session.invoice_id = bill.invoice_id and session.user_id is not null\n`,
-    `  where false\n`,
+    `    where session.invoice_id = bill.invoice_id and session.user_id is not null\n`,
+    `    where false\n`,
   ),
   swap(
     'a purchase keeps the user of before when a link changes',
