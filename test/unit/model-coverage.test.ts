@@ -6,7 +6,6 @@ import { reached } from '../model/reach.ts';
 /** Routed types that the model of the proof does not emit: for each, why no history needs it. */
 const notEmitted: Record<string, string> = {
   'charge.captured': 'the model captures at once; an authorisation captured later is held by test/database/views',
-  'invoice_payment.paid': 'it ties a payment to its invoice and decides nothing; held by test/database/views',
   'invoice.finalization_failed': "a tax or account setting gone wrong; nothing in a customer's life brings it about",
 };
 
