@@ -62,6 +62,19 @@ export const examples: readonly Example[] = [
     },
   },
   {
+    short: 'schedule before its subscription',
+    name: 'shows what is scheduled though the subscription’s only event comes last',
+    async hold(database) {
+      const act: Act = { do: 'schedule a change', nth: 0, price: 3, quantity: 2 };
+      const recipe = life([{ afterSeconds: 5, act }]);
+      const account = lived({ ...recipe, opening: { ...signUp, trial: true, checkout: 'never' } });
+      const seen = await deliver(database, account, { ...inOrder, spread: 1000, jitter: backwards });
+      const held = await heldOf(database, account);
+      judge(account, held);
+      judgePlanEvents(account, held, seen);
+    },
+  },
+  {
     short: 'mistaken end',
     name: 'is brought back by one replay, forwards or backwards, when it was closed by mistake',
     async hold(database) {
