@@ -47,12 +47,8 @@ export const notRunHere: readonly (readonly [begins: string, why: string])[] = [
 export const whyNotRun = (text: string): string | undefined =>
   notRunHere.find(([begins]) => text.startsWith(begins))?.[1];
 
-/** Pages whose lines build on each other, and why nothing types them one by one. */
-export const pagesNotTyped: Readonly<Record<string, string>> = {
-  'api-version-upgrade.md':
-    'its commands need each other; test/infra/cut-over.test.ts holds the templates of its steps, test/ops/cut-over.test.ts its verbs',
-  'restore-prod.md': 'of a stack that was deleted',
-};
+/** Typed in their order, each after what it needs, by `cut-over.ts` and `restore.ts`. */
+const inOrder = ['api-version-upgrade.md', 'restore-prod.md'];
 
 /** Every command line of the runbooks and of the pages about deploying, recipes left out; a comment behind it is no part of it. */
 export const commandLines = (): RunbookLine[] =>
@@ -62,9 +58,7 @@ export const commandLines = (): RunbookLine[] =>
 
 /** Those that are run by themselves: each text once, with where it stands first. */
 export function commandsOfPages(): RunbookLine[] {
-  const lines = commandLines().filter(
-    ({ text, page }) => pagesNotTyped[page] === undefined && whyNotRun(text) === undefined,
-  );
+  const lines = commandLines().filter(({ text, page }) => !inOrder.includes(page) && whyNotRun(text) === undefined);
   return lines.filter(({ text }, index) => lines.findIndex((line) => line.text === text) === index);
 }
 
@@ -114,4 +108,29 @@ export async function typePages(deployment: Deployment, outputs: Record<string, 
   await deployment.typed(inNamesOfTheTest('npm run ops -- resume --env prod --apply'));
   writeFileSync(join(deployment.folder, 'typed.txt'), ran.join('\n'));
   assert.equal(failed.length, 0, failed.join('\n\n'));
+}
+
+/** Types the lines of one page, each after what it needs; `left` is what was not typed yet. */
+export function typist(deployment: Deployment, page: string, replaced: () => Readonly<Record<string, string>>) {
+  const lines = commandLines().filter((line) => line.page === page && whyNotRun(line.text) === undefined);
+  const left = new Set(lines.map(({ text }) => text));
+  return {
+    left,
+    /** @throws {Error} when the page has no such line, when it ends otherwise, or does not say so. */
+    async type(text: string, codes: readonly number[] = [0], says?: RegExp): Promise<string> {
+      assert.ok(
+        lines.some((line) => line.text === text),
+        `${page} has no line: ${text}`,
+      );
+      left.delete(text);
+      const line = Object.entries(replaced()).reduce(
+        (words, [name, value]) => words.replaceAll(name, value),
+        filled(inNamesOfTheTest(text), {}),
+      );
+      const { code, output } = await deployment.typed(line);
+      assert.ok(codes.includes(code), `${line} ended with ${code}, wanted ${codes.join(' or ')}:\n${output}`);
+      if (says) assert.match(output, says, `${line} did not say ${says}`);
+      return output;
+    },
+  };
 }

@@ -1,11 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { subscriptionEvent } from '../support/stripe-samples.ts';
+import { tryCutOver } from './cut-over.ts';
 import { type Deployment, startDeployment, target } from './deployment.ts';
 import { ministackVersion } from './emulator.ts';
 import { limits } from './emulator-limits.ts';
 import { typePages } from './page-commands.ts';
 import { outputsOf, tryRecipes } from './recipes.ts';
+import { tryRestoring } from './restore.ts';
 import { type Step, story } from './story.ts';
 import { Transcripts } from './transcripts.ts';
 
@@ -40,6 +42,7 @@ try {
   writeFileSync(join(deployment.folder, 'dev.yaml'), `stripeEventSourceName: ${source}\n`);
   if (only !== '--recipes') await typePages(deployment, outputs, step);
   if (only !== '--pages') await tryRecipes(deployment, step);
+  if (only !== '--recipes') await tryRestoring(deployment, await tryCutOver(deployment, source, step), step);
   console.log('\nTaken out of the template, since the emulator cannot create it (test/deploy/emulator-limits.ts):');
   for (const [why, taken] of Map.groupBy(deployment.limits(), ({ why }) => why as keyof typeof limits)) {
     console.log(`  ${taken.length} × ${limits[why]}`);
