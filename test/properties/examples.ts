@@ -46,6 +46,23 @@ export const examples: readonly Example[] = [
     },
   },
   {
+    short: 'own event read anew',
+    name: 'asks Stripe nothing when a replay reads again the very events that the rows stem from',
+    async hold(database) {
+      for (const act of [
+        { do: 'change quantity', nth: 0, quantity: 2 },
+        { do: 'cancel now', nth: 0, touchedFirst: false },
+      ] as const) {
+        const account = lived({ ...life([{ afterSeconds: 5, act }]), opening: { ...signUp, pace: [5, 5, 5] } });
+        await deliver(database, account, inOrder);
+        const { fetches } = await deliver(database, account, inOrder, { replayName: 'once-more' });
+        if (fetches.length > 0)
+          throw new Error(`Asked Stripe ${fetches.length} times, and no two events share a second`);
+        judge(account, await heldOf(database, account));
+      }
+    },
+  },
+  {
     short: 'overtaken answer',
     name: 'does not take an answer from Stripe that an event overtook within the second of the sign-up',
     async hold(database) {

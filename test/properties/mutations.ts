@@ -1,7 +1,7 @@
 /** One way to get the order rule wrong: a text of the migrations, and what stands there instead. */
 export interface Mutation {
   name: string;
-  /** Exactly once in the migrations, or the mutation is out of date and says so. */
+  /** Exactly once in what the migrations end with, or the mutation is out of date and says so. */
   from: string;
   to: string;
   /** Not in the SQL but in the worker: the answer is taken before the ticket. */
@@ -13,44 +13,45 @@ export interface Mutation {
 const drop = (name: string, from: string): Mutation => ({ name, from, to: '' });
 const swap = (name: string, from: string, to: string): Mutation => ({ name, from, to });
 
-/** A function of the schema as one migration defines it; `name` is what it was renamed to by a later one. */
-interface Definition {
-  name: string;
-  from: number;
-  to: number;
-}
-
-function definitionsIn(sql: string): Definition[] {
-  const definitions: Definition[] = [];
-  const heads =
-    /^create (?:or replace )?function billing\.(\w+)|^alter function billing\.(\w+)\([^)]*\) rename to (\w+)/gm;
-  for (const { 0: head, 1: made, 2: old, 3: renamed, index } of sql.matchAll(heads)) {
-    if (made) definitions.push({ name: made, from: index, to: sql.indexOf('\n$$;\n', index + head.length) });
-    else for (const it of definitions) if (it.name === old) it.name = renamed!;
-  }
-  return definitions;
-}
+/** Where a function of the schema begins to be defined, where that ends, and where it gets another name. */
+const definition =
+  /^create (?:or replace )?function billing\.(?<defined>\w+)\(|^alter function billing\.(?<old>\w+)\(.*\) rename to (?<renamed>\w+);|^\$(?:make)?\$;/gm;
 
 /**
- * The migrations with one rule broken: where a later one defines the function anew, there.
- * @throws {Error} when the mutation's text does not stand there exactly once: it is out of date.
+ * The migrations with one rule broken: what stands in a function that a later migration defines anew is broken there, where it counts.
+ * @throws {Error} when the text does not stand exactly once in what the migrations end with: it is out of date.
  */
 export function mutate({ name, from, to }: Mutation, sql: string): string {
   if (from === '') return sql;
-  const places = [...Array(sql.split(from).length - 1).keys()].reduce<number[]>(
-    (found) => [...found, sql.indexOf(from, (found.at(-1) ?? -1) + 1)],
-    [],
-  );
-  const definitions = definitionsIn(sql);
-  const holding = (place: number) => definitions.find((it) => it.from <= place && place < it.to);
-  const functions = new Set(places.map((place) => holding(place)?.name));
-  const last = definitions.findLast((it) => functions.has(it.name));
-  const within = last ? places.filter((place) => holding(place) === last) : places;
-  if (functions.size !== 1 || within.length !== 1)
-    throw new Error(
-      `"${name}" is out of date: its text stands ${within.length} times in ${[...functions].join(', ') || 'no function'} of the migrations, wanted once:\n${from}`,
+  const places = standing(sql)
+    .map(([start, end]) => [start, sql.slice(start, end)] as const)
+    .flatMap(([start, text]) =>
+      text
+        .split(from)
+        .slice(1)
+        .map((_, n) => start + text.split(from, n + 1).join(from).length),
     );
-  return sql.slice(0, within[0]) + to + sql.slice(within[0]! + from.length);
+  if (places.length !== 1)
+    throw new Error(
+      `"${name}" is out of date: its text stands ${places.length} times in the migrations (of a function, in its last definition), wanted once:\n${from}`,
+    );
+  return sql.slice(0, places[0]) + to + sql.slice(places[0]! + from.length);
+}
+
+/** The parts of the migrations that no later definition of the same function replaces: where each begins and ends. */
+function standing(sql: string): [number, number][] {
+  const parts: { name: string | undefined; start: number; end: number }[] = [
+    { name: undefined, start: 0, end: sql.length },
+  ];
+  for (const { index, groups } of sql.matchAll(definition)) {
+    const { defined, old, renamed } = groups!;
+    if (old !== undefined) for (const part of parts.filter(({ name }) => name === old)) part.name = renamed;
+    parts.at(-1)!.end = index;
+    parts.push({ name: defined, start: index, end: sql.length });
+  }
+  return parts
+    .filter(({ name }, n) => name === undefined || !parts.slice(n + 1).some((later) => later.name === name))
+    .map(({ start, end }) => [start, end]);
 }
 
 export const mutations: readonly Mutation[] = [
