@@ -7,11 +7,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { applyMigrations } from '../adapters/postgres/migrations.ts';
+import { planStore } from '../adapters/postgres/plan-store.ts';
 import { workerOf } from '../core/event-routes.ts';
 import { startPostgres } from '../local/backends/postgres-server.ts';
+import { queueDue } from '../pipeline/clock.ts';
 import type { AccountEvent } from '../stripe-simulator/account.ts';
 import { type StripeServer, startStripeServer } from '../stripe-simulator/server.ts';
-import { envelope } from '../test/support/event-processor.ts';
+import { envelope, source } from '../test/support/event-processor.ts';
 import { Saas } from '../test/support/saas/account.ts';
 import { addPhantoms, damage, phantoms } from '../test/support/saas/damage.ts';
 import { judgePlanEvents, judgeRows } from '../test/support/saas/judge.ts';
@@ -90,6 +92,17 @@ async function moveIn(size: number) {
   let rows = 0;
 
   async function judge(when: string): Promise<void> {
+    await queue.drained();
+    // Grace periods and cancellations that ended meanwhile: what the function's clock does every five minutes.
+    await queueDue({
+      store: planStore(writer),
+      waiting: async () => 0,
+      enqueue: async (worker, envelopes) => envelopes.forEach((each) => void queue.send(worker, JSON.stringify(each))),
+      source,
+      runId: when,
+      livemode: false,
+      now: now(),
+    });
     await queue.drained();
     const found = await judgeRows(admin, saas, now(), known);
     const faultsFound = [

@@ -37,7 +37,11 @@ export async function queueDue(parts: ClockParts): Promise<number> {
   return users.length;
 }
 
-function dueEvent({ source, runId, livemode, now }: ClockParts, user: string): object {
+/** "Derive this user's plan anew." */
+export function dueEvent(
+  { source, runId, livemode, now }: Pick<ClockParts, 'source' | 'runId' | 'livemode' | 'now'>,
+  user: string,
+): object {
   const id = `clock_${createHash('sha256').update(`${runId} ${user}`).digest('hex').slice(0, 32)}`;
   return {
     version: '0',

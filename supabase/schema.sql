@@ -94,8 +94,6 @@ table billing.events (
   arrived_at timestamp with time zone not null,
   committed_at timestamp with time zone not null default clock_timestamp()
 )
-  constraint events_origin_check CHECK ((origin = ANY (ARRAY['webhook'::text, 'replay'::text, 'reconcile'::text, 'backfill'::text, 'clock'::text])))
-  constraint events_outcome_check CHECK ((outcome = ANY (ARRAY['applied'::text, 'duplicate'::text, 'stale'::text, 'refetched'::text, 'ignored'::text, 'parked'::text])))
   constraint events_pkey PRIMARY KEY (event_id)
   CREATE INDEX events_committed_at ON billing.events USING btree (committed_at)
   CREATE INDEX events_customer ON billing.events USING btree (customer_id, created)
@@ -983,25 +981,15 @@ grant usage on schema billing to stripe_writer
 
 -- Functions
 
-CREATE OR REPLACE FUNCTION billing.apply_batch(batch jsonb, catalogue jsonb DEFAULT NULL::jsonb)
+CREATE OR REPLACE FUNCTION billing.apply_batch(batch jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
- SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
- SET "TimeZone" TO 'UTC'
 AS $function$
 declare
   item record;
-  known billing.catalogue;
   answers jsonb[] := array_fill(null::jsonb, array[jsonb_array_length(batch)]);
 begin
-  if catalogue is not null then
-    select * into known from billing.catalogue;
-    if jsonb_populate_record(known, catalogue) is distinct from known then
-      known := jsonb_populate_record(known, catalogue);
-      update billing.catalogue set (default_plan_id, tiers, default_features) = row(known.default_plan_id, known.tiers, known.default_features);
-    end if;
-  end if;
   perform billing.lock_customers(array(
     select distinct element -> 'fact' ->> 'customer_id' as id from jsonb_array_elements(batch) as element
     where element -> 'fact' ->> 'customer_id' is not null order by id));
@@ -1091,23 +1079,26 @@ CREATE OR REPLACE FUNCTION billing.apply_event(event jsonb, fact jsonb, fetched 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  id constant text := event ->> 'id';
   of_customer constant text := fact ->> 'customer_id';
-  object_id constant text := coalesce(
-    fact ->> 'subscription_id', fact ->> 'session_id', fact ->> 'invoice_id', fact ->> 'payment_id', fact ->> 'refund_id', fact ->> 'dispute_id',
-    fact ->> 'user_id', of_customer);
+  object_id text;
   is_replay constant boolean := event ->> 'origin' = 'replay';
-  known billing.events;
+  known_outcome text;
+  known_created timestamptz;
   customer billing.customers;
   answer billing.applied;
   outcome text;
 begin
-  select * into known from billing.events where event_id = event ->> 'id';
+  select ledger.outcome, ledger.created into known_outcome, known_created from billing.events as ledger where ledger.event_id = id;
   -- What was parked was never applied; a redrive tries again.
-  if known.event_id is not null and known.outcome <> 'parked' and not is_replay then
+  if known_outcome <> 'parked' and not is_replay then
     return jsonb_build_object(
-      'outcome', 'duplicate', 'reason', 'known_event', 'held', jsonb_build_object('event_id', known.event_id, 'as_of', known.created),
+      'outcome', 'duplicate', 'reason', 'known_event', 'held', jsonb_build_object('event_id', id, 'as_of', known_created),
       'plan_events', billing.plan_events_of(event));
   end if;
+  object_id := coalesce(
+    fact ->> 'subscription_id', fact ->> 'session_id', fact ->> 'invoice_id', fact ->> 'payment_id', fact ->> 'refund_id', fact ->> 'dispute_id',
+    fact ->> 'user_id', of_customer);
 
   if event ->> 'parked' is not null then
     outcome := 'parked';
@@ -1140,7 +1131,7 @@ begin
   insert into billing.events as ledger
     (event_id, type, created, livemode, api_version, worker, origin, replay_name, customer_id, object_id, outcome, reason, held_event_id, held_as_of, arrived_at)
   values (
-    event ->> 'id', event ->> 'type', to_timestamp((event ->> 'created')::bigint), (event ->> 'livemode')::boolean,
+    id, event ->> 'type', to_timestamp((event ->> 'created')::bigint), (event ->> 'livemode')::boolean,
     event ->> 'api_version', event ->> 'worker', event ->> 'origin', event ->> 'replay_name', of_customer, object_id,
     outcome, answer.reason, answer.held_event_id, answer.held_as_of, (event ->> 'arrived_at')::timestamptz)
   on conflict (event_id) do update set
@@ -1148,7 +1139,7 @@ begin
     replay_name = excluded.replay_name, committed_at = excluded.committed_at
     where ledger.outcome = 'parked' or excluded.outcome in ('applied', 'refetched');
   -- Nothing is locked for an event without a customer: another delivery of it may have come first.
-  if not found and known.event_id is null then
+  if not found and known_outcome is null then
     return jsonb_build_object('outcome', 'duplicate', 'reason', 'known_event', 'plan_events', billing.plan_events_of(event));
   end if;
 
@@ -1156,7 +1147,7 @@ begin
     'outcome', outcome, 'reason', answer.reason,
     'held', case when answer.held_as_of is not null then jsonb_build_object('event_id', answer.held_event_id, 'as_of', answer.held_as_of) end,
     -- Most events notify nobody; what a replay finds known may have to be published again.
-    'plan_events', case when answer.notified > 0 or is_replay or known.event_id is not null then billing.plan_events_of(event) else '[]' end);
+    'plan_events', case when answer.notified > 0 or is_replay or known_outcome is not null then billing.plan_events_of(event) else '[]' end);
 end
 $function$
 
@@ -1168,20 +1159,31 @@ CREATE OR REPLACE FUNCTION billing.apply_events(batch jsonb, catalogue jsonb DEF
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
 AS $function$
+declare
+  single jsonb;
+  of_customer text;
 begin
   -- Its own statement: what is read next sees every erasure that this has waited for.
   lock table billing.erasures in access share mode;
-  if batch @> '[{"fact": {"kind": "due"}}]' or exists (select from billing.erasures) then
-    select coalesce(jsonb_agg(element || case
-      when jsonb_typeof(element -> 'fact') is distinct from 'object' then '{}'::jsonb
-      else jsonb_build_object('fact', billing.without_erased(element -> 'fact')) || case
-        when element -> 'fetched' -> 'snapshot' ? 'metadata_user_id'
-          and exists (select from billing.erasures where pseudonym = billing.pseudonym_of(element -> 'fact' ->> 'customer_id'))
-        then jsonb_build_object('fetched', jsonb_set(element -> 'fetched', '{snapshot,metadata_user_id}', 'null')) else '{}' end
-      end order by place), '[]') into batch
-    from jsonb_array_elements(batch) with ordinality as it(element, place);
+  if catalogue is not null then
+    perform from billing.catalogue as known where to_jsonb(known) - 'single_row' = apply_events.catalogue;
+    if not found then
+      update billing.catalogue as known set (default_plan_id, tiers, default_features) = (
+        select told.default_plan_id, told.tiers, told.default_features from jsonb_populate_record(known, apply_events.catalogue) as told);
+    end if;
   end if;
-  return billing.apply_batch(batch, catalogue);
+  if batch @> '[{"fact": {"kind": "due"}}]' or exists (select from billing.erasures) then
+    batch := billing.batch_without_erased(batch);
+  end if;
+  if jsonb_array_length(batch) <> 1 then
+    return billing.apply_batch(batch);
+  end if;
+  single := batch -> 0;
+  of_customer := single -> 'fact' ->> 'customer_id';
+  if of_customer is not null then
+    perform billing.lock_customer(of_customer);
+  end if;
+  return jsonb_build_array(billing.apply_event(single -> 'event', single -> 'fact', nullif(single -> 'fetched', 'null')));
 end
 $function$
 -- executable by stripe_writer
@@ -1428,6 +1430,26 @@ end
 $function$
 
 
+CREATE OR REPLACE FUNCTION billing.batch_without_erased(batch jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return (
+    select coalesce(jsonb_agg(element || case
+      when jsonb_typeof(element -> 'fact') is distinct from 'object' then '{}'::jsonb
+      else jsonb_build_object('fact', billing.without_erased(element -> 'fact')) || case
+        when element -> 'fetched' -> 'snapshot' ? 'metadata_user_id'
+          and exists (select from billing.erasures where pseudonym = billing.pseudonym_of(element -> 'fact' ->> 'customer_id'))
+        then jsonb_build_object('fetched', jsonb_set(element -> 'fetched', '{snapshot,metadata_user_id}', 'null')) else '{}' end
+      end order by place), '[]')
+    from jsonb_array_elements(batch) with ordinality as it(element, place));
+end
+$function$
+
+
 CREATE OR REPLACE FUNCTION billing.buyer_of(bill billing.invoices, customer billing.customers)
  RETURNS text
  LANGUAGE plpgsql
@@ -1574,6 +1596,23 @@ CREATE OR REPLACE FUNCTION billing.cursor_of(of_name text)
 AS $function$
 begin
   return (select cursor from billing.reconcile_cursors where name = of_name);
+end
+$function$
+-- executable by stripe_writer
+
+CREATE OR REPLACE FUNCTION billing.customers_not_as_derived(after text, most integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  page billing.customers[] := array(select it from billing.customers as it where customer_id > after order by customer_id limit most);
+  wrong jsonb;
+begin
+  select coalesce(jsonb_agg(it.customer_id order by it.customer_id), '[]') into wrong from unnest(page) as it
+  where it.as_of is not null and billing.compared_customer(it) -> 'not_as_derived' <> '[]';
+  return jsonb_build_object('last', case when cardinality(page) = most then page[most].customer_id end, 'wrong', wrong);
 end
 $function$
 -- executable by stripe_writer
@@ -1930,6 +1969,21 @@ end
 $function$
 -- executable by stripe_writer
 
+CREATE OR REPLACE FUNCTION billing.lock_customer(id text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform from billing.customers where customer_id = id for no key update;
+  if not found then
+    insert into billing.customers (customer_id) values (id) on conflict do nothing;
+    perform from billing.customers where customer_id = id for no key update;
+  end if;
+end
+$function$
+
+
 CREATE OR REPLACE FUNCTION billing.lock_customers(ids text[])
  RETURNS void
  LANGUAGE plpgsql
@@ -1939,11 +1993,7 @@ declare
   id text;
 begin
   foreach id in array ids loop
-    perform from billing.customers where customer_id = id for no key update;
-    if not found then
-      insert into billing.customers (customer_id) values (id) on conflict do nothing;
-      perform from billing.customers where customer_id = id for no key update;
-    end if;
+    perform billing.lock_customer(id);
   end loop;
 end
 $function$
@@ -1959,7 +2009,7 @@ declare
     select string_agg(quote_ident(attname), ', ' order by attnum)
     from pg_attribute where attrelid = target and attnum > 0 and not attisdropped and attname <> all (derived));
   incoming_columns text := regexp_replace(columns, '(^|, )', '\1incoming.', 'g');
-  kept_columns text := regexp_replace(columns, '(^|, )', '\1kept.', 'g');
+  keep_derived text := (select coalesce(string_agg(format('incoming.%1$I := held.%1$I;', name), ' '), '') from unnest(derived) as name);
 begin
   execute format($function$
 create or replace function billing.store_%1$s(incoming billing.%1$s) returns text
@@ -1969,29 +2019,34 @@ declare
 begin
   insert into billing.%1$s as kept (%2$s) values (%3$s)
   on conflict (%4$I) do update set (%2$s) = row(%3$s)
-  where kept.as_of is null
-     or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)
-     or (incoming.source_event_id = kept.source_event_id and row(%3$s) is distinct from row(%5$s));
+  where kept.as_of is null or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress);
   if found then
     return 'changed/later';
   end if;
   select * into held from billing.%1$s where %4$I = incoming.%4$I;
+  if held.source_event_id = incoming.source_event_id then
+    %5$s
+    if incoming is not distinct from held then
+      return 'same/own_event';
+    end if;
+    update billing.%1$s set (%2$s) = row(%3$s) where %4$I = incoming.%4$I;
+    return 'changed/own_event';
+  end if;
   -- One condition within the other: together they would be planned for every stale event.
-  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) then
+  if held.as_of > incoming.as_of and (billing.is_own_event(incoming.source_event_id) or held.as_of > clock_timestamp() + interval '1 hour') then
     if not exists (select from billing.events where event_id = held.source_event_id and created = held.as_of) then
       update billing.%1$s set (%2$s) = row(%3$s) where %4$I = incoming.%4$I;
       return 'changed/no_such_second';
     end if;
   end if;
   return case
-    when held.source_event_id = incoming.source_event_id then 'same/own_event'
     when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
     when held.as_of = incoming.as_of then 'stale/further_along_held'
     else 'stale/newer_event_held'
   end;
 end
 $store$
-$function$, (select relname from pg_class where oid = target), columns, incoming_columns, key, kept_columns);
+$function$, (select relname from pg_class where oid = target), columns, incoming_columns, key, keep_derived);
 end
 $functionx$
 
@@ -2276,6 +2331,29 @@ end
 $function$
 -- executable by service_role, billing_reader
 
+CREATE OR REPLACE FUNCTION billing.plans_not_as_derived(after text, most integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  page text[] := array(
+    select user_id from (
+      (select user_id from billing.user_plans where user_id > after order by user_id limit most)
+      union (select distinct user_id from billing.subscriptions where user_id > after order by user_id limit most)) as it
+    order by user_id limit most);
+  wrong jsonb;
+begin
+  select coalesce(jsonb_agg(jsonb_build_object('id', id, 'held', held.state, 'derived', derived.state, 'subscription_ids', array(
+    select subscription_id from billing.subscriptions where user_id = id)) order by id), '[]') into wrong
+  from unnest(page) as id left join billing.user_plans as held on held.user_id = id cross join billing.state_of(id) as derived
+  where (held.changes_at is null or held.changes_at > now()) and (held.state, held.changes_at) is distinct from (derived.state, derived.changes_at);
+  return jsonb_build_object('last', case when cardinality(page) = most then page[most] end, 'wrong', wrong);
+end
+$function$
+-- executable by stripe_writer
+
 CREATE OR REPLACE FUNCTION billing.progress(kind text, event_type text, fact jsonb)
  RETURNS bigint[]
  LANGUAGE plpgsql
@@ -2283,34 +2361,35 @@ CREATE OR REPLACE FUNCTION billing.progress(kind text, event_type text, fact jso
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  return case kind
-    when 'customer' then array[
+  case kind
+    when 'customer' then return array[
       case event_type when 'customer.created' then 0 when 'customer.updated' then 1 else 2 end,
       -- Of two updates in one second, the one that says whose customer it is.
-      (fact ->> 'metadata_user_id' is not null)::integer]
-    when 'checkout' then array[
-      case fact ->> 'status' when 'expired' then 0 when 'unpaid' then 1 when 'failed' then 2 else 3 end]
-    when 'invoice' then array[
+      (fact ->> 'metadata_user_id' is not null)::integer];
+    when 'checkout' then return array[
+      case fact ->> 'status' when 'expired' then 0 when 'unpaid' then 1 when 'failed' then 2 else 3 end];
+    when 'invoice' then return array[
       case fact ->> 'status' when 'draft' then 0 when 'open' then 1 when 'uncollectible' then 2 when 'void' then 3 else 4 end,
       (fact ->> 'attempt_count')::bigint,
-      case fact ->> 'problem' when 'action_required' then 2 when 'payment_failed' then 1 else 0 end]
-    when 'payment' then array[
+      case fact ->> 'problem' when 'action_required' then 2 when 'payment_failed' then 1 else 0 end];
+    when 'payment' then return array[
       case fact ->> 'status' when 'succeeded' then 3 when 'canceled' then 2 when 'failed' then 2 when 'requires_payment_method' then 1 else 0 end,
       (fact ->> 'amount_refunded_minor')::bigint,
       -- Authorised first, captured later.
-      (fact ->> 'amount_minor')::bigint]
-    when 'refund' then array[
-      case fact ->> 'status' when 'pending' then 0 when 'requires_action' then 1 when 'succeeded' then 2 else 3 end]
-    when 'dispute' then array[
-      case event_type when 'charge.dispute.created' then 0 when 'charge.dispute.updated' then 1 else 2 end]
-    when 'invoice_payment' then array[0]
-    when 'schedule' then array[
+      (fact ->> 'amount_minor')::bigint];
+    when 'refund' then return array[
+      case fact ->> 'status' when 'pending' then 0 when 'requires_action' then 1 when 'succeeded' then 2 else 3 end];
+    when 'dispute' then return array[
+      case event_type when 'charge.dispute.created' then 0 when 'charge.dispute.updated' then 1 else 2 end];
+    when 'invoice_payment' then return array[0];
+    when 'schedule' then return array[
       case fact ->> 'status' when 'not_started' then 0 when 'active' then 1 else 2 end,
       (event_type <> 'subscription_schedule.created')::integer,
       -- It is made first, and then given what comes next. Of two such updates in one second nothing tells the later: any, but the same whatever came first.
       (fact ->> 'next_change' is not null)::integer,
-      coalesce(hashtextextended(fact ->> 'next_change', 0), 0)]
-  end::bigint[];
+      coalesce(hashtextextended(fact ->> 'next_change', 0), 0)];
+    else return null;
+  end case;
 end
 $function$
 
@@ -2729,22 +2808,27 @@ declare
 begin
   insert into billing.checkouts as kept (session_id, mode, customer_id, subscription_id, user_id, status, currency, amount_minor, livemode, as_of, source_event_id, progress, invoice_id) values (incoming.session_id, incoming.mode, incoming.customer_id, incoming.subscription_id, incoming.user_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress, incoming.invoice_id)
   on conflict (session_id) do update set (session_id, mode, customer_id, subscription_id, user_id, status, currency, amount_minor, livemode, as_of, source_event_id, progress, invoice_id) = row(incoming.session_id, incoming.mode, incoming.customer_id, incoming.subscription_id, incoming.user_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress, incoming.invoice_id)
-  where kept.as_of is null
-     or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)
-     or (incoming.source_event_id = kept.source_event_id and row(incoming.session_id, incoming.mode, incoming.customer_id, incoming.subscription_id, incoming.user_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress, incoming.invoice_id) is distinct from row(kept.session_id, kept.mode, kept.customer_id, kept.subscription_id, kept.user_id, kept.status, kept.currency, kept.amount_minor, kept.livemode, kept.as_of, kept.source_event_id, kept.progress, kept.invoice_id));
+  where kept.as_of is null or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress);
   if found then
     return 'changed/later';
   end if;
   select * into held from billing.checkouts where session_id = incoming.session_id;
+  if held.source_event_id = incoming.source_event_id then
+
+    if incoming is not distinct from held then
+      return 'same/own_event';
+    end if;
+    update billing.checkouts set (session_id, mode, customer_id, subscription_id, user_id, status, currency, amount_minor, livemode, as_of, source_event_id, progress, invoice_id) = row(incoming.session_id, incoming.mode, incoming.customer_id, incoming.subscription_id, incoming.user_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress, incoming.invoice_id) where session_id = incoming.session_id;
+    return 'changed/own_event';
+  end if;
   -- One condition within the other: together they would be planned for every stale event.
-  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) then
+  if held.as_of > incoming.as_of and (billing.is_own_event(incoming.source_event_id) or held.as_of > clock_timestamp() + interval '1 hour') then
     if not exists (select from billing.events where event_id = held.source_event_id and created = held.as_of) then
       update billing.checkouts set (session_id, mode, customer_id, subscription_id, user_id, status, currency, amount_minor, livemode, as_of, source_event_id, progress, invoice_id) = row(incoming.session_id, incoming.mode, incoming.customer_id, incoming.subscription_id, incoming.user_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress, incoming.invoice_id) where session_id = incoming.session_id;
       return 'changed/no_such_second';
     end if;
   end if;
   return case
-    when held.source_event_id = incoming.source_event_id then 'same/own_event'
     when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
     when held.as_of = incoming.as_of then 'stale/further_along_held'
     else 'stale/newer_event_held'
@@ -2763,22 +2847,27 @@ declare
 begin
   insert into billing.customers as kept (customer_id, metadata_user_id, deleted, livemode, as_of, source_event_id, progress) values (incoming.customer_id, incoming.metadata_user_id, incoming.deleted, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
   on conflict (customer_id) do update set (customer_id, metadata_user_id, deleted, livemode, as_of, source_event_id, progress) = row(incoming.customer_id, incoming.metadata_user_id, incoming.deleted, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
-  where kept.as_of is null
-     or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)
-     or (incoming.source_event_id = kept.source_event_id and row(incoming.customer_id, incoming.metadata_user_id, incoming.deleted, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) is distinct from row(kept.customer_id, kept.metadata_user_id, kept.deleted, kept.livemode, kept.as_of, kept.source_event_id, kept.progress));
+  where kept.as_of is null or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress);
   if found then
     return 'changed/later';
   end if;
   select * into held from billing.customers where customer_id = incoming.customer_id;
+  if held.source_event_id = incoming.source_event_id then
+    incoming.session_user_id := held.session_user_id; incoming.user_id := held.user_id;
+    if incoming is not distinct from held then
+      return 'same/own_event';
+    end if;
+    update billing.customers set (customer_id, metadata_user_id, deleted, livemode, as_of, source_event_id, progress) = row(incoming.customer_id, incoming.metadata_user_id, incoming.deleted, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where customer_id = incoming.customer_id;
+    return 'changed/own_event';
+  end if;
   -- One condition within the other: together they would be planned for every stale event.
-  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) then
+  if held.as_of > incoming.as_of and (billing.is_own_event(incoming.source_event_id) or held.as_of > clock_timestamp() + interval '1 hour') then
     if not exists (select from billing.events where event_id = held.source_event_id and created = held.as_of) then
       update billing.customers set (customer_id, metadata_user_id, deleted, livemode, as_of, source_event_id, progress) = row(incoming.customer_id, incoming.metadata_user_id, incoming.deleted, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where customer_id = incoming.customer_id;
       return 'changed/no_such_second';
     end if;
   end if;
   return case
-    when held.source_event_id = incoming.source_event_id then 'same/own_event'
     when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
     when held.as_of = incoming.as_of then 'stale/further_along_held'
     else 'stale/newer_event_held'
@@ -2797,22 +2886,27 @@ declare
 begin
   insert into billing.disputes as kept (dispute_id, charge_id, payment_intent_id, status, reason, currency, amount_minor, created, livemode, as_of, source_event_id, progress) values (incoming.dispute_id, incoming.charge_id, incoming.payment_intent_id, incoming.status, incoming.reason, incoming.currency, incoming.amount_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
   on conflict (dispute_id) do update set (dispute_id, charge_id, payment_intent_id, status, reason, currency, amount_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.dispute_id, incoming.charge_id, incoming.payment_intent_id, incoming.status, incoming.reason, incoming.currency, incoming.amount_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
-  where kept.as_of is null
-     or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)
-     or (incoming.source_event_id = kept.source_event_id and row(incoming.dispute_id, incoming.charge_id, incoming.payment_intent_id, incoming.status, incoming.reason, incoming.currency, incoming.amount_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) is distinct from row(kept.dispute_id, kept.charge_id, kept.payment_intent_id, kept.status, kept.reason, kept.currency, kept.amount_minor, kept.created, kept.livemode, kept.as_of, kept.source_event_id, kept.progress));
+  where kept.as_of is null or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress);
   if found then
     return 'changed/later';
   end if;
   select * into held from billing.disputes where dispute_id = incoming.dispute_id;
+  if held.source_event_id = incoming.source_event_id then
+
+    if incoming is not distinct from held then
+      return 'same/own_event';
+    end if;
+    update billing.disputes set (dispute_id, charge_id, payment_intent_id, status, reason, currency, amount_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.dispute_id, incoming.charge_id, incoming.payment_intent_id, incoming.status, incoming.reason, incoming.currency, incoming.amount_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where dispute_id = incoming.dispute_id;
+    return 'changed/own_event';
+  end if;
   -- One condition within the other: together they would be planned for every stale event.
-  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) then
+  if held.as_of > incoming.as_of and (billing.is_own_event(incoming.source_event_id) or held.as_of > clock_timestamp() + interval '1 hour') then
     if not exists (select from billing.events where event_id = held.source_event_id and created = held.as_of) then
       update billing.disputes set (dispute_id, charge_id, payment_intent_id, status, reason, currency, amount_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.dispute_id, incoming.charge_id, incoming.payment_intent_id, incoming.status, incoming.reason, incoming.currency, incoming.amount_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where dispute_id = incoming.dispute_id;
       return 'changed/no_such_second';
     end if;
   end if;
   return case
-    when held.source_event_id = incoming.source_event_id then 'same/own_event'
     when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
     when held.as_of = incoming.as_of then 'stale/further_along_held'
     else 'stale/newer_event_held'
@@ -2831,22 +2925,27 @@ declare
 begin
   insert into billing.invoice_payments as kept (invoice_payment_id, invoice_id, payment_intent_id, charge_id, livemode, as_of, source_event_id, progress) values (incoming.invoice_payment_id, incoming.invoice_id, incoming.payment_intent_id, incoming.charge_id, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
   on conflict (invoice_payment_id) do update set (invoice_payment_id, invoice_id, payment_intent_id, charge_id, livemode, as_of, source_event_id, progress) = row(incoming.invoice_payment_id, incoming.invoice_id, incoming.payment_intent_id, incoming.charge_id, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
-  where kept.as_of is null
-     or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)
-     or (incoming.source_event_id = kept.source_event_id and row(incoming.invoice_payment_id, incoming.invoice_id, incoming.payment_intent_id, incoming.charge_id, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) is distinct from row(kept.invoice_payment_id, kept.invoice_id, kept.payment_intent_id, kept.charge_id, kept.livemode, kept.as_of, kept.source_event_id, kept.progress));
+  where kept.as_of is null or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress);
   if found then
     return 'changed/later';
   end if;
   select * into held from billing.invoice_payments where invoice_payment_id = incoming.invoice_payment_id;
+  if held.source_event_id = incoming.source_event_id then
+
+    if incoming is not distinct from held then
+      return 'same/own_event';
+    end if;
+    update billing.invoice_payments set (invoice_payment_id, invoice_id, payment_intent_id, charge_id, livemode, as_of, source_event_id, progress) = row(incoming.invoice_payment_id, incoming.invoice_id, incoming.payment_intent_id, incoming.charge_id, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where invoice_payment_id = incoming.invoice_payment_id;
+    return 'changed/own_event';
+  end if;
   -- One condition within the other: together they would be planned for every stale event.
-  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) then
+  if held.as_of > incoming.as_of and (billing.is_own_event(incoming.source_event_id) or held.as_of > clock_timestamp() + interval '1 hour') then
     if not exists (select from billing.events where event_id = held.source_event_id and created = held.as_of) then
       update billing.invoice_payments set (invoice_payment_id, invoice_id, payment_intent_id, charge_id, livemode, as_of, source_event_id, progress) = row(incoming.invoice_payment_id, incoming.invoice_id, incoming.payment_intent_id, incoming.charge_id, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where invoice_payment_id = incoming.invoice_payment_id;
       return 'changed/no_such_second';
     end if;
   end if;
   return case
-    when held.source_event_id = incoming.source_event_id then 'same/own_event'
     when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
     when held.as_of = incoming.as_of then 'stale/further_along_held'
     else 'stale/newer_event_held'
@@ -2865,22 +2964,27 @@ declare
 begin
   insert into billing.invoices as kept (invoice_id, customer_id, subscription_id, status, problem, attempt_count, currency, amount_due_minor, amount_paid_minor, created, livemode, as_of, source_event_id, progress, paid_at, metadata_user_id) values (incoming.invoice_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.problem, incoming.attempt_count, incoming.currency, incoming.amount_due_minor, incoming.amount_paid_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress, incoming.paid_at, incoming.metadata_user_id)
   on conflict (invoice_id) do update set (invoice_id, customer_id, subscription_id, status, problem, attempt_count, currency, amount_due_minor, amount_paid_minor, created, livemode, as_of, source_event_id, progress, paid_at, metadata_user_id) = row(incoming.invoice_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.problem, incoming.attempt_count, incoming.currency, incoming.amount_due_minor, incoming.amount_paid_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress, incoming.paid_at, incoming.metadata_user_id)
-  where kept.as_of is null
-     or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)
-     or (incoming.source_event_id = kept.source_event_id and row(incoming.invoice_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.problem, incoming.attempt_count, incoming.currency, incoming.amount_due_minor, incoming.amount_paid_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress, incoming.paid_at, incoming.metadata_user_id) is distinct from row(kept.invoice_id, kept.customer_id, kept.subscription_id, kept.status, kept.problem, kept.attempt_count, kept.currency, kept.amount_due_minor, kept.amount_paid_minor, kept.created, kept.livemode, kept.as_of, kept.source_event_id, kept.progress, kept.paid_at, kept.metadata_user_id));
+  where kept.as_of is null or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress);
   if found then
     return 'changed/later';
   end if;
   select * into held from billing.invoices where invoice_id = incoming.invoice_id;
+  if held.source_event_id = incoming.source_event_id then
+    incoming.notified_problem := held.notified_problem;
+    if incoming is not distinct from held then
+      return 'same/own_event';
+    end if;
+    update billing.invoices set (invoice_id, customer_id, subscription_id, status, problem, attempt_count, currency, amount_due_minor, amount_paid_minor, created, livemode, as_of, source_event_id, progress, paid_at, metadata_user_id) = row(incoming.invoice_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.problem, incoming.attempt_count, incoming.currency, incoming.amount_due_minor, incoming.amount_paid_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress, incoming.paid_at, incoming.metadata_user_id) where invoice_id = incoming.invoice_id;
+    return 'changed/own_event';
+  end if;
   -- One condition within the other: together they would be planned for every stale event.
-  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) then
+  if held.as_of > incoming.as_of and (billing.is_own_event(incoming.source_event_id) or held.as_of > clock_timestamp() + interval '1 hour') then
     if not exists (select from billing.events where event_id = held.source_event_id and created = held.as_of) then
       update billing.invoices set (invoice_id, customer_id, subscription_id, status, problem, attempt_count, currency, amount_due_minor, amount_paid_minor, created, livemode, as_of, source_event_id, progress, paid_at, metadata_user_id) = row(incoming.invoice_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.problem, incoming.attempt_count, incoming.currency, incoming.amount_due_minor, incoming.amount_paid_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress, incoming.paid_at, incoming.metadata_user_id) where invoice_id = incoming.invoice_id;
       return 'changed/no_such_second';
     end if;
   end if;
   return case
-    when held.source_event_id = incoming.source_event_id then 'same/own_event'
     when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
     when held.as_of = incoming.as_of then 'stale/further_along_held'
     else 'stale/newer_event_held'
@@ -2899,22 +3003,27 @@ declare
 begin
   insert into billing.payments as kept (payment_id, object, customer_id, payment_intent_id, invoice_id, status, failure_code, currency, amount_minor, amount_refunded_minor, created, livemode, as_of, source_event_id, progress) values (incoming.payment_id, incoming.object, incoming.customer_id, incoming.payment_intent_id, incoming.invoice_id, incoming.status, incoming.failure_code, incoming.currency, incoming.amount_minor, incoming.amount_refunded_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
   on conflict (payment_id) do update set (payment_id, object, customer_id, payment_intent_id, invoice_id, status, failure_code, currency, amount_minor, amount_refunded_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.payment_id, incoming.object, incoming.customer_id, incoming.payment_intent_id, incoming.invoice_id, incoming.status, incoming.failure_code, incoming.currency, incoming.amount_minor, incoming.amount_refunded_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
-  where kept.as_of is null
-     or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)
-     or (incoming.source_event_id = kept.source_event_id and row(incoming.payment_id, incoming.object, incoming.customer_id, incoming.payment_intent_id, incoming.invoice_id, incoming.status, incoming.failure_code, incoming.currency, incoming.amount_minor, incoming.amount_refunded_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) is distinct from row(kept.payment_id, kept.object, kept.customer_id, kept.payment_intent_id, kept.invoice_id, kept.status, kept.failure_code, kept.currency, kept.amount_minor, kept.amount_refunded_minor, kept.created, kept.livemode, kept.as_of, kept.source_event_id, kept.progress));
+  where kept.as_of is null or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress);
   if found then
     return 'changed/later';
   end if;
   select * into held from billing.payments where payment_id = incoming.payment_id;
+  if held.source_event_id = incoming.source_event_id then
+
+    if incoming is not distinct from held then
+      return 'same/own_event';
+    end if;
+    update billing.payments set (payment_id, object, customer_id, payment_intent_id, invoice_id, status, failure_code, currency, amount_minor, amount_refunded_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.payment_id, incoming.object, incoming.customer_id, incoming.payment_intent_id, incoming.invoice_id, incoming.status, incoming.failure_code, incoming.currency, incoming.amount_minor, incoming.amount_refunded_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where payment_id = incoming.payment_id;
+    return 'changed/own_event';
+  end if;
   -- One condition within the other: together they would be planned for every stale event.
-  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) then
+  if held.as_of > incoming.as_of and (billing.is_own_event(incoming.source_event_id) or held.as_of > clock_timestamp() + interval '1 hour') then
     if not exists (select from billing.events where event_id = held.source_event_id and created = held.as_of) then
       update billing.payments set (payment_id, object, customer_id, payment_intent_id, invoice_id, status, failure_code, currency, amount_minor, amount_refunded_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.payment_id, incoming.object, incoming.customer_id, incoming.payment_intent_id, incoming.invoice_id, incoming.status, incoming.failure_code, incoming.currency, incoming.amount_minor, incoming.amount_refunded_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where payment_id = incoming.payment_id;
       return 'changed/no_such_second';
     end if;
   end if;
   return case
-    when held.source_event_id = incoming.source_event_id then 'same/own_event'
     when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
     when held.as_of = incoming.as_of then 'stale/further_along_held'
     else 'stale/newer_event_held'
@@ -2956,22 +3065,27 @@ declare
 begin
   insert into billing.refunds as kept (refund_id, charge_id, payment_intent_id, status, currency, amount_minor, created, livemode, as_of, source_event_id, progress) values (incoming.refund_id, incoming.charge_id, incoming.payment_intent_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
   on conflict (refund_id) do update set (refund_id, charge_id, payment_intent_id, status, currency, amount_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.refund_id, incoming.charge_id, incoming.payment_intent_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
-  where kept.as_of is null
-     or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)
-     or (incoming.source_event_id = kept.source_event_id and row(incoming.refund_id, incoming.charge_id, incoming.payment_intent_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) is distinct from row(kept.refund_id, kept.charge_id, kept.payment_intent_id, kept.status, kept.currency, kept.amount_minor, kept.created, kept.livemode, kept.as_of, kept.source_event_id, kept.progress));
+  where kept.as_of is null or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress);
   if found then
     return 'changed/later';
   end if;
   select * into held from billing.refunds where refund_id = incoming.refund_id;
+  if held.source_event_id = incoming.source_event_id then
+
+    if incoming is not distinct from held then
+      return 'same/own_event';
+    end if;
+    update billing.refunds set (refund_id, charge_id, payment_intent_id, status, currency, amount_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.refund_id, incoming.charge_id, incoming.payment_intent_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where refund_id = incoming.refund_id;
+    return 'changed/own_event';
+  end if;
   -- One condition within the other: together they would be planned for every stale event.
-  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) then
+  if held.as_of > incoming.as_of and (billing.is_own_event(incoming.source_event_id) or held.as_of > clock_timestamp() + interval '1 hour') then
     if not exists (select from billing.events where event_id = held.source_event_id and created = held.as_of) then
       update billing.refunds set (refund_id, charge_id, payment_intent_id, status, currency, amount_minor, created, livemode, as_of, source_event_id, progress) = row(incoming.refund_id, incoming.charge_id, incoming.payment_intent_id, incoming.status, incoming.currency, incoming.amount_minor, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where refund_id = incoming.refund_id;
       return 'changed/no_such_second';
     end if;
   end if;
   return case
-    when held.source_event_id = incoming.source_event_id then 'same/own_event'
     when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
     when held.as_of = incoming.as_of then 'stale/further_along_held'
     else 'stale/newer_event_held'
@@ -2990,22 +3104,27 @@ declare
 begin
   insert into billing.schedules as kept (schedule_id, customer_id, subscription_id, status, next_change, created, livemode, as_of, source_event_id, progress) values (incoming.schedule_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.next_change, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
   on conflict (schedule_id) do update set (schedule_id, customer_id, subscription_id, status, next_change, created, livemode, as_of, source_event_id, progress) = row(incoming.schedule_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.next_change, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress)
-  where kept.as_of is null
-     or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress)
-     or (incoming.source_event_id = kept.source_event_id and row(incoming.schedule_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.next_change, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) is distinct from row(kept.schedule_id, kept.customer_id, kept.subscription_id, kept.status, kept.next_change, kept.created, kept.livemode, kept.as_of, kept.source_event_id, kept.progress));
+  where kept.as_of is null or (incoming.as_of, incoming.progress) > (kept.as_of, kept.progress);
   if found then
     return 'changed/later';
   end if;
   select * into held from billing.schedules where schedule_id = incoming.schedule_id;
+  if held.source_event_id = incoming.source_event_id then
+
+    if incoming is not distinct from held then
+      return 'same/own_event';
+    end if;
+    update billing.schedules set (schedule_id, customer_id, subscription_id, status, next_change, created, livemode, as_of, source_event_id, progress) = row(incoming.schedule_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.next_change, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where schedule_id = incoming.schedule_id;
+    return 'changed/own_event';
+  end if;
   -- One condition within the other: together they would be planned for every stale event.
-  if held.as_of > incoming.as_of and billing.is_own_event(incoming.source_event_id) then
+  if held.as_of > incoming.as_of and (billing.is_own_event(incoming.source_event_id) or held.as_of > clock_timestamp() + interval '1 hour') then
     if not exists (select from billing.events where event_id = held.source_event_id and created = held.as_of) then
       update billing.schedules set (schedule_id, customer_id, subscription_id, status, next_change, created, livemode, as_of, source_event_id, progress) = row(incoming.schedule_id, incoming.customer_id, incoming.subscription_id, incoming.status, incoming.next_change, incoming.created, incoming.livemode, incoming.as_of, incoming.source_event_id, incoming.progress) where schedule_id = incoming.schedule_id;
       return 'changed/no_such_second';
     end if;
   end if;
   return case
-    when held.source_event_id = incoming.source_event_id then 'same/own_event'
     when held.as_of = incoming.as_of and held.progress = incoming.progress then 'same/same_state'
     when held.as_of = incoming.as_of then 'stale/further_along_held'
     else 'stale/newer_event_held'
@@ -3192,9 +3311,9 @@ AS $function$
 declare
   alias constant text := billing.pseudonym_of(fact ->> 'customer_id');
 begin
-  -- The clock asks for users that have a row; whoever was erased meanwhile must not get a new one.
   if fact ->> 'kind' = 'due' then
-    return case when exists (select from billing.user_plans where user_id = fact ->> 'user_id') then fact end;
+    return case when exists (select from billing.user_plans where user_id = fact ->> 'user_id')
+      or exists (select from billing.subscriptions where user_id = fact ->> 'user_id') then fact end;
   end if;
   if exists (select from billing.erasures where pseudonym = alias) then
     fact := fact || jsonb_build_object('customer_id', alias);

@@ -15,6 +15,8 @@ export const handlersFunctions = [
   'standing',
   'money_by_day',
   'without_user',
+  'customers_not_as_derived',
+  'plans_not_as_derived',
   // What support, on-call and finance ask: story-store.ts.
   'story_of',
   'story_of_event',

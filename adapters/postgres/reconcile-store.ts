@@ -22,6 +22,8 @@ export function reconcileStore(database: Database): ReconcileStore {
       return { ...rest, lag: byWorker((worker) => lag[worker] ?? null) };
     },
     withoutUser: (after, most): Promise<Unlinked[]> => call('without_user($1, $2)', after, most),
+    customersNotAsDerived: (after, most) => call('customers_not_as_derived($1, $2)', after, most),
+    plansNotAsDerived: (after, most) => call('plans_not_as_derived($1, $2)', after, most),
     moneyByDay: (kind): Promise<DayOfMoney[]> => call('money_by_day($1)', kind),
     cursor: (name) => call('cursor_of($1)', name),
     keepCursor: (name, cursor) => call('keep_cursor($1, $2)', name, JSON.stringify(cursor)),

@@ -29,6 +29,11 @@ export class Findings {
     this.#confirmed = confirmed;
   }
 
+  /** Whether one was added under this id; of few others, too (an {@link IdFilter}). */
+  has(id: string): boolean {
+    return this.#seen.has(id);
+  }
+
   async add(finding: Finding): Promise<void> {
     if (this.#seen.has(finding.id)) return;
     this.#seen.add(finding.id);

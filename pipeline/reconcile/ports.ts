@@ -74,6 +74,16 @@ export interface Unlinked {
   customer_id: string;
 }
 
+export interface PlanNotAsDerived {
+  /** The user's. */
+  id: string;
+  /** What the apps were notified of; null: of nothing. */
+  held: unknown;
+  derived: unknown;
+  /** All of the user. */
+  subscription_ids: string[];
+}
+
 /** The database, as the comparison sees it. Reads; keeps nothing but its own cursor. */
 export interface ReconcileStore {
   missingEvents: (ids: readonly string[]) => Promise<string[]>;
@@ -81,6 +91,10 @@ export interface ReconcileStore {
   standing(): Promise<Standing>;
   /** Running subscriptions without a user, in the order of their ids, after one of them. */
   withoutUser(after: string, most: number): Promise<Unlinked[]>;
+  /** Customers whose derived columns are not what our other rows give, among the next after an id; `last` null: these were all. */
+  customersNotAsDerived(after: string, most: number): Promise<{ last: string | null; wrong: string[] }>;
+  /** Users of whom the apps were notified of another plan than our rows give, likewise. */
+  plansNotAsDerived(after: string, most: number): Promise<{ last: string | null; wrong: PlanNotAsDerived[] }>;
   /** Our rows of these kinds, added up. */
   moneyByDay(kind: MoneyKind): Promise<DayOfMoney[]>;
   cursor<Cursor>(name: string): Promise<Cursor | null>;
@@ -95,7 +109,7 @@ export interface HealedField {
   /** ISO 8601. */
   at: string;
   run_id: string;
-  kind: FetchedKindName;
+  kind: FetchedKindName | 'user_plan';
   id: string;
   /** false: there was no row. */
   known: boolean;

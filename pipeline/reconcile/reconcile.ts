@@ -1,7 +1,7 @@
 import { byWorker, type Worker, workers } from '../../core/workers.ts';
 import type { BackfillState } from '../backfill/backfill.ts';
 import type { ReconcileOptions, ReconcileParts, StripeList } from './ports.ts';
-import { type Job, QUEUED_REMEMBERED, Reconciliation } from './reconciliation.ts';
+import { type Job, QUEUED_REMEMBERED, Reconciliation, type Underived } from './reconciliation.ts';
 import { ReconcileReport } from './report.ts';
 import { settledUntil } from './settled-until.ts';
 import { THE_BEGINNING } from './sweep.ts';
@@ -40,6 +40,8 @@ interface Cursor {
   /** What the comparison of objects still has to read. */
   unfinished: Job[];
   linkedTo: string;
+  /** What our own rows still have to be held against each other of. */
+  underived: Underived;
 }
 
 /**
@@ -55,7 +57,10 @@ export async function reconcile(parts: ReconcileParts, options: ReconcileOptions
   // Before Stripe is asked: what reaches a queue later is younger than all that is called settled.
   const waiting = await parts.waiting();
   const standing = await store.standing();
-  const cursor = (await store.cursor<Cursor>('reconcile')) ?? firstCursor(now, standing.first_event);
+  const cursor = {
+    ...firstCursor(now, standing.first_event),
+    ...(await store.cursor<Cursor>('reconcile')),
+  };
   const backfilled = await store.cursor<Backfilled>('backfill');
   const run = new Reconciliation(parts, options, report, options.beforeUs ? 0 : knownSince(cursor, backfilled));
 
@@ -79,7 +84,10 @@ export async function reconcile(parts: ReconcileParts, options: ReconcileOptions
 
   const full = !scheduled || now - cursor.lastFull >= FULL_EVERY_SECONDS;
   if (!scheduled || cursor.unfinished.length === 0) {
-    if (full) cursor.lastFull = now;
+    if (full) {
+      cursor.lastFull = now;
+      cursor.underived = { customers: '', plans: '' };
+    }
     cursor.unfinished = (full ? everything : running).map((list) => ({
       list,
       ranges: [{ from: THE_BEGINNING, to: now }],
@@ -96,6 +104,8 @@ export async function reconcile(parts: ReconcileParts, options: ReconcileOptions
 
   const links = scheduled ? LINKS_PER_RUN : Number.POSITIVE_INFINITY;
   cursor.linkedTo = await run.links(scheduled ? cursor.linkedTo : '', links);
+  cursor.underived = await run.derived(cursor.underived);
+  report.finished &&= cursor.underived.customers === null && cursor.underived.plans === null;
   await run.end();
   await keep();
   report.entitled_without_user = (await store.standing()).entitled_without_user;
@@ -112,6 +122,7 @@ function firstCursor(now: number, firstEvent: number | null): Cursor {
     lastFull: 0,
     unfinished: [],
     linkedTo: '',
+    underived: { customers: null, plans: null },
   };
 }
 

@@ -1,6 +1,7 @@
 import { eventTypesOf } from '../../core/event-routes.ts';
 import { type FetchedKindName, type FetchedObject, fetchedKinds } from '../../core/stripe/fetched-object.ts';
-import { type Worker, workers } from '../../core/workers.ts';
+import { subscriptionWorker, type Worker, workers } from '../../core/workers.ts';
+import { dueEvent } from '../clock.ts';
 import { type Comparing, compareObjects, type Finding } from './compare-objects.ts';
 import { endedSubscription, fetchedObject, missedEvent, questionFor, type Run } from './envelopes.ts';
 import { Findings } from './findings.ts';
@@ -9,6 +10,7 @@ import { isMoneyKind, MoneyByDay } from './money-by-day.ts';
 import type {
   HealedField,
   HeldRow,
+  PlanNotAsDerived,
   ReconcileOptions,
   ReconcileParts,
   StripeList,
@@ -23,6 +25,8 @@ const TYPES_PER_LIST = 20;
 /** With 0.1–0.3 s an answer, so many keep our share of requests busy (adapters/request-share.ts). */
 const LANES = 6;
 const LINKS_TOGETHER = 100;
+/** Rows that one call holds against each other: some tens of milliseconds. */
+const ROWS_TOGETHER = 500;
 /** A run that is killed reads no more than so many pages again. */
 const PAGES_BETWEEN_KEEPS = 500;
 /** Rows unknown to Stripe are ended if they are few, or one in a hundred: more means that the key is another account's. */
@@ -35,6 +39,12 @@ export const QUEUED_REMEMBERED = 2000;
 export interface Job {
   list: StripeList;
   ranges: TimeRange[];
+}
+
+/** After which id rows are still to be held against each other; null: none. */
+export interface Underived {
+  customers: string | null;
+  plans: string | null;
 }
 
 /** Which events are compared. */
@@ -210,6 +220,54 @@ export class Reconciliation {
       if (!finding.known && finding.object.created < this.#since) this.#report.before_us += 1;
       else await this.#findings.add(finding);
     }
+  }
+
+  /**
+   * What none of Stripe's lists shows: customers that were deleted there, plans of users who have no subscription any more. Our own rows must agree
+   * on them.
+   * @returns what is left when the time is up
+   */
+  async derived(from: Underived): Promise<Underived> {
+    const { store, stripe, stop } = this.#parts;
+    const left = { ...from };
+    while (left.customers !== null && !stop()) {
+      const { last, wrong } = await store.customersNotAsDerived(left.customers, ROWS_TOGETHER);
+      for (const id of wrong) {
+        const { findings } = await compareObjects(this.#comparing(), 'customer', await stripe.one('customer', id));
+        for (const finding of findings) await this.#findings.add(finding);
+      }
+      left.customers = last;
+    }
+    while (left.plans !== null && !stop()) {
+      const { last, wrong } = await store.plansNotAsDerived(left.plans, ROWS_TOGETHER);
+      // What is wrong in a row makes the user's plan another: one difference, not two, and healing the row heals both.
+      await this.#settle(wrong.filter(({ subscription_ids: ids }) => !ids.some((id) => this.#findings.has(id))));
+      left.plans = last;
+    }
+    return left;
+  }
+
+  /** Each plan and what it is derived from were read at one moment: no second look. */
+  async #settle(plans: readonly PlanNotAsDerived[]): Promise<void> {
+    this.#report.otherPlan(plans.map(({ id }) => id));
+    if (!this.#options.heal || plans.length === 0) return;
+    await this.#queue(
+      subscriptionWorker,
+      plans.map(({ id }) => dueEvent(this.#run, id)),
+    );
+    const { run_id, at } = this.#report;
+    await this.#parts.keepHealed(
+      plans.map(({ id, held, derived }) => ({
+        at,
+        run_id,
+        kind: 'user_plan',
+        id,
+        known: held !== null,
+        field: 'state',
+        before: held,
+        after: derived,
+      })),
+    );
   }
 
   /** What was found last, and rows of subscriptions that Stripe does not know. */

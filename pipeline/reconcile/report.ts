@@ -22,7 +22,7 @@ export class ReconcileReport {
   missed_events = 0;
   readonly missed: { id: string; type: string }[] = [];
   drifted_rows = 0;
-  readonly drifted: { kind: FetchedKindName; id: string; fields: string[] }[] = [];
+  readonly drifted: { kind: FetchedKindName | 'user_plan'; id: string; fields: string[] }[] = [];
   /** Objects that Stripe has and we had no row of; among the drifted. */
   new_rows = 0;
   /** Rows that Stripe has no object of, as far as they are named; subscriptions are ended, money is only reported. */
@@ -65,6 +65,16 @@ export class ReconcileReport {
   addMoney(days: readonly DayThatDiffers[]): void {
     this.days_that_differ += days.length;
     this.money = [...(this.money ?? []), ...days].slice(0, NAMED);
+  }
+
+  /** Users of whom the apps were notified of another plan than our rows give. */
+  otherPlan(users: readonly string[]): void {
+    this.drifted_rows += users.length;
+    this.drifted.push(
+      ...users
+        .slice(0, NAMED - this.drifted.length)
+        .map((id) => ({ kind: 'user_plan' as const, id, fields: ['state'] })),
+    );
   }
 
   differ({ kind, id, known, differences }: Finding): void {

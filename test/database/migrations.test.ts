@@ -25,6 +25,8 @@ const frozen: Record<string, string> = {
   '20261121001000_ledger_retention.sql': 'b95b3bf9c4b1adabd5377c2a572c6013654f68881a387c49c9d5d36012ffdd8a',
   '20261121001100_schedules.sql': '3a544dc1febad1385c41462efd7fb6896cc519ce360c64cbd44b732e7d0bc3e3',
   '20261121001400_purchases.sql': 'c7bafce565ce0005d8c25aec09999d8651851e18ccabfba6f42b708c5707577b',
+  '20261121001500_fewer_statements.sql': 'f175a57452b005c706716f02f5130267063225bedc46035869823bb121ae32aa',
+  '20261121001600_not_as_derived.sql': '27524d6a1caad97d23440873d172b785ff6113068c5c41945811511d59d8407d',
 };
 
 /** The first version: what comes after it is an upgrade of databases that hold customers. */

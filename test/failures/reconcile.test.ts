@@ -261,6 +261,50 @@ describe('rows', () => {
     await nothingLeft();
   });
 
+  it('heals what none of Stripe’s lists shows: a deleted customer’s row, and the plan of a user whose subscription went to another', async () => {
+    const gone = signUp('gone').customer.customer;
+    const moved = signUp('moved').customer.customer;
+    await pair.deliver();
+    moved.metadata = { user_id: 'user_of_somebody' };
+    pair.account.emit(now - 5 * hour, 'customer.updated', moved);
+    pair.account.emit(now - 5 * hour, 'customer.deleted', gone);
+    await pair.deliver(pair.account.events.slice(-2));
+    pair.account.put({ id: gone.id, object: 'customer', deleted: true, created: gone.created } as never);
+    await nothingLeft();
+    await pair.db.admin.query(`update billing.customers set user_id = 'edited' where customer_id = '${gone.id}'`);
+    await pair.db.admin.query(`update billing.user_plans set state = '{"edited": true}' where user_id = 'user_moved'`);
+    await pair.db.admin.query(`delete from billing.user_plans where user_id = 'user_gone'`);
+
+    const report = await pair.compare();
+
+    expect(report.drifted.map(({ kind, id, fields }) => `${kind} ${id}: ${fields}`).sort()).toEqual([
+      `customer ${gone.id}: user_id`,
+      'subscription sub_gone1: user_plan',
+      'user_plan user_moved: state',
+    ]);
+    await pair.work();
+    expect(await pair.rows(`select user_id from billing.customers where customer_id = '${gone.id}'`)).toEqual([
+      { user_id: 'user_gone' },
+    ]);
+    expect(await pair.rows("select user_id, state ->> 'status' as status from billing.user_plans order by 1")).toEqual([
+      { user_id: 'user_gone', status: 'active' },
+      { user_id: 'user_moved', status: 'none' },
+      { user_id: 'user_of_somebody', status: 'active' },
+    ]);
+    await nothingLeft();
+  });
+
+  it('lets an event replace a row whose second is yet to come: somebody edited it', async () => {
+    const { customer } = signUp('ann').customer;
+    await pair.deliver();
+    await pair.db.admin.query(`update billing.customers set as_of = now() + interval '9 years'`);
+    pair.account.emit(now - 5 * hour, 'customer.deleted', customer);
+    expect(await pair.deliver(pair.account.events.slice(-1))).toEqual(['applied']);
+    expect(await pair.rows('select deleted, as_of from billing.customers')).toEqual([
+      { deleted: true, as_of: new Date((now - 5 * hour) * 1000) },
+    ]);
+  });
+
   it('ends a row whose subscription Stripe does not know', async () => {
     const { subscription } = signUp('ann');
     await pair.deliver();

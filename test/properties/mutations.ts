@@ -429,17 +429,17 @@ export const mutations: readonly Mutation[] = [
   // The ledger and the lock
   swap(
     'a replay is dismissed for being in the ledger',
-    `known.outcome <> 'parked' and not is_replay then`,
-    `known.outcome <> 'parked' then`,
+    `known_outcome <> 'parked' and not is_replay then`,
+    `known_outcome <> 'parked' then`,
   ),
   swap(
     'a live duplicate is worked on again',
-    `if known.event_id is not null and known.outcome <> 'parked' and not is_replay then`,
+    `if known_outcome <> 'parked' and not is_replay then`,
     `if false then`,
   ),
   swap(
     'the second of two racing deliveries without a customer counts as the first',
-    `if not found and known.event_id is null then`,
+    `if not found and known_outcome is null then`,
     `if false then`,
   ),
   swap(
