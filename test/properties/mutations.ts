@@ -432,11 +432,7 @@ export const mutations: readonly Mutation[] = [
     `known_outcome <> 'parked' and not is_replay then`,
     `known_outcome <> 'parked' then`,
   ),
-  swap(
-    'a live duplicate is worked on again',
-    `if known_outcome <> 'parked' and not is_replay then`,
-    `if false then`,
-  ),
+  swap('a live duplicate is worked on again', `if known_outcome <> 'parked' and not is_replay then`, `if false then`),
   swap(
     'the second of two racing deliveries without a customer counts as the first',
     `if not found and known_outcome is null then`,
