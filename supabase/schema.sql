@@ -1198,7 +1198,7 @@ declare
   nobody billing.subscriptions;
   incoming jsonb;
   ruling text;
-  about text;
+  purchases record;
   answer billing.applied;
 begin
   if kind = 'subscription' then
@@ -1247,9 +1247,10 @@ begin
       answer.verdict := 'changed';
     end if;
   end if;
-  foreach about in array billing.purchases_about(fact) loop
-    answer.notified := answer.notified + billing.settle_purchase(event, about);
-  end loop;
+  purchases := billing.write_purchases(billing.purchases_about(fact));
+  if purchases.after is not null then
+    answer.notified := answer.notified + billing.settle_purchases(event, purchases.before, purchases.after);
+  end if;
   return answer;
 end
 $function$
@@ -2460,6 +2461,7 @@ declare
   next billing.subscriptions;
   before billing.subscriptions[];
   after billing.subscriptions[];
+  purchases record;
   notified integer := 0;
 begin
   update billing.customers as payer set
@@ -2474,11 +2476,12 @@ begin
       after := after || next;
     end if;
   end loop;
+  purchases := billing.write_purchases(array(select invoice_id from billing.purchases where customer_id = of_customer.customer_id order by invoice_id));
   -- Only once all of them are somebody else's: their user's plan is made of all, and changes once.
   for place in 1 .. coalesce(cardinality(after), 0) loop
     notified := notified + billing.settle_subscription(event, before[place], after[place], of_customer);
   end loop;
-  return notified;
+  return notified + billing.settle_purchases(event, purchases.before, purchases.after);
 end
 $function$
 
@@ -2623,40 +2626,30 @@ end
 $function$
 
 
-CREATE OR REPLACE FUNCTION billing.settle_purchase(event jsonb, of_invoice text)
+CREATE OR REPLACE FUNCTION billing.settle_purchases(event jsonb, before billing.purchases[], after billing.purchases[])
  RETURNS integer
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  held billing.purchases;
-  next billing.purchases;
   subject billing.subscriptions;
-  concerned text;
+  concerned record;
   notified integer := 0;
 begin
-  -- Locked: of an event of the customer and a refund at the same time, the second sees what the first made of it.
-  select * into held from billing.purchases where invoice_id = of_invoice for no key update;
-  if not found then
-    return 0;
-  end if;
-  next := billing.derive_purchase(held);
-  if next is not distinct from held then
-    return 0;
-  end if;
-  update billing.purchases set
-    customer_id = next.customer_id, livemode = next.livemode, currency = next.currency, amount_minor = next.amount_minor, paid_at = next.paid_at,
-    as_of = next.as_of, user_id = next.user_id, entitled_until = next.entitled_until
-  where invoice_id = of_invoice;
-  subject.customer_id := next.customer_id;
-  subject.latest_invoice_id := of_invoice;
-  for concerned in select distinct named from unnest(array[held.user_id, next.user_id]) as named where named is not null order by named loop
-    notified := notified + billing.settle_user(event, concerned, subject);
+  for concerned in
+    select distinct on (user_id) user_id, customer_id, invoice_id from (select * from unnest(after) union all select * from unnest(before)) as it
+    where user_id is not null order by user_id, as_of desc, invoice_id
+  loop
+    subject.customer_id := concerned.customer_id;
+    subject.latest_invoice_id := concerned.invoice_id;
+    notified := notified + billing.settle_user(event, concerned.user_id, subject);
   end loop;
-  if next.user_id is distinct from held.user_id then
-    update billing.customers set user_id = billing.first_named(customer_id)
-    where customer_id = next.customer_id and metadata_user_id is null and session_user_id is null;
-  end if;
+  for place in 1 .. coalesce(cardinality(after), 0) loop
+    if after[place].user_id is distinct from before[place].user_id then
+      update billing.customers set user_id = billing.first_named(customer_id)
+      where customer_id = after[place].customer_id and metadata_user_id is null and session_user_id is null;
+    end if;
+  end loop;
   return notified;
 end
 $function$
@@ -3370,6 +3363,35 @@ begin
       || write_plan_event.payload || '{"source": "stripe"}',
     jsonb_build_object('version', 'v2', 'origin', event -> 'origin'),
     subject.subscription_id, event ->> 'id', event ->> 'replay_name');
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.write_purchases(invoices text[], OUT before billing.purchases[], OUT after billing.purchases[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  of_invoice text;
+  held billing.purchases;
+  next billing.purchases;
+begin
+  foreach of_invoice in array invoices loop
+    -- Locked: of an event of the customer and a refund at the same time, the second sees what the first made of it.
+    select * into held from billing.purchases where invoice_id = of_invoice for no key update;
+    if found then
+      next := billing.derive_purchase(held);
+      if next is distinct from held then
+        update billing.purchases set
+          customer_id = next.customer_id, livemode = next.livemode, currency = next.currency, amount_minor = next.amount_minor, paid_at = next.paid_at,
+          as_of = next.as_of, user_id = next.user_id, entitled_until = next.entitled_until
+        where invoice_id = of_invoice;
+        before := before || held;
+        after := after || next;
+      end if;
+    end if;
+  end loop;
 end
 $function$
 

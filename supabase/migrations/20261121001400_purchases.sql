@@ -210,40 +210,88 @@ begin
 end
 $$;
 
--- Derives a purchase anew after something that it is made of changed, and settles what that means to whoever has it and had it before. Users in the order of
--- their ids, as billing.settle_subscription.
-create function billing.settle_purchase(event jsonb, of_invoice text) returns integer
+-- Derives purchases anew after something that they are made of changed, and writes those that differ: what they were, and what they are.
+create function billing.write_purchases(invoices text[], out before billing.purchases[], out after billing.purchases[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
+  of_invoice text;
   held billing.purchases;
   next billing.purchases;
+begin
+  foreach of_invoice in array invoices loop
+    -- Locked: of an event of the customer and a refund at the same time, the second sees what the first made of it.
+    select * into held from billing.purchases where invoice_id = of_invoice for no key update;
+    if found then
+      next := billing.derive_purchase(held);
+      if next is distinct from held then
+        update billing.purchases set
+          customer_id = next.customer_id, livemode = next.livemode, currency = next.currency, amount_minor = next.amount_minor, paid_at = next.paid_at,
+          as_of = next.as_of, user_id = next.user_id, entitled_until = next.entitled_until
+        where invoice_id = of_invoice;
+        before := before || held;
+        after := after || next;
+      end if;
+    end if;
+  end loop;
+end
+$$;
+
+-- Settles what changed purchases mean to whoever has them and had them before: once all of them are written, since a user's plan is made of all, and changes
+-- once. Users in the order of their ids, as billing.settle_subscription.
+create function billing.settle_purchases(event jsonb, before billing.purchases[], after billing.purchases[]) returns integer
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
   subject billing.subscriptions;
-  concerned text;
+  concerned record;
   notified integer := 0;
 begin
-  -- Locked: of an event of the customer and a refund at the same time, the second sees what the first made of it.
-  select * into held from billing.purchases where invoice_id = of_invoice for no key update;
-  if not found then
-    return 0;
-  end if;
-  next := billing.derive_purchase(held);
-  if next is not distinct from held then
-    return 0;
-  end if;
-  update billing.purchases set
-    customer_id = next.customer_id, livemode = next.livemode, currency = next.currency, amount_minor = next.amount_minor, paid_at = next.paid_at,
-    as_of = next.as_of, user_id = next.user_id, entitled_until = next.entitled_until
-  where invoice_id = of_invoice;
-  subject.customer_id := next.customer_id;
-  subject.latest_invoice_id := of_invoice;
-  for concerned in select distinct named from unnest(array[held.user_id, next.user_id]) as named where named is not null order by named loop
-    notified := notified + billing.settle_user(event, concerned, subject);
+  for concerned in
+    select distinct on (user_id) user_id, customer_id, invoice_id from (select * from unnest(after) union all select * from unnest(before)) as it
+    where user_id is not null order by user_id, as_of desc, invoice_id
+  loop
+    subject.customer_id := concerned.customer_id;
+    subject.latest_invoice_id := concerned.invoice_id;
+    notified := notified + billing.settle_user(event, concerned.user_id, subject);
   end loop;
-  if next.user_id is distinct from held.user_id then
-    update billing.customers set user_id = billing.first_named(customer_id)
-    where customer_id = next.customer_id and metadata_user_id is null and session_user_id is null;
-  end if;
+  for place in 1 .. coalesce(cardinality(after), 0) loop
+    if after[place].user_id is distinct from before[place].user_id then
+      update billing.customers set user_id = billing.first_named(customer_id)
+      where customer_id = after[place].customer_id and metadata_user_id is null and session_user_id is null;
+    end if;
+  end loop;
   return notified;
+end
+$$;
+
+-- As in 20261121000400, with the customer's purchases: a link changed, so every subscription and purchase of the customer may be somebody else's.
+create or replace function billing.relink(event jsonb, of_customer billing.customers) returns integer
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  subscription billing.subscriptions;
+  next billing.subscriptions;
+  before billing.subscriptions[];
+  after billing.subscriptions[];
+  purchases record;
+  notified integer := 0;
+begin
+  update billing.customers as payer set
+    session_user_id = of_customer.session_user_id,
+    user_id = coalesce(of_customer.metadata_user_id, of_customer.session_user_id, billing.first_named(payer.customer_id))
+  where payer.customer_id = of_customer.customer_id;
+  for subscription in select * from billing.subscriptions where customer_id = of_customer.customer_id order by subscription_id loop
+    next := billing.derive(subscription, of_customer);
+    if next is distinct from subscription then
+      perform billing.write_subscription(next);
+      before := before || subscription;
+      after := after || next;
+    end if;
+  end loop;
+  purchases := billing.write_purchases(array(select invoice_id from billing.purchases where customer_id = of_customer.customer_id order by invoice_id));
+  -- Only once all of them are somebody else's: their user's plan is made of all, and changes once.
+  for place in 1 .. coalesce(cardinality(after), 0) loop
+    notified := notified + billing.settle_subscription(event, before[place], after[place], of_customer);
+  end loop;
+  return notified + billing.settle_purchases(event, purchases.before, purchases.after);
 end
 $$;
 
@@ -312,7 +360,7 @@ declare
   nobody billing.subscriptions;
   incoming jsonb;
   ruling text;
-  about text;
+  purchases record;
   answer billing.applied;
 begin
   if kind = 'subscription' then
@@ -361,9 +409,10 @@ begin
       answer.verdict := 'changed';
     end if;
   end if;
-  foreach about in array billing.purchases_about(fact) loop
-    answer.notified := answer.notified + billing.settle_purchase(event, about);
-  end loop;
+  purchases := billing.write_purchases(billing.purchases_about(fact));
+  if purchases.after is not null then
+    answer.notified := answer.notified + billing.settle_purchases(event, purchases.before, purchases.after);
+  end if;
   return answer;
 end
 $$;

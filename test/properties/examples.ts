@@ -63,6 +63,35 @@ export const examples: readonly Example[] = [
     },
   },
   {
+    short: 'two purchases, one name',
+    name: 'notifies a user once of an event that makes two purchases theirs',
+    async hold(database) {
+      const once = {
+        do: 'buy a plan once',
+        person: 1,
+        price: 0,
+        newCustomer: false,
+        by: 'checkout',
+        outcome: 'paid',
+        pace: [0, 0],
+      } as const;
+      const named = { session: false, invoice: false, customer: false };
+      const account = lived(
+        life([
+          { afterSeconds: 5, act: { ...once, named } },
+          { afterSeconds: 5, act: { ...once, named } },
+          { afterSeconds: 5, act: { do: 'dispute', nth: 0, warning: false } },
+          { afterSeconds: 5, act: { do: 'close dispute', nth: 0, won: false } },
+          { afterSeconds: 5, act: { do: 'name the user', nth: 1 } },
+        ] as Recipe['next']),
+      );
+      const seen = await deliver(database, account, inOrder);
+      const held = await heldOf(database, account);
+      judge(account, held);
+      judgePlanEvents(account, held, seen);
+    },
+  },
+  {
     short: 'overtaken answer',
     name: 'does not take an answer from Stripe that an event overtook within the second of the sign-up',
     async hold(database) {

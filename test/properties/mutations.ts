@@ -426,6 +426,11 @@ export const mutations: readonly Mutation[] = [
     `      'plan_events', billing.plan_events_of(event));\n  end if;`,
     `      'plan_events', '[]'::jsonb);\n  end if;`,
   ),
+  swap(
+    'what a customer bought once is given to a new user only after their subscriptions',
+    `  purchases := billing.write_purchases(array(select invoice_id from billing.purchases where customer_id = of_customer.customer_id order by invoice_id));`,
+    `  purchases := billing.write_purchases('{}');`,
+  ),
   // The ledger and the lock
   swap(
     'a replay is dismissed for being in the ledger',
