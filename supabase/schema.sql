@@ -2347,7 +2347,8 @@ declare
   wrong jsonb;
 begin
   select coalesce(jsonb_agg(jsonb_build_object('id', id, 'held', held.state, 'derived', derived.state, 'subscription_ids', array(
-    select subscription_id from billing.subscriptions where user_id = id)) order by id), '[]') into wrong
+    select subscription_id from billing.subscriptions where user_id = id
+    union select held.state ->> 'subscription_id' where held.state ->> 'subscription_id' is not null)) order by id), '[]') into wrong
   from unnest(page) as id left join billing.user_plans as held on held.user_id = id cross join billing.state_of(id) as derived
   where (held.changes_at is null or held.changes_at > now()) and (held.state, held.changes_at) is distinct from (derived.state, derived.changes_at);
   return jsonb_build_object('last', case when cardinality(page) = most then page[most] end, 'wrong', wrong);

@@ -59,9 +59,11 @@ export async function doctor(
 function sourcesWithout(ops: Ops, outputs: StackOutputs): Partial<SynthSettings> {
   const { values } = environmentFile(ops.environment, ops.appName, ops.environmentsFolder, []);
   if (values.stripeEventSourceName || values.secondEventSourceName) return {};
-  const { stripeEventSourceName, secondEventSourceName, retiredEventSourceName } = deployedSettings(outputs) ?? {
-    stripeEventSourceName: outputs.StripeEventSourceName,
-  };
+  const {
+    stripeEventSourceName = outputs.StripeEventSourceName,
+    secondEventSourceName,
+    retiredEventSourceName,
+  } = deployedSettings(outputs) ?? {};
   return {
     ...(stripeEventSourceName && { stripeEventSourceName }),
     ...(secondEventSourceName && { secondEventSourceName }),

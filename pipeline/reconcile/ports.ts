@@ -80,7 +80,7 @@ export interface PlanNotAsDerived {
   /** What the apps were notified of; null: of nothing. */
   held: unknown;
   derived: unknown;
-  /** All of the user. */
+  /** All of the user, and the one that the apps were notified of. */
   subscription_ids: string[];
 }
 

@@ -40,7 +40,7 @@ function theirs(object: Parameters<typeof subscriptionEvent>[3]): void {
 async function work(): Promise<number> {
   const processor = {
     ...testProcessor(database.writer),
-    source,
+    sources: [source],
     store: planStore(database.writer),
     stripe: { subscription: async (id: string) => pipeline.stripe.subscriptions.get(id) },
   };
