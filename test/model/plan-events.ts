@@ -36,6 +36,8 @@ export interface ExpectedPlanEvent {
 
 /** A user's whole plan, as an app sees it; a change of any of it is news. */
 export interface View {
+  /** Whose invoices it is paid by: an app opens the portal with it. */
+  customer: string | null;
   subscription: string | null;
   status: string;
   plan_id: string | null;
@@ -55,6 +57,7 @@ export interface View {
 }
 
 const nothing: View = {
+  customer: null,
   subscription: null,
   status: 'none',
   plan_id: null,
@@ -220,6 +223,7 @@ function viewsOf(known: Known, at: number): Candidate[] {
       stripeStatus: it.status,
       second: snapshots.at(-1)!.created,
       view: {
+        customer: it.customer,
         subscription: it.id,
         status: planStatusOf[it.status],
         plan_id: plan?.id ?? null,
@@ -261,6 +265,7 @@ function viewsOf(known: Known, at: number): Candidate[] {
       second: 0,
       view: {
         ...nothing,
+        customer: object.customer,
         subscription: object.subscription,
         status: 'pending',
         currency: object.currency,
@@ -278,7 +283,7 @@ function viewsOf(known: Known, at: number): Candidate[] {
   })
     .filter(({ entitled_until }) => entitled_until !== null)
     .map((it) => {
-      const { price, paidAt } = known.invoices.get(it.invoice_id)!;
+      const { customer, price, paidAt } = known.invoices.get(it.invoice_id)!;
       const entitled = it.entitled_until! > at;
       const ends = price!.lastsDays === undefined ? null : paidAt! + price!.lastsDays * 86_400;
       return {
@@ -289,6 +294,7 @@ function viewsOf(known: Known, at: number): Candidate[] {
         second: paidAt!,
         view: {
           ...nothing,
+          customer,
           status: entitled ? 'active' : it.entitled_until === Number.NEGATIVE_INFINITY ? 'cancelled' : 'expired',
           plan_id: it.plan_id,
           tier: entitled ? it.tier : 'FREE',

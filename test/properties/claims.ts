@@ -192,6 +192,7 @@ function viewOf(plan: Row): View {
   const second = (time: unknown) => (time === null ? null : Date.parse(time as string) / 1000);
   const scheduled = plan.scheduled_change as (Omit<Scheduled, 'at'> & { at: string }) | null;
   return {
+    customer: plan.customer_id as string | null,
     subscription: plan.subscription_id as string | null,
     status: plan.status as string,
     plan_id: plan.plan_id as string | null,
