@@ -305,10 +305,14 @@ describe('rows', () => {
     ]);
   });
 
-  it('ends a row whose subscription Stripe does not know', async () => {
+  it.each([
+    ['', 'started_at = started_at'],
+    [', also when somebody gave it a beginning that is yet to come', `started_at = now() + interval '9 years'`],
+  ])('ends a row whose subscription Stripe does not know%s', async (_, edit) => {
     const { subscription } = signUp('ann');
     await pair.deliver();
     pair.account.subscriptions.delete(subscription.id);
+    await pair.db.admin.query(`update billing.subscriptions set ${edit}`);
     const report = await pair.compare();
     expect(report.unknown_to_stripe).toEqual([{ kind: 'subscription', id: subscription.id }]);
     expect(await pair.work()).toEqual(['billing applied']);

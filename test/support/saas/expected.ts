@@ -180,8 +180,8 @@ function subscriptionRow(
 ): ExpectedRow {
   const item = it.items.data[0]!;
   const { price } = item;
-  // One that Stripe does not know any more is over; what it was, nobody can say but the row.
-  if (!known.has(it.id)) return { status: 'canceled', livemode: false, entitled_until: '-infinity' };
+  // One that Stripe does not know any more entitles nobody; what it was, only our row can say, or, if that is gone, its Checkout session.
+  if (!known.has(it.id)) return { livemode: false, entitled_until: '-infinity' };
   const { status } = it;
   const isKnown = Object.hasOwn(plans, price.id);
   // Whoever had a plan before a price that nobody knows keeps it: here, the members whose life it is to move to one.
