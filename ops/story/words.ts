@@ -18,6 +18,7 @@ export const reasonWords: Readonly<Record<string, string>> = {
   mistaken_end: 'it contradicts the end that was held, so Stripe was asked',
   fetched_row: 'what was held was an answer of Stripe’s of the same second, so Stripe was asked again',
   newer_event_held: 'a newer event was held',
+  no_such_second: 'what was held claimed a second of which no event tells: somebody edited it',
   ended: 'the subscription had ended, and nothing brings it back',
   ended_in_same_second: 'an update of the same second had ended it already',
   created_in_same_second: 'a later event of the same second was held',

@@ -266,7 +266,7 @@ it('has words for every reason that the SQL writes into the ledger', () => {
   const sql = globSync('*.sql', { cwd: folder })
     .map((file) => readFileSync(join(folder, file), 'utf8'))
     .join('\n');
-  const rulings = [...sql.matchAll(/'(?:apply|stale|undecidable|same)\/(\w+)'/g)].map(([, reason]) => reason!);
+  const rulings = [...sql.matchAll(/'(?:apply|changed|stale|undecidable|same)\/(\w+)'/g)].map(([, reason]) => reason!);
   const others = [...sql.matchAll(/reason := '(\w+)'/g)].map(([, reason]) => reason!);
   const reasons = [...new Set([...rulings, ...others, 'not_due', 'no_plan_state', 'known_event'])];
   expect(reasons.length).toBeGreaterThan(15);
