@@ -14,6 +14,7 @@ import { Transcripts } from './transcripts.ts';
 /**
  * `npm run test:deploy`: deploys the stack with the real CDK CLI into an AWS emulator, sends it events, and runs the verbs against it.
  *
+ * `--short` leaves out the typed command lines of the pages, the cut-over and the stack beside a deleted one: what `.ci/run` has time for.
  * `--recipes` deploys and tries the runbooks' recipes, `--pages` types their command lines; both leave the story of the verbs out. `--write-docs` puts what the verbs printed into docs/operations.md. Ends with 0 when all went as told, 1 otherwise.
  */
 const startedAt = Date.now();
@@ -40,10 +41,11 @@ try {
   const outputs = await outputsOf(deployment.shell);
   const source = outputs.StripeEventSourceName!;
   writeFileSync(join(deployment.folder, 'dev.yaml'), `stripeEventSourceName: ${source}\n`);
-  if (only !== '--recipes') await typePages(deployment, outputs, step);
-  if (only !== '--recipes') await tryRestoring(deployment, await tryCutOver(deployment, source, step), step);
+  const pages = only !== '--recipes' && !process.argv.includes('--short');
+  if (pages) await typePages(deployment, outputs, step);
+  if (pages) await tryRestoring(deployment, await tryCutOver(deployment, source, step), step);
   // After the cut-over, not before it: the emulator forgets the rules of a bus that a recipe deletes.
-  if (only === undefined) await step('deploys as before the cut-over', () => deployAgain(deployment, source));
+  if (pages && only === undefined) await step('deploys as before the cut-over', () => deployAgain(deployment, source));
   if (only !== '--pages') await tryRecipes(deployment, step);
   console.log('\nTaken out of the template, since the emulator cannot create it (test/deploy/emulator-limits.ts):');
   for (const [why, taken] of Map.groupBy(deployment.limits(), ({ why }) => why as keyof typeof limits)) {
