@@ -361,11 +361,14 @@ export const mutations: readonly Mutation[] = [
     `    where session.invoice_id = bill.invoice_id and session.user_id is not null\n`,
     `    where false\n`,
   ),
-  swap(
-    'a purchase keeps the user of before when a link changes',
-    `        select invoice_id from billing.purchases where customer_id = fact ->> 'customer_id'\n        union`,
-    `        select invoice_id from billing.purchases where false\n        union`,
-  ),
+  {
+    ...swap(
+      'a purchase keeps the user of before when a link changes',
+      `        select invoice_id from billing.purchases where customer_id = fact ->> 'customer_id'\n        union`,
+      `        select invoice_id from billing.purchases where false\n        union`,
+    ),
+    spare: 'where a link changes, `relink` writes the purchases of the customer itself',
+  },
   swap(
     'what lasts some days lasts for life',
     `coalesce(bill.paid_at + make_interval(hours => 24 * purchase.lasts_days), 'infinity')`,
