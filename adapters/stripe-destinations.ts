@@ -25,12 +25,12 @@ export const destinationBehind = (
 export const sourceNameOf = (arn: string | undefined): string | null => arn?.split(':event-source/')[1] ?? null;
 
 /**
- * Asks Stripe whether it sends to `sourceName`. Never throws: that Stripe cannot be asked is an answer too.
+ * Asks Stripe, once, whether it sends to every one of `sourceNames`. Never throws: that Stripe cannot be asked is an answer too.
  *
  * @param again how a question is asked once more when the key is refused (`SecretReader.freshOn`); @default not at all
  */
 export async function lookAtStripeEnd(
-  sourceName: string,
+  sourceNames: readonly string[],
   connect: () => Promise<Stripe>,
   again: (ask: () => Promise<EventDestination[]>) => Promise<EventDestination[]> = (ask) => ask(),
 ): Promise<StripeEnd> {
@@ -42,7 +42,13 @@ export async function lookAtStripeEnd(
     }
   };
   try {
-    return stripeEndOf(destinationBehind(sourceName, await again(ask)), sourceName);
+    const destinations = await again(ask);
+    const looks = sourceNames.map((name) => lookAt(destinationBehind(name, destinations), name));
+    const sending = looks.flatMap((look) => ('sends' in look ? look.sends : []));
+    const why = looks.flatMap((look) => ('why' in look ? look.why : []));
+    return why.length === 0
+      ? { state: 'sends', destinations: sending }
+      : { state: 'sends_nothing', why: why.join(' '), sending };
   } catch (error) {
     const { code, message } = error as PipelineError;
     if (code === 'stripe_401') return { state: 'key_refused', why: 'Stripe does not accept the key.' };
@@ -52,18 +58,17 @@ export async function lookAtStripeEnd(
   }
 }
 
-function stripeEndOf(destination: EventDestination | undefined, sourceName: string): StripeEnd {
-  if (!destination)
-    return { state: 'sends_nothing', why: `The Stripe account of the key has no event destination ${sourceName}.` };
+/** The destination of a source that sends to it, or a sentence why it does not. */
+function lookAt(destination: EventDestination | undefined, sourceName: string): { sends: string } | { why: string } {
+  if (!destination) return { why: `The Stripe account of the key has no event destination ${sourceName}.` };
   const { id, status, status_details, amazon_eventbridge } = destination;
   if (status !== 'enabled')
     return {
-      state: 'sends_nothing',
       why: `The event destination ${id} is ${status} (${status_details?.disabled?.reason ?? 'no reason given'}).`,
     };
   const source = amazon_eventbridge?.aws_event_source_status;
   // Of "unknown" nothing is known: no reason to wake anybody.
   if (source === 'pending' || source === 'deleted')
-    return { state: 'sends_nothing', why: `The AWS event source of ${id} is ${source}: its events are dropped.` };
-  return { state: 'sends', destination: id };
+    return { why: `The AWS event source of ${id} is ${source}: its events are dropped.` };
+  return { sends: id };
 }

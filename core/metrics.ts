@@ -50,6 +50,10 @@ export const metrics = {
     '1 when Stripe said that the event destination is disabled or gone, 0 when it sends; asked every five minutes.',
     'reconcile',
   ),
+  OneSourceGetsNothing: finding(
+    '1 when Stripe said that it sends to only one of two event sources, 0 when to both; not reported where there is one.',
+    'reconcile',
+  ),
   Drift: finding(
     'Rows that differed from Stripe in one reconcile run; 0 is reported too, as a sign of life.',
     'reconcile',
@@ -188,11 +192,15 @@ export function metricsOfDeferral(
 }
 
 /** What to report of a look at Stripe's end; nothing when Stripe could not be asked, which proves neither. */
-export function metricsOfStripeEnd({ state }: StripeEnd, environment: string): Measurement[] {
+export function metricsOfStripeEnd(end: StripeEnd, environment: string): Measurement[] {
   const { add, measurements } = report(environment, 'clock');
-  if (state === 'not_asked') return measurements;
-  add('StripeKeyRefused', state === 'key_refused' ? 1 : 0);
-  if (state !== 'key_refused') add('StripeSendsNothing', state === 'sends_nothing' ? 1 : 0);
+  if (end.state === 'not_asked') return measurements;
+  add('StripeKeyRefused', end.state === 'key_refused' ? 1 : 0);
+  if (end.state === 'key_refused') return measurements;
+  const sending = end.state === 'sends' ? end.destinations : end.sending;
+  add('StripeSendsNothing', sending.length === 0 ? 1 : 0);
+  const oneFails = end.state === 'sends_nothing' && sending.length > 0;
+  if (sending.length > 1 || oneFails) add('OneSourceGetsNothing', oneFails ? 1 : 0);
   return measurements;
 }
 

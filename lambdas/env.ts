@@ -39,7 +39,11 @@ export type AuditEnv = Record<(typeof auditEnv)[number], string>;
 /** The reconcile function finds what differs and queues it for the workers, who apply it as they do everything. */
 export const reconcileEnv = [
   'ENVIRONMENT',
-  'STRIPE_EVENT_SOURCE_NAMES',
+  /**
+   * Partner event sources that Stripe should send to, with commas between; not a retired one, which is silent on purpose. What is queued
+   * here itself bears the name of the first.
+   */
+  'SENDING_EVENT_SOURCE_NAMES',
   'SECRET_ID',
   /** JSON: each worker's work queue, by the worker's name. */
   'WORK_QUEUE_URLS',

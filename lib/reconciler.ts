@@ -46,7 +46,8 @@ export class Reconciler extends Construct {
       needsDatabase: true,
       env: {
         ENVIRONMENT: settings.environment,
-        STRIPE_EVENT_SOURCE_NAMES: eventSourcesOf(settings)
+        SENDING_EVENT_SOURCE_NAMES: eventSourcesOf(settings)
+          .filter(({ retired }) => !retired)
           .map(({ name }) => name)
           .join(','),
         SECRET_ID: secret.secretArn,

@@ -28,8 +28,9 @@ const pools = poolKeeper(databaseCa, 2);
 const sqs = sqsAtFirstUse();
 const send = envelopeSender(sqs);
 const queueUrls = readWorkQueueUrls(env);
-/** The one that Stripe sends to; of what is queued here itself, too, since the workers trust it. */
-const source = env.STRIPE_EVENT_SOURCE_NAMES.split(',')[0]!;
+const sources = env.SENDING_EVENT_SOURCE_NAMES.split(',');
+/** Of what is queued here itself: the workers trust it. */
+const source = sources[0]!;
 const keepHealed = healedRows(env.AUDIT_BUCKET);
 
 /** Left for what was found last: its second look, the queues, the cursor. */
@@ -47,7 +48,7 @@ const LEDGER_ROWS_AT_ONCE = 5000;
 
 /** Every five minutes: does Stripe take our key, and does it send? A shop that sleeps looks the same as a destination that is off. */
 async function lookAtStripe(): Promise<void> {
-  const end = await lookAtStripeEnd(source, connectToStripe, (ask) => secrets.freshOn(isKeyRefused, ask));
+  const end = await lookAtStripeEnd(sources, connectToStripe, (ask) => secrets.freshOn(isKeyRefused, ask));
   if (end.state !== 'sends') logger.warn('Stripe’s end', { ...end });
   emitMetrics(metricsOfStripeEnd(end, env.ENVIRONMENT));
 }

@@ -56,13 +56,26 @@ const ruleDisabled = (pipeline: WatchedPipeline, source: EventSource, thresholds
 });
 
 /**
- * While Stripe sends to two sources, what only one of them brought in an hour: the other would not be missed until the first is retired.
+ * While Stripe sends to two sources: that it says so of only one, or that only one brought events for an hour. The other would not be
+ * missed until the first is retired.
  */
-const oneSourceSilent = ({ sources }: WatchedPipeline, thresholds: Thresholds): PlannedAlarm[] => {
-  const [one, other] = sources.filter(({ retired }) => !retired);
+const oneSourceSilent = (pipeline: WatchedPipeline, thresholds: Thresholds): PlannedAlarm[] => {
+  const [one, other] = pipeline.sources.filter(({ retired }) => !retired);
   if (!one || !other) return [];
   const reading = { statistic: 'Sum', period: hours(1) };
+  const customers = 'Nothing: what one source brings is enough. Do not retire the other before this is repaired.';
   return [
+    {
+      kind: 'destination-disabled',
+      part: 'one-source',
+      severity: 'degraded',
+      metric: reported(pipeline, 'OneSourceGetsNothing', { statistic: 'Maximum', period: minutes(5) }),
+      when: 'at least',
+      threshold: 1,
+      missing: 'ignore',
+      happened: `Stripe says that it sends to only one of the two event sources of the cut-over (${one.name}, ${other.name}).`,
+      customers,
+    },
     {
       kind: 'silence',
       part: 'one-source',
@@ -76,7 +89,7 @@ const oneSourceSilent = ({ sources }: WatchedPipeline, thresholds: Thresholds): 
       when: 'at least',
       threshold: thresholds.ruleSilentEvents,
       happened: `Of the two event sources of the cut-over only one brought events for an hour (${one.name}, ${other.name}).`,
-      customers: 'Nothing: what one source brings is enough. Do not retire the other before this is repaired.',
+      customers,
     },
   ];
 };

@@ -1,8 +1,10 @@
 import { DescribeArchiveCommand } from '@aws-sdk/client-eventbridge';
 import type pg from 'pg';
+import { intakesOf, type StackOutputs } from '../../lib/outputs.ts';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
 import type { Change } from '../cli/report.ts';
+import { ifThere } from '../deployment/not-there.ts';
 import { asOwner, ownerOptions, placeOf } from '../deployment/owner-database.ts';
 import { deadLetterQueues, queueDepth, workQueueUrls } from '../deployment/queue-depths.ts';
 import { stripeListsFor } from '../deployment/stripe-lists.ts';
@@ -23,13 +25,13 @@ export interface ErasePlan {
   /** How many rows name the customer or those users, by table. */
   rows: Record<string, number>;
   audit: { versions_read: number; versions: TellingVersion[] };
-  archive: Archive;
+  archives: Archive[];
   at_stripe: 'deleted' | 'there' | 'unknown';
   /** Messages in queues, whoever they are about. */
   queued: number;
 }
 
-/** What cannot be erased: one event cannot be taken out of an archive of EventBridge. */
+/** What cannot be erased: one event cannot be taken out of an archive of EventBridge. Each event source has one. */
 interface Archive {
   name: string;
   /** null: for good. */
@@ -46,7 +48,7 @@ export interface EraseResult {
   versions_kept: KeptVersion[];
   /** Found by reading everything again. All empty: it is done. */
   left: { rows: Record<string, number>; versions: TellingVersion[] };
-  archive: Archive;
+  archives: Archive[];
 }
 
 /** What the database answers (`billing.person_of`). */
@@ -91,7 +93,7 @@ export async function planErase(
   }
   const person = personOf(customer, held);
   const audit = await searchAudit(bucket, person);
-  const archive = await archiveOf(ops, outputs.ArchiveName, held.last_event);
+  const archives = await archivesOf(ops, outputs, held.last_event);
   const plan: ErasePlan = {
     customer_id: customer,
     pseudonym: held.pseudonym,
@@ -101,7 +103,7 @@ export async function planErase(
     shared_users: held.shared_users,
     rows,
     audit: { versions_read: audit.versions_read, versions: audit.found },
-    archive,
+    archives,
     at_stripe: await atStripe(ops, customer),
     queued: await queued(ops, outputs),
   };
@@ -159,7 +161,7 @@ export async function planErase(
         versions_deleted,
         versions_kept: [...kept.values()],
         left,
-        archive,
+        archives,
       };
       return { data: result, found: foundIn(result) };
     },
@@ -187,16 +189,22 @@ async function call<T>(client: pg.Client, sql: string, ...values: unknown[]): Pr
   return rows[0].answer;
 }
 
-async function archiveOf(ops: Ops, name: string, lastEvent: string | null): Promise<Archive> {
-  const { RetentionDays = 0 } = await ops.aws.eventbridge.send(new DescribeArchiveCommand({ ArchiveName: name }));
-  return {
-    name,
-    retention_days: RetentionDays === 0 ? null : RetentionDays,
-    until:
-      RetentionDays === 0 || lastEvent === null
-        ? null
-        : new Date(Date.parse(lastEvent) + RetentionDays * DAY_MS).toISOString(),
-  };
+/** Of every event source; one that somebody deleted keeps nothing. */
+async function archivesOf(ops: Ops, outputs: StackOutputs, lastEvent: string | null): Promise<Archive[]> {
+  const archives = intakesOf(outputs).map(async ({ archive: name }): Promise<Archive[]> => {
+    const found = await ifThere(ops.aws.eventbridge.send(new DescribeArchiveCommand({ ArchiveName: name })));
+    if (found === null) return [];
+    const { RetentionDays = 0 } = found;
+    const until = new Date(Date.parse(lastEvent ?? '') + RetentionDays * DAY_MS);
+    return [
+      {
+        name,
+        retention_days: RetentionDays === 0 ? null : RetentionDays,
+        until: RetentionDays === 0 || lastEvent === null ? null : until.toISOString(),
+      },
+    ];
+  });
+  return (await Promise.all(archives)).flat();
 }
 
 async function atStripe(ops: Ops, customer: string): Promise<ErasePlan['at_stripe']> {
@@ -216,7 +224,7 @@ async function queued(ops: Ops, outputs: Parameters<typeof workQueueUrls>[0]): P
   return depths.reduce((total, { waiting, in_flight }) => total + waiting + in_flight, 0);
 }
 
-function warningsOf({ at_stripe, archive, queued, shared_users, audit }: ErasePlan): string[] {
+function warningsOf({ at_stripe, archives, queued, shared_users, audit }: ErasePlan): string[] {
   const locked = audit.versions.filter(({ lock }) => lock?.mode === 'COMPLIANCE').length;
   return [
     ...(at_stripe === 'there'
@@ -237,9 +245,11 @@ function warningsOf({ at_stripe, archive, queued, shared_users, audit }: ErasePl
       ? [`${shared_users.join(', ')} has other customers: erase those, too, if the whole person is meant.`]
       : []),
     ...(locked > 0 ? [`${locked} versions are under a compliance lock: nobody can delete them before it ends.`] : []),
-    archive.retention_days === null
-      ? `The archive ${archive.name} keeps every event for good: set archiveRetentionDays, or they stay.`
-      : `The archive ${archive.name} keeps each event for ${archive.retention_days} days; one event cannot be taken out.`,
+    ...archives.map(({ name, retention_days }) =>
+      retention_days === null
+        ? `The archive ${name} keeps every event for good: set archiveRetentionDays, or they stay.`
+        : `The archive ${name} keeps each event for ${retention_days} days; one event cannot be taken out.`,
+    ),
     'Deleting a locked version needs s3:BypassGovernanceRetention; a rewritten object begins its retention anew.',
   ];
 }

@@ -30,7 +30,7 @@ export const printErasePlan = (plan: ErasePlan, format: Formatting): string =>
       ? [format.dim(`… and ${plan.audit.versions.length - SHOWN} more of ${plan.audit.versions_read} that were read`)]
       : []),
     '',
-    staying(plan.archive),
+    ...plan.archives.map(staying),
   ].join('\n');
 
 export const printEraseResult = (result: EraseResult, format: Formatting): string => {
@@ -49,14 +49,14 @@ export const printEraseResult = (result: EraseResult, format: Formatting): strin
     left.versions.length === 0
       ? format.good('  No version of any audit object tells of the person.')
       : format.wrong(`  ${left.versions.length} versions of audit objects still do.`),
-    staying(result.archive),
+    ...result.archives.map(staying),
   ].join('\n');
 };
 
 const counted = (counts: Record<string, number>): string[][] =>
   Object.entries(counts).map(([table, count]) => [table, String(count)]);
 
-const staying = ({ name, retention_days, until }: ErasePlan['archive']): string =>
+const staying = ({ name, retention_days, until }: ErasePlan['archives'][number]): string =>
   retention_days === null
     ? `Stays: the archive ${name}, for good.`
     : `Stays: the archive ${name}, ${until ? `until ${until.slice(0, 10)}` : `for ${retention_days} days`}.`;

@@ -2,6 +2,7 @@ import { DescribeArchiveCommand } from '@aws-sdk/client-eventbridge';
 import { type EventStory, storyStore } from '../../adapters/postgres/story-store.ts';
 import { workerOf } from '../../core/event-routes.ts';
 import { readFact } from '../../core/stripe/read-fact.ts';
+import { intakesOf } from '../../lib/outputs.ts';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
 import type { Report } from '../cli/report.ts';
@@ -27,13 +28,21 @@ export interface EventAtStripe {
   reads_as: string;
 }
 
+/** What an archive keeps; a single event cannot be looked up in it. */
+export interface KeptArchive {
+  name: string;
+  state: string;
+  keeps: string;
+}
+
 export interface EventPage {
   event_id: string;
   /** What became of it, in a sentence, and what to do. */
   says: string;
   do: string[];
   stripe: EventAtStripe | null;
-  archive: { state: string; keeps: string } | null;
+  /** Of each event source; without one that did not answer. */
+  archives: KeptArchive[];
   audit: AuditedCopy[] | null;
   /** Messages in the queue of its worker; null: it has none, or SQS did not answer. */
   waiting: number | null;
@@ -55,16 +64,14 @@ export async function oneEvent(ops: Ops, id: string): Promise<Report<EventPage>>
   const { outputs } = await ops.stack();
   const database = await sources.ask('The database', () => ops.database());
   try {
-    const [story, stripe, archive, lost] = await Promise.all([
+    const [story, stripe, archives, lost] = await Promise.all([
       database && sources.ask('The database', () => storyStore(database).storyOfEvent(id)),
       sources.ask('Stripe', () => eventAtStripe(ops, id)),
-      sources.ask('The archive', async () => {
-        const found = await ops.aws.eventbridge.send(new DescribeArchiveCommand({ ArchiveName: outputs.ArchiveName }));
-        return {
-          state: found.State ?? 'unknown',
-          keeps: found.RetentionDays ? `${found.RetentionDays} days` : 'for ever',
-        };
-      }),
+      Promise.all(
+        intakesOf(outputs).map(({ archive: name }) =>
+          sources.ask(`The archive ${name}`, () => archiveCalled(ops, name)),
+        ),
+      ),
       sources.ask('The dead-letter queues', () => deadLettersOf(ops, [id])),
     ]);
     const ledger = story?.ledger ?? null;
@@ -88,7 +95,7 @@ export async function oneEvent(ops: Ops, id: string): Promise<Report<EventPage>>
     const page = {
       event_id: id,
       stripe: stripe ?? null,
-      archive,
+      archives: archives.flatMap((one) => one ?? []),
       audit: audit ?? null,
       waiting,
       lost: lost ?? [],
@@ -102,6 +109,11 @@ export async function oneEvent(ops: Ops, id: string): Promise<Report<EventPage>>
   } finally {
     await database?.end();
   }
+}
+
+async function archiveCalled(ops: Ops, name: string): Promise<KeptArchive> {
+  const { State, RetentionDays } = await ops.aws.eventbridge.send(new DescribeArchiveCommand({ ArchiveName: name }));
+  return { name, state: State ?? 'unknown', keeps: RetentionDays ? `${RetentionDays} days` : 'for ever' };
 }
 
 async function eventAtStripe(ops: Ops, id: string): Promise<EventAtStripe | undefined> {

@@ -20,7 +20,7 @@ export function printEvent(page: EventPage, format: Formatting): string {
 type Row = [source: string, says: string];
 
 /** In the order in which the event passes them. */
-function rowsOf({ stripe, archive, audit, waiting, lost, story, log, trace_ids, unseen }: EventPage): Row[] {
+function rowsOf({ stripe, archives, audit, waiting, lost, story, log, trace_ids, unseen }: EventPage): Row[] {
   const silent = (source: string) => unseen.some((one) => one.source === source);
   const many = (source: string, found: readonly string[], none: string): Row[] =>
     found.length === 0 ? [[source, none]] : found.map((says, index) => [index === 0 ? source : '', says]);
@@ -34,7 +34,11 @@ function rowsOf({ stripe, archive, audit, waiting, lost, story, log, trace_ids, 
           ? 'did not answer'
           : 'does not know it: older than 30 days, or of another account or mode',
     ],
-    ['archive', archive ? `${archive.state}, keeps events ${archive.keeps}` : 'did not answer'],
+    ...many(
+      'archive',
+      archives.map(({ name, state, keeps }) => `${name} ${state}, keeps events ${keeps}`),
+      'did not answer',
+    ),
     ...many(
       'audit',
       (audit ?? []).map(

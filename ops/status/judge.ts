@@ -49,6 +49,12 @@ function ofSecret({ secret_empty }: Facts): Verdict[] {
 
 function ofStripe({ stripe }: Facts, lines: CommandLines): Verdict[] {
   const next = `\`${lines.verb('diagnose')}\` says what to do.`;
+  if (stripe.state === 'sends_nothing' && stripe.sending.length > 0) {
+    const still = `events still come by ${stripe.sending.join(' and ')}`;
+    return [
+      { word: 'degraded', reason: `Of the two event sources one brings nothing; ${still}. ${stripe.why} ${next}` },
+    ];
+  }
   if (stripe.state === 'sends_nothing')
     return [{ word: 'critical', reason: `Stripe sends nothing. ${stripe.why} ${next}` }];
   // Events still come and are settled; those that need Stripe's answer wait, and nothing is compared.

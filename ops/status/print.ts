@@ -26,7 +26,7 @@ export function printStatus(status: Status, format: Formatting): string {
     '',
     `${format.bold('Entitled, but nobody’s')}: ${status.entitled_without_user ?? 'not counted for a day'}`,
     '',
-    `${format.bold('Stripe')}: ${status.stripe.state === 'sends' ? `sends by ${status.stripe.destination}` : status.stripe.why}`,
+    `${format.bold('Stripe')}: ${status.stripe.state === 'sends' ? `sends by ${status.stripe.destinations.join(' and ')}` : status.stripe.why}`,
     '',
     format.table(
       ['worker', 'state', 'arrived in 5 min', 'settled', 'crashed'],

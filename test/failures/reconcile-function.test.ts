@@ -71,7 +71,12 @@ const kept = async () => {
 };
 
 /** @returns the lines that it logged */
-async function run(heals: boolean, event: object | null = null, ends = 0): Promise<Record<string, unknown>[]> {
+async function run(
+  heals: boolean,
+  event: object | null = null,
+  ends = 0,
+  more: Record<string, string> = {},
+): Promise<Record<string, unknown>[]> {
   const child = spawn(
     join(import.meta.dirname, '../../node_modules/.bin/node'),
     [join(import.meta.dirname, 'invoke.ts'), folder],
@@ -88,13 +93,14 @@ async function run(heals: boolean, event: object | null = null, ends = 0): Promi
         POWERTOOLS_SERVICE_NAME: 'stripe-reconcile',
         POWERTOOLS_METRICS_NAMESPACE: 'huntaze/stripe',
         ENVIRONMENT: 'dev',
-        STRIPE_EVENT_SOURCE_NAMES: source,
+        SENDING_EVENT_SOURCE_NAMES: source,
         SECRET_ID: 'secret',
         WORK_QUEUE_URLS: JSON.stringify({ payments: queueUrl('payments'), billing: queueUrl('billing') }),
         AUDIT_BUCKET: 'audit',
         RECONCILE_HEALS: String(heals),
         STRIPE_API_BASE: pair.server.url,
         REMAINING_MS: '600000',
+        ...more,
       },
     },
   );
@@ -146,4 +152,26 @@ it('says every five minutes whether Stripe takes the key and sends, and turns th
   pair.server.faults.forbidden.add('events');
   expect(await run(true, null, 1)).toContainEqual(expect.objectContaining({ StripeKeyRefused: 1 }));
   pair.server.faults.forbidden.clear();
+}, 180_000);
+
+it('asks of both sources while Stripe should send to two, in one question', async () => {
+  const next = 'aws.partner/stripe.com/ed_next';
+  const both = { SENDING_EVENT_SOURCE_NAMES: `${source},${next}` };
+  const clock = () => run(true, { task: 'clock' }, 0, both);
+  pair.server.destinations.clear();
+  const [one, other] = [sendsTo(pair.server, source), sendsTo(pair.server, next)];
+  pair.server.asked.length = 0;
+  expect(await clock()).toContainEqual(expect.objectContaining({ StripeSendsNothing: 0, OneSourceGetsNothing: 0 }));
+  expect(pair.server.asked).toEqual(['GET /v2/core/event_destinations']);
+
+  for (const [off, on] of [
+    [other, one],
+    [one, other],
+  ] as const) {
+    Object.assign(off, { status: 'disabled' });
+    Object.assign(on, { status: 'enabled' });
+    expect(await clock()).toContainEqual(expect.objectContaining({ StripeSendsNothing: 0, OneSourceGetsNothing: 1 }));
+  }
+  other.status = 'disabled';
+  expect(await clock()).toContainEqual(expect.objectContaining({ StripeSendsNothing: 1 }));
 }, 180_000);

@@ -98,14 +98,22 @@ it('each queue admits the rules of both buses, and no others', () => {
   expect(buses).toEqual(['IntakeBus', 'SecondIntakeBus']);
 });
 
-it('the functions take events of both, and reconcile queues as the one that Stripe sends to', () => {
-  const sources = (synthesis: Synthesis) =>
-    synthesis
-      .all('AWS::Lambda::Function')
-      .flatMap(([, { Properties }]) => Properties.Environment?.Variables.STRIPE_EVENT_SOURCE_NAMES ?? []);
-  expect(sources(both())).toEqual(Array(3).fill(`${eventSource},${next}`));
-  expect(sources(retired())).toEqual(Array(3).fill(`${next},${eventSource}`));
-  expect(sources(moved())).toEqual(Array(3).fill(next));
+const variablesOf = (synthesis: Synthesis, name: string) =>
+  synthesis.all('AWS::Lambda::Function').flatMap(([, { Properties }]) => Properties.Environment?.Variables[name] ?? []);
+
+it('the workers take events of both, those of the one that Stripe sends to first', () => {
+  const sources = (synthesis: Synthesis) => variablesOf(synthesis, 'STRIPE_EVENT_SOURCE_NAMES');
+  expect(sources(both())).toEqual(Array(2).fill(`${eventSource},${next}`));
+  expect(sources(retired())).toEqual(Array(2).fill(`${next},${eventSource}`));
+  expect(sources(moved())).toEqual(Array(2).fill(next));
+});
+
+it('reconcile asks Stripe of both, but not of a retired one, and queues as the first', () => {
+  const sources = (synthesis: Synthesis) => variablesOf(synthesis, 'SENDING_EVENT_SOURCE_NAMES');
+  expect(sources(begin())).toEqual([eventSource]);
+  expect(sources(both())).toEqual([`${eventSource},${next}`]);
+  expect(sources(retired())).toEqual([next]);
+  expect(sources(moved())).toEqual([next]);
 });
 
 it('the outputs name the source that Stripe sends to, and the other one beside it', () => {
@@ -119,13 +127,17 @@ it('the outputs name the source that Stripe sends to, and the other one beside i
   expect(outputsOf(moved()).OtherIntake).toBeUndefined();
 });
 
-it('while Stripe sends to both, an alarm hears when one falls silent; a retired one may be silent', () => {
+it('while Stripe sends to both, alarms hear when one falls silent or is switched off; a retired one may be', () => {
   const alarms = (synthesis: Synthesis) =>
     synthesis.all('AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties.AlarmName);
-  const name = 'huntaze-stripe-silence-one-source-prod';
-  expect(alarms(begin())).not.toContain(name);
-  expect(alarms(both())).toContain(name);
-  expect(alarms(retired())).not.toContain(name);
+  for (const name of [
+    'huntaze-stripe-silence-one-source-prod',
+    'huntaze-stripe-destination-disabled-one-source-prod',
+  ]) {
+    expect(alarms(begin())).not.toContain(name);
+    expect(alarms(both())).toContain(name);
+    expect(alarms(retired())).not.toContain(name);
+  }
   const second = ['rule-disabled-second', 'events-lost-second', 'events-lost-audit-second'].map(
     (part) => `huntaze-stripe-${part}-prod`,
   );

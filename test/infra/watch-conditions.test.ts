@@ -144,11 +144,19 @@ describe('what fails, and which alarm says so', () => {
   });
 
   it('Stripe sends nothing: someone is woken, though no event is missing yet', () => {
-    expect(alarmsThatFire(metricsOfStripeEnd({ state: 'sends_nothing', why: '' }, 'dev'))).toEqual([
+    expect(alarmsThatFire(metricsOfStripeEnd({ state: 'sends_nothing', why: '', sending: [] }, 'dev'))).toEqual([
       'critical',
       'destination-disabled',
     ]);
-    expect(alarmsThatFire(metricsOfStripeEnd({ state: 'sends', destination: 'ed_1' }, 'dev'))).toEqual([]);
+    expect(alarmsThatFire(metricsOfStripeEnd({ state: 'sends', destinations: ['ed_1'] }, 'dev'))).toEqual([]);
+  });
+
+  it('Stripe sends to one of two sources: told, nobody is woken, for every event comes by the other', () => {
+    const two = { secondEventSourceName: 'aws.partner/stripe.com/ed_62next' };
+    const oneOff = metricsOfStripeEnd({ state: 'sends_nothing', why: '', sending: ['ed_62next'] }, 'dev');
+    expect(alarmsThatFire(oneOff, [], two)).toEqual(['degraded', 'destination-disabled-one-source']);
+    const bothOn = metricsOfStripeEnd({ state: 'sends', destinations: ['ed_61abc', 'ed_62next'] }, 'dev');
+    expect(alarmsThatFire(bothOn, [], two)).toEqual([]);
   });
 
   it('Stripe refuses the key: told, nobody is woken', () => {

@@ -63,11 +63,24 @@ it('measures two seconds as in time, and a millisecond more as late', () => {
 
 it('reports of Stripe’s end what Stripe said, and nothing when it said nothing', () => {
   const reported = (...look: Parameters<typeof metricsOfStripeEnd>) => valuesOf(metricsOfStripeEnd(...look));
-  expect(reported({ state: 'sends', destination: 'ed_1' }, 'prod')).toEqual({
+  expect(reported({ state: 'sends', destinations: ['ed_1'] }, 'prod')).toEqual({
     StripeKeyRefused: 0,
     StripeSendsNothing: 0,
   });
-  expect(reported({ state: 'sends_nothing', why: '' }, 'prod')).toEqual({ StripeKeyRefused: 0, StripeSendsNothing: 1 });
+  expect(reported({ state: 'sends_nothing', why: '', sending: [] }, 'prod')).toEqual({
+    StripeKeyRefused: 0,
+    StripeSendsNothing: 1,
+  });
+  expect(reported({ state: 'sends', destinations: ['ed_1', 'ed_2'] }, 'prod')).toEqual({
+    StripeKeyRefused: 0,
+    StripeSendsNothing: 0,
+    OneSourceGetsNothing: 0,
+  });
+  expect(reported({ state: 'sends_nothing', why: '', sending: ['ed_2'] }, 'prod')).toEqual({
+    StripeKeyRefused: 0,
+    StripeSendsNothing: 0,
+    OneSourceGetsNothing: 1,
+  });
   expect(reported({ state: 'key_refused', why: '' }, 'prod')).toEqual({ StripeKeyRefused: 1 });
   expect(reported({ state: 'not_asked', why: '' }, 'prod')).toEqual({});
 });
@@ -96,7 +109,7 @@ it('gives every value the dimensions of its metric, and nothing else', () => {
     ...metricsOf({ ...event, outcome: 'parked', payment: { ...event.payment!, succeeded: false } }, 'prod'),
     ...metricsOfDeferral({ origin: 'webhook', code: 'secret_not_set', queuedForMs: 10 }, 'prod'),
     ...metricsOfReconcile({ drift: 0, missedEvents: 0, entitledWithoutUser: 0 }, 'prod'),
-    ...metricsOfStripeEnd({ state: 'sends', destination: 'ed_1' }, 'prod'),
+    ...metricsOfStripeEnd({ state: 'sends', destinations: ['ed_1', 'ed_2'] }, 'prod'),
   ];
   for (const { name, dimensions } of all) {
     expect([name, Object.keys(dimensions)]).toEqual([name, metrics[name].dimensions]);

@@ -25,6 +25,8 @@ export interface AwsServer {
     }
   >;
   rules: Map<string, { State: string; Targets: object[] }>;
+  /** Archives that somebody deleted, by name. */
+  goneArchives: Set<string>;
   archive: { CreationTime: number; RetentionDays: number; State?: string; StateReason?: string; EventCount?: number };
   /** By name; the states that each look finds, the last one for good. */
   replays: Map<string, { request: Record<string, unknown>; states: string[]; at?: number }>;
@@ -68,6 +70,7 @@ export async function startAwsServer(): Promise<AwsServer> {
     functions: new Map(),
     rules: new Map(),
     archive: { CreationTime: 1_700_000_000, RetentionDays: 0 },
+    goneArchives: new Set(),
     replays: new Map(),
     replayLife: ['RUNNING', 'COMPLETED'],
     secret: '{}',
@@ -142,6 +145,7 @@ function jsonCall(state: State, operation: string, input: any): object {
     case 'ListTargetsByRule':
       return { Targets: ruleOf(state, input.Rule).Targets };
     case 'DescribeArchive':
+      if (state.goneArchives.has(input.ArchiveName)) throw failure('ResourceNotFoundException');
       return { ArchiveName: input.ArchiveName, State: 'ENABLED', ...state.archive };
     case 'StartReplay': {
       const name = input.ReplayName as string;

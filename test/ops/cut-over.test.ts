@@ -2,6 +2,7 @@ import type { StackOutputs } from '../../lib/outputs.ts';
 import { createOps } from '../../ops/cli/ops.ts';
 import { connectAws } from '../../ops/deployment/aws.ts';
 import { doctor } from '../../ops/doctor/doctor.ts';
+import type { AccountEvent } from '../../stripe-simulator/account.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { envelope } from '../support/event-processor.ts';
 import { subscriptionEvent } from '../support/stripe-samples.ts';
@@ -85,6 +86,66 @@ it('doctor looks at rules, archive and destination of both', async () => {
 it('status hears of an event by either source', async () => {
   const { json } = await pipeline.run('status', '--json');
   expect(json.data.rules).toHaveLength(10);
+});
+
+describe('status asks Stripe of both', () => {
+  const [oldId, nextId] = ['ed_test_61Transcript1', 'ed_test_61Transcript2'];
+  const status = async () => (await pipeline.run('status', '--json')).json.data;
+  const disable = (id: string) => Object.assign(pipeline.stripe.destinations.get(id)!, { status: 'disabled' });
+  beforeEach(() => {
+    pipeline.aws.secret = JSON.stringify({
+      DATABASE_URL: 'postgres://db/x',
+      STRIPE_SECRET_KEY: pipeline.stripe.key,
+      API_KEY: '',
+    });
+  });
+
+  it('and names both', async () => {
+    expect((await status()).stripe).toEqual({ state: 'sends', destinations: [oldId, nextId] });
+    expect((await pipeline.run('status')).out).toContain(`Stripe: sends by ${oldId} and ${nextId}`);
+  });
+
+  it.each([
+    [oldId, nextId],
+    [nextId, oldId],
+  ])('with %s off it is degraded, since %s still sends', async (off, on) => {
+    disable(off);
+    expect(await status()).toMatchObject({
+      health: 'degraded',
+      stripe: { state: 'sends_nothing', sending: [on] },
+      reasons: [
+        `Of the two event sources one brings nothing; events still come by ${on}. The event destination ${off} is disabled (no reason given). \`npm run ops -- diagnose --env dev\` says what to do.`,
+      ],
+    });
+  });
+
+  it('with both off it is critical', async () => {
+    disable(oldId);
+    disable(nextId);
+    expect((await status()).health).toBe('critical');
+  });
+
+  it('a retired one may be off', async () => {
+    setIntakes({ retired: 'old' });
+    disable(nextId);
+    expect((await status()).stripe).toEqual({ state: 'sends', destinations: [oldId] });
+  });
+});
+
+it('event names both archives, and still the one while the other does not answer', async () => {
+  pipeline.stripe.events = [{ ...subscriptionEvent('evt_1', 'created', 1_795_000_000) } as AccountEvent];
+  const archives = async () => (await pipeline.run('event', 'evt_1', '--json')).json.data.archives;
+  expect(await archives()).toEqual([
+    { name: 'huntaze-stripe-dev', state: 'ENABLED', keeps: 'for ever' },
+    { name: 'huntaze-stripe2-dev', state: 'ENABLED', keeps: 'for ever' },
+  ]);
+  expect((await pipeline.run('event', 'evt_1')).out).toMatch(
+    /^archive +huntaze-stripe-dev ENABLED, keeps events for ever\n +huntaze-stripe2-dev ENABLED/m,
+  );
+  pipeline.aws.goneArchives.add('huntaze-stripe2-dev');
+  const { json } = await pipeline.run('event', 'evt_1', '--json');
+  expect(json.data.archives).toHaveLength(1);
+  expect(json.data.unseen).toContainEqual(expect.objectContaining({ source: 'The archive huntaze-stripe2-dev' }));
 });
 
 describe('replay', () => {

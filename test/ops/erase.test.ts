@@ -126,7 +126,7 @@ it('shows what would change and what stays, and changes nothing', async () => {
         user_plans: 1,
       },
       audit: { versions_read: 5 },
-      archive: { retention_days: 400, until: '1971-02-05T00:03:20.000Z' },
+      archives: [{ name: 'huntaze-stripe-dev', retention_days: 400, until: '1971-02-05T00:03:20.000Z' }],
       queued: 0,
     },
   });
@@ -266,4 +266,17 @@ it.each([
     wrong: false,
   });
   expect(code).toBe(0);
+});
+
+it('while there are two event sources, both archives stay, each as long as it keeps; one that was deleted does not', async () => {
+  await happens();
+  const outputs = pipeline.outputs as { OtherIntake?: string };
+  outputs.OtherIntake = JSON.stringify({ archive: 'huntaze-stripe2-dev', retired: true });
+  const stays = async () => (await pipeline.run('erase', '--customer', 'cus_ada', '--database-url', db.adminUrl)).out;
+  expect(await stays()).toContain(
+    'Stays: the archive huntaze-stripe-dev, until 1971-02-05.\nStays: the archive huntaze-stripe2-dev, until 1971-02-05.',
+  );
+  expect(await stays()).toContain('The archive huntaze-stripe2-dev keeps each event for 400 days');
+  pipeline.aws.goneArchives.add('huntaze-stripe-dev');
+  expect(await stays()).not.toContain('huntaze-stripe-dev,');
 });

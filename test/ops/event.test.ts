@@ -77,7 +77,7 @@ describe('an event that was settled', () => {
     expect(json.data).toMatchObject({
       says: 'It was settled: applied: nothing newer was held (held: evt_began of 2026-11-20 09:00:00 UTC).',
       stripe: { type: 'customer.subscription.updated', pending: 1, object_id: 'sub_1', reads_as: 'subscription' },
-      archive: { state: 'ENABLED', keeps: 'for ever' },
+      archives: [{ name: 'huntaze-stripe-dev', state: 'ENABLED', keeps: 'for ever' }],
       audit: [{ key: '2026/11/20/10/one.ndjson.gz', time: '2026-11-20T10:00:00.000Z', replay_name: null }],
       waiting: 0,
       lost: [],
@@ -152,7 +152,7 @@ describe('an event that was settled', () => {
     expect(again.json.data.story.ledger).toMatchObject({ outcome: 'applied' });
     expect(again.json.data.unseen.map(({ source }: { source: string }) => source).sort()).toEqual([
       'Stripe',
-      'The archive',
+      'The archive huntaze-stripe-dev',
       'The dead-letter queues',
       'The logs',
     ]);

@@ -298,7 +298,7 @@ describe('the health word', () => {
     workers: [],
     rules: [],
     secret_empty: [],
-    stripe: { state: 'sends', destination: 'ed_test_1' },
+    stripe: { state: 'sends', destinations: ['ed_test_1'] },
     unknown_prices: 0,
     entitled_without_user: 0,
     last_event_at: now.toISOString(),
