@@ -54,9 +54,11 @@ export const reconcileEnv = [
 ] as const;
 export type ReconcileEnv = Record<(typeof reconcileEnv)[number], string>;
 
-/** Never set by the stack: the local run and the tests send the functions to another server of Stripe's shape. */
+/** Never set by the stack: the local run and the tests send the functions to another server of Stripe's shape, or play its event source. */
 export interface LocalEnv {
   STRIPE_API_BASE?: string;
+  /** `no`: no destination of Stripe's sends to this event source, so nobody asks whether one does. */
+  STRIPE_SENDS_HERE?: string;
 }
 
 /** Read by Powertools, in every function. */
@@ -78,10 +80,11 @@ export function readEnv<Name extends string>(
   if (missing.length > 0) {
     throw new Error(`Missing environment variables: ${missing.join(', ')}. The stack sets them; deploy it again.`);
   }
-  const { STRIPE_API_BASE } = from;
+  const { STRIPE_API_BASE, STRIPE_SENDS_HERE } = from;
   return {
     ...(Object.fromEntries(names.map((name) => [name, from[name]])) as Record<Name, string>),
     ...(STRIPE_API_BASE && { STRIPE_API_BASE }),
+    ...(STRIPE_SENDS_HERE && { STRIPE_SENDS_HERE }),
   };
 }
 

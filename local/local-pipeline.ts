@@ -28,12 +28,22 @@ import { type QueueConsumer, queueConsumers } from './lambda/queue-consumers.ts'
 import type { PipelineState } from './pipeline-state.ts';
 import type { Shutdown } from './shutdown.ts';
 
+/** Where the run finds Stripe. */
+export interface StripePlayed {
+  /** Undefined: Stripe's own. */
+  apiBase: string | undefined;
+  /** Empty: an undecidable event waits. */
+  secretKey: string;
+  /** Whether an event destination there sends to the local run's event source: the demonstration's does, and no other. */
+  sendsHere: boolean;
+}
+
 export interface PipelineOptions {
   shutdown: Shutdown;
   /** `DATABASE_URL` of the user's own. */
   ownDatabaseUrl: string | undefined;
-  /** Whom the workers ask, and with which key; an empty key leaves an undecidable event waiting. */
-  stripe: { apiBase: string | undefined; secretKey: string };
+  /** Whom the functions ask. */
+  stripe: StripePlayed;
   forward: Forward | undefined;
   /** A line for a person at the terminal. */
   say(text: string): void;
@@ -183,7 +193,10 @@ export class LocalPipeline {
         shutdown,
       }),
     };
-    const extra: Record<string, string> = stripe.apiBase === undefined ? {} : { STRIPE_API_BASE: stripe.apiBase };
+    const extra: Record<string, string> = {
+      ...(stripe.apiBase !== undefined && { STRIPE_API_BASE: stripe.apiBase }),
+      ...(!stripe.sendsHere && { STRIPE_SENDS_HERE: 'no' }),
+    };
     this.#functions = await LocalFunctions.start({
       functions,
       consumers: this.#consumers,

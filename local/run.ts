@@ -91,7 +91,7 @@ async function stripeSettings(
 ): Promise<PipelineOptions['stripe']> {
   const secretKey = process.env.STRIPE_SECRET_KEY ?? '';
   const apiBase = process.env.STRIPE_API_BASE || undefined;
-  if (!demonstration) return { apiBase, secretKey };
+  if (!demonstration) return { apiBase, secretKey, sendsHere: false };
   const upstream = secretKey === '' ? undefined : (apiBase ?? 'https://api.stripe.com');
   const server = await startStripeServer({ account: demonstration.account, key: null, upstream });
   shutdown.add('the Stripe simulator', server.close);
@@ -99,6 +99,7 @@ async function stripeSettings(
   return {
     apiBase: server.url,
     secretKey: secretKey || 'sk_test_local',
+    sendsHere: true,
   };
 }
 

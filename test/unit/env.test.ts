@@ -10,6 +10,7 @@ it('hands on where Stripe is played, when that is set', () => {
     A: 'a',
     STRIPE_API_BASE: 'http://127.0.0.1:1',
   });
+  expect(readEnv(['A'], { A: 'a', STRIPE_SENDS_HERE: 'no' })).toEqual({ A: 'a', STRIPE_SENDS_HERE: 'no' });
   expect(readEnv(['A'], { A: 'a' })).toEqual({ A: 'a' });
 });
 
