@@ -27,7 +27,7 @@ export function lineOf(name: SecretName, value: string, environment: Environment
   if (!value) return line('empty', name === 'API_KEY' ? null : 'is not set');
   switch (name) {
     case 'DATABASE_URL':
-      return line(shownDatabase(value), databaseProblem(value));
+      return line(shownDatabase(value), databaseProblem(value), databaseAdvice(value));
     case 'STRIPE_SECRET_KEY':
       return line(shownKey(value), wrongMode(value, environment)?.message ?? null, keyAdvice(value));
     case 'API_KEY':
@@ -38,6 +38,12 @@ export function lineOf(name: SecretName, value: string, environment: Environment
 const keyAdvice = (key: string): string | null =>
   key.startsWith('sk_live_')
     ? 'may do anything in the Stripe account; a restricted key (rk_live_…) that reads is enough: docs/operations.md#the-stripe-key'
+    : null;
+
+/** @see https://supabase.com/docs/guides/database/connecting-to-postgres */
+const databaseAdvice = (value: string): string | null =>
+  URL.canParse(value) && /^db\.\w+\.supabase\.co$/.test(new URL(value).hostname)
+    ? 'is Supabase’s direct address, which is IPv6 only unless you pay for an IPv4 one: the functions reach no IPv6 address, though this machine may; take the transaction pooler (port 6543): docs/deploy.md'
     : null;
 
 function databaseProblem(value: string): string | null {

@@ -119,7 +119,12 @@ describe('the deployed code', () => {
       },
       loadedAtFirstUse[name],
     );
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => /\.\w+$/.test(file));
+    expect(files.sort()).toEqual(
+      ['index.js', ...loadedAtFirstUse[name].map((later) => `node_modules/${later}/index.js`), 'package.json'].sort(),
+    );
     const code = readFileSync(join(folder, 'index.js'), 'utf8');
+    expect(code).not.toContain('sourceMappingURL');
     expect(code).toMatch(/\bhandler:\(\)=>handler\b/);
     const outside = [...code.matchAll(/\brequire\("([^"]+)"\)/g)].map(([, module]) => module!);
     // Optional for those who would load them, and never asked for: Lambda hands credentials over in variables.

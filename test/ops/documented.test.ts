@@ -76,6 +76,16 @@ it('names in its own texts the environment of the run', () => {
   expect(bare.filter((line) => !/^ops\/cli\/command-lines?\.ts:/.test(line))).toEqual([]);
 });
 
+it('names in every document the environment of a deployment', () => {
+  const bare = globSync(['README.md', 'CONTRIBUTING.md', 'docs/**/*.md'], { cwd: root }).flatMap((file) =>
+    [...readFileSync(join(root, file), 'utf8').matchAll(/npx cdk (?!synth\b)[^`\n]*/g)].map(
+      ([line]) => `${file}: ${line}`,
+    ),
+  );
+  expect(bare.length).toBeGreaterThan(20);
+  expect(bare.filter((line) => !/-c environment=\S/.test(line))).toEqual([]);
+});
+
 it.each(commands)('npm run ops -- %s is a command that exists', async (command) => {
   const words = [...command.matchAll(/"([^"]*)"|\S+/g)].map(([word, quoted]) => quoted ?? word);
   const { err } = await pipeline.run(...words);

@@ -57,6 +57,16 @@ it('writes what the variables of its own give, keeps the rest, and shows no valu
   expect(heldForTheApi()).toEqual({ API_KEY: 'old' });
 });
 
+it('says of Supabase’s direct address that the functions cannot reach it, and stores it if told so', async () => {
+  pipeline.variables.PIPELINE_DATABASE_URL = 'postgres://stripe_writer:x@db.abcdefghij.supabase.co:5432/postgres';
+  const refused = await pipeline.run('secrets', '--apply');
+  expect([refused.code, held().DATABASE_URL]).toEqual([2, '']);
+  const { out } = await pipeline.run('secrets', '--force');
+  expect(out).toMatch(/DATABASE_URL is Supabase’s direct address, which is IPv6 only .* take the transaction pooler/);
+  pipeline.variables.PIPELINE_DATABASE_URL = database.writerUrl;
+  expect((await pipeline.run('secrets')).out).not.toContain('direct address');
+});
+
 it('takes a plain name from the shell only when it is named', async () => {
   Object.assign(pipeline.variables, { API_KEY: 'of the apps', DATABASE_URL: database.writerUrl });
   expect((await pipeline.run('secrets', '--only', 'API_KEY', '--apply')).code).toBe(0);
