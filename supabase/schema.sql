@@ -1196,6 +1196,7 @@ AS $function$
 declare
   kind constant text := fact ->> 'kind';
   nobody billing.subscriptions;
+  of_purchase boolean := false;
   incoming jsonb;
   ruling text;
   purchases record;
@@ -1211,10 +1212,14 @@ begin
     end if;
     return answer;
   end if;
-  -- An invoice, its payment and a refund share no customer whose row could be locked, and two that each do not see the other would both find nothing to do:
-  -- so they pass one after another. The lock is on a table that is written when the configuration changes; readers do not wait for it.
-  if billing.may_be_of_purchase(fact) then
-    lock table billing.catalogue in share update exclusive mode;
+  -- A payment reaches a purchase by what links it to an invoice, a fact of its own.
+  if kind <> 'payment' then
+    of_purchase := billing.may_be_of_purchase(fact);
+    -- An invoice, its payment and a refund share no customer whose row could be locked, and two that each do not see the other would both find nothing to do:
+    -- so they pass one after another. The lock is on a table that is written when the configuration changes; readers do not wait for it.
+    if of_purchase and not billing.is_of_subscription(fact) then
+      lock table billing.catalogue in share update exclusive mode;
+    end if;
   end if;
   incoming := fact || jsonb_build_object(
     'livemode', event -> 'livemode',
@@ -1222,15 +1227,15 @@ begin
     'source_event_id', event -> 'id',
     'progress', billing.progress(kind, event ->> 'type', fact));
   case kind
+    when 'payment' then ruling := billing.store_payments(jsonb_populate_record(null::billing.payments, incoming));
+    when 'invoice' then answer := billing.apply_invoice(event, incoming, customer);
+    when 'invoice_payment' then ruling := billing.store_invoice_payments(jsonb_populate_record(null::billing.invoice_payments, incoming));
+    when 'refund' then ruling := billing.store_refunds(jsonb_populate_record(null::billing.refunds, incoming));
     when 'customer' then answer := billing.apply_customer(event, incoming, customer);
     when 'checkout' then answer := billing.apply_checkout(event, incoming, customer);
-    when 'invoice' then answer := billing.apply_invoice(event, incoming, customer);
     when 'schedule' then
       select * into customer from billing.customers where customer_id = fact ->> 'customer_id';
       answer := billing.apply_schedule(event, incoming, customer);
-    when 'payment' then ruling := billing.store_payments(jsonb_populate_record(null::billing.payments, incoming));
-    when 'invoice_payment' then ruling := billing.store_invoice_payments(jsonb_populate_record(null::billing.invoice_payments, incoming));
-    when 'refund' then ruling := billing.store_refunds(jsonb_populate_record(null::billing.refunds, incoming));
     when 'dispute' then ruling := billing.store_disputes(jsonb_populate_record(null::billing.disputes, incoming));
     else
       -- Undefined function: later, until the migration is there.
@@ -1242,14 +1247,16 @@ begin
     answer.reason := split_part(ruling, '/', 2);
     answer.notified := 0;
   end if;
-  if jsonb_typeof(fact -> 'purchase') = 'object' then
-    if billing.store_purchase(fact ->> 'invoice_id', fact -> 'purchase', fact -> 'paid_by') then
-      answer.verdict := 'changed';
+  if of_purchase then
+    if jsonb_typeof(fact -> 'purchase') = 'object' then
+      if billing.store_purchase(fact ->> 'invoice_id', fact -> 'purchase', fact -> 'paid_by') then
+        answer.verdict := 'changed';
+      end if;
     end if;
-  end if;
-  purchases := billing.write_purchases(billing.purchases_about(fact));
-  if purchases.after is not null then
-    answer.notified := answer.notified + billing.settle_purchases(event, purchases.before, purchases.after);
+    purchases := billing.write_purchases(billing.purchases_about(fact));
+    if purchases.after is not null then
+      answer.notified := answer.notified + billing.settle_purchases(event, purchases.before, purchases.after);
+    end if;
   end if;
   return answer;
 end
@@ -1876,7 +1883,9 @@ begin
       select jsonb_object_agg(subscription_id, billing.compared_subscription(it, true)) into held from billing.subscriptions as it where subscription_id = any (ids);
       select jsonb_object_agg(subscription_id, billing.compared_subscription(it, false)) into others from (
         select * from billing.subscriptions
-        where started_at >= since and started_at < until and subscription_id <> all (ids) and not billing.is_terminal(status) limit 100) as it;
+        where started_at >= since and started_at < until and subscription_id <> all (ids)
+          -- One that is over is in another list; but a row that gives a plan all the same was edited, and Stripe may not know the subscription any more.
+          and (not billing.is_terminal(status) or entitled_until > '-infinity' or scheduled_change is not null) limit 100) as it;
     when 'invoice' then
       select jsonb_object_agg(invoice_id, to_jsonb(it)) into held from billing.invoices as it where invoice_id = any (ids);
       select jsonb_object_agg(invoice_id, to_jsonb(it)) into others from (
@@ -1898,6 +1907,20 @@ begin
       raise exception 'billing.rows_of knows no rows of kind %', kind using errcode = '42883';
   end case;
   return jsonb_build_object('held', coalesce(held, '{}'), 'others', coalesce(others, '{}'));
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION billing.is_of_subscription(fact jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return fact ->> 'kind' in ('refund', 'dispute') and exists (
+    select from billing.invoice_payments as paid join billing.invoices as bill on bill.invoice_id = paid.invoice_id
+    where paid.payment_intent_id = fact ->> 'payment_intent_id' and bill.subscription_id is not null);
 end
 $function$
 
@@ -2083,10 +2106,10 @@ CREATE OR REPLACE FUNCTION billing.may_be_of_purchase(fact jsonb)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  if fact ->> 'kind' in ('refund', 'dispute') then
+  if fact ->> 'kind' in ('refund', 'dispute') or jsonb_typeof(fact -> 'purchase') = 'object' then
     return true;
   end if;
-  if fact ->> 'kind' = 'payment' or fact ->> 'invoice_id' is null or fact ->> 'subscription_id' is not null then
+  if fact ->> 'invoice_id' is null or fact ->> 'subscription_id' is not null then
     return false;
   end if;
   return not exists (select from billing.invoices where invoice_id = fact ->> 'invoice_id' and subscription_id is not null);
@@ -2417,18 +2440,14 @@ CREATE OR REPLACE FUNCTION billing.purchases_about(fact jsonb)
 AS $function$
 begin
   case fact ->> 'kind'
-    when 'invoice', 'invoice_payment' then
-      return array_remove(array[fact ->> 'invoice_id'], null);
-    when 'customer', 'checkout' then
-      return array(
-        select invoice_id from billing.purchases where customer_id = fact ->> 'customer_id'
-        union select invoice_id from billing.purchases where invoice_id = fact ->> 'invoice_id' order by 1);
     when 'refund', 'dispute' then
       return array(
         select invoice_id from billing.invoice_payments where payment_intent_id = fact ->> 'payment_intent_id'
         union select invoice_id from billing.invoice_payments where charge_id = fact ->> 'charge_id'
         union select invoice_id from billing.purchases where payment_intent_id = fact ->> 'payment_intent_id'
         union select invoice_id from billing.purchases where charge_id = fact ->> 'charge_id' order by 1);
+    when 'invoice', 'invoice_payment', 'checkout' then
+      return array[fact ->> 'invoice_id'];
     else
       return '{}';
   end case;

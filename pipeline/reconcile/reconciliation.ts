@@ -241,7 +241,8 @@ export class Reconciliation {
     while (left.plans !== null && !stop()) {
       const { last, wrong } = await store.plansNotAsDerived(left.plans, ROWS_TOGETHER);
       // What is wrong in a row makes the user's plan another: one difference, not two, and healing the row heals both.
-      const comesRight = (id: string) => this.#findings.has(id) || this.#moving.has(id);
+      const comesRight = (id: string) =>
+        this.#findings.has(id) || this.#moving.has(id) || this.#phantoms.some(({ row }) => row.subscription_id === id);
       await this.#settle(wrong.filter(({ subscription_ids }) => !subscription_ids.some(comesRight)));
       left.plans = last;
     }

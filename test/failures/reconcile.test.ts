@@ -308,6 +308,7 @@ describe('rows', () => {
   it.each([
     ['', 'started_at = started_at'],
     [', also when somebody gave it a beginning that is yet to come', `started_at = now() + interval '9 years'`],
+    [', also when somebody wrote that it is over, and it gives its plan all the same', `status = 'canceled'`],
   ])('ends a row whose subscription Stripe does not know%s', async (_, edit) => {
     const { subscription } = signUp('ann');
     await pair.deliver();

@@ -180,8 +180,8 @@ export const examples: readonly Example[] = [
     },
   },
   {
-    short: 'payment and refund at once',
-    name: 'ends a purchase whose payment and refund are applied at the same time, each before it can see the other',
+    short: 'invoice, payment, refund at once',
+    name: 'ends a purchase though two of its invoice, payment and refund are applied at the same time, each before it can see the other',
     async hold(database) {
       const bought: Act = {
         do: 'buy a plan once',
@@ -194,22 +194,43 @@ export const examples: readonly Example[] = [
         pace: [0, 0],
       };
       const refunded: Act = { do: 'refund', nth: 1, quarters: 4, settles: 'at once' };
-      const account = lived(life([bought, refunded].map((act) => ({ afterSeconds: 0, act }))));
-      const isOneOf = (type: string) => type === 'invoice_payment.paid' || type === 'refund.created';
-      const [payment, refund] = account.happenings.filter(({ type }) => isOneOf(type));
-      const others = account.happenings.filter(({ type }) => !isOneOf(type)).map(({ id }) => id);
-      await deliver(database, account, inOrder, { only: (id) => others.includes(id) });
+      const types = ['invoice.paid', 'invoice_payment.paid', 'refund.created'];
+      for (const [one, other, before] of [
+        [0, 1, 2],
+        [1, 0, 2],
+        [0, 2, 1],
+        [2, 0, 1],
+        [1, 2, 0],
+        [2, 1, 0],
+      ] as const) {
+        const account = lived(life([bought, refunded].map((act) => ({ afterSeconds: 0, act }))));
+        const once = account.happenings.filter(({ object }) => !('subscription' in object && object.subscription));
+        const idOf = (place: 0 | 1 | 2) => once.findLast(({ type }) => type === types[place])!.id;
+        // Without the invoice's earlier events, which would make the purchase's row before.
+        const isLater = (type: string) => type.startsWith('invoice.') || types.includes(type);
+        const first = account.happenings.filter(({ id, type }) => !isLater(type) || id === idOf(before));
+        const firstIds = first.map(({ id }) => id);
+        await deliver(database, account, inOrder, { only: (id) => firstIds.includes(id) });
 
-      // The first is not committed when the second comes.
-      const first = await database.writer.connect();
-      await first.query('begin');
-      await deliver({ ...database, writer: first as never }, account, inOrder, { only: (id) => id === payment!.id });
-      const second = deliver(database, account, inOrder, { only: (id) => id === refund!.id });
-      await Promise.race([second, new Promise((resolve) => setTimeout(resolve, 300))]);
-      await first.query('commit');
-      first.release();
-      await second;
-      judge(account, await heldOf(database, account));
+        // The one is not committed when the other comes.
+        const uncommitted = await database.writer.connect();
+        await uncommitted.query('begin');
+        await deliver({ ...database, writer: uncommitted as never }, account, inOrder, {
+          only: (id) => id === idOf(one),
+        });
+        const second = deliver(database, account, inOrder, { only: (id) => id === idOf(other) });
+        await Promise.race([second, new Promise((resolve) => setTimeout(resolve, 300))]);
+        await uncommitted.query('commit');
+        uncommitted.release();
+        await second;
+        // Looked at before the invoice's earlier events, which would repair it.
+        const { purchases } = await heldOf(database, account);
+        const untils = purchases.map(({ entitled_until }) => entitled_until);
+        if (untils.length !== 1 || untils[0] !== '-infinity')
+          throw new Error(`${types[one]} beside ${types[other]}: refunded, and the purchase holds until ${untils}`);
+        await deliver(database, account, inOrder);
+        judge(account, await heldOf(database, account));
+      }
     },
   },
 ];

@@ -348,8 +348,8 @@ export const mutations: readonly Mutation[] = [
   ),
   swap(
     'a refund before its payment is known ends nothing',
-    `    when 'invoice', 'invoice_payment' then\n`,
-    `    when 'invoice' then\n`,
+    `    when 'invoice', 'invoice_payment', 'checkout' then\n`,
+    `    when 'invoice', 'checkout' then\n`,
   ),
   swap(
     'a refund ends nothing until the invoice is told again',
@@ -361,14 +361,6 @@ export const mutations: readonly Mutation[] = [
     `    where session.invoice_id = bill.invoice_id and session.user_id is not null\n`,
     `    where false\n`,
   ),
-  {
-    ...swap(
-      'a purchase keeps the user of before when a link changes',
-      `        select invoice_id from billing.purchases where customer_id = fact ->> 'customer_id'\n        union`,
-      `        select invoice_id from billing.purchases where false\n        union`,
-    ),
-    spare: 'where a link changes, `relink` writes the purchases of the customer itself',
-  },
   swap(
     'what lasts some days lasts for life',
     `coalesce(bill.paid_at + make_interval(hours => 24 * purchase.lasts_days), 'infinity')`,
@@ -379,10 +371,15 @@ export const mutations: readonly Mutation[] = [
     `then (1::bigint << 60) + (held.tier_rank::bigint << 8)\n`,
     `then (1::bigint << 60) + (held.tier_rank::bigint << 8) + 200\n`,
   ),
+  swap(
+    'money that went back waits for no invoice',
+    `    if of_purchase and not billing.is_of_subscription(fact) then\n`,
+    `    if of_purchase and kind not in ('refund', 'dispute') then\n`,
+  ),
   {
     name: 'facts of purchases do not pass one after another',
-    from: `    lock table billing.catalogue in share update exclusive mode;\n`,
-    to: `    null;\n`,
+    from: `      lock table billing.catalogue in share update exclusive mode;\n`,
+    to: `      null;\n`,
   },
   // What the apps hear
   swap(
