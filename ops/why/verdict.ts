@@ -142,7 +142,7 @@ function unlinked({ story, stripe }: Seen, lines: CommandLines): Verdict | undef
 function asStripeSays({ story }: Seen, lines: CommandLines): Verdict {
   const [subscription] = story!.subscriptions;
   const [purchase] = story!.purchases;
-  if (subscription === undefined || (purchase?.entitled && !subscription.entitled))
+  if (subscription === undefined || (purchase && givesThePlan(purchase, story!, subscription)))
     return { ...ofPurchase(purchase!), page: 'support', wrong: false };
   const id = subscription.subscription_id;
   if (subscription.plan_unknown)
@@ -161,6 +161,15 @@ function asStripeSays({ story }: Seen, lines: CommandLines): Verdict {
       wrong: true,
     };
   return { ...byStatus(subscription, story!), page: 'support', wrong: false };
+}
+
+/** Of two that entitle, the plan's state says which one it is made of. What runs with a price that nobody knows is said first: it may be worth more. */
+function givesThePlan(purchase: StoriedPurchase, { plans }: Story, subscription: StoriedSubscription): boolean {
+  const { status, entitled, plan_unknown } = subscription;
+  if (!purchase.entitled || (plan_unknown && ['trialing', 'active', 'past_due'].includes(status))) return false;
+  return (
+    !entitled || plans.some(({ user_id, state }) => user_id === purchase.user_id && state.subscription_id === null)
+  );
 }
 
 function ofPurchase(purchase: StoriedPurchase): Pick<Verdict, 'cause' | 'says' | 'do'> {

@@ -1,0 +1,157 @@
+import { processEvent } from '../../pipeline/process-event.ts';
+import { catalogueWithPurchases } from '../support/catalogue.ts';
+import { freshDatabase, type TestDatabase } from '../support/database.ts';
+import { envelope, testProcessor } from '../support/event-processor.ts';
+import { customer, event, invoice, invoicePayment, refund, subscriptionEvent } from '../support/stripe-samples.ts';
+import { type Pipeline, source, startPipeline } from './pipeline.ts';
+
+/** `ops why` of plans that are paid for once: an invoice stands where a subscription would. */
+
+let pipeline: Pipeline;
+let database: TestDatabase;
+beforeEach(async () => {
+  [pipeline, database] = await Promise.all([startPipeline(), freshDatabase()]);
+  pipeline.aws.secret = JSON.stringify({ DATABASE_URL: database.writerUrl, STRIPE_SECRET_KEY: pipeline.stripe.key });
+});
+afterEach(() => Promise.all([pipeline.close(), database.close()]));
+
+const jenny = '11111111-1111-4111-8111-111111111111';
+// 2026-09-21 14:13:20 UTC
+const start = 1_790_000_000;
+const day = 86_400;
+
+type Sample = { type: string; data: { object: { object: string } } };
+
+/** It happens at Stripe, reaches us, and is settled. */
+async function arrives(...events: object[]): Promise<void> {
+  for (const one of events as Sample[]) {
+    if (/^customer\b/.test(one.type)) pipeline.stripe.account.put(one.data.object);
+    const processor = testProcessor(database.writer, { catalogue: catalogueWithPurchases });
+    await processEvent({ ...processor, sources: [source] }, envelope(one, { source }));
+  }
+}
+
+const customerOf = (metadata: object) => event('evt_customer', 'customer.created', start, customer({ metadata }));
+const bill = (price: string, at = start) =>
+  event('evt_bill', 'invoice.paid', at, {
+    ...invoice(),
+    parent: null,
+    status: 'paid',
+    amount_paid: 49_900,
+    metadata: {},
+    status_transitions: { paid_at: at },
+    lines: { data: [{ quantity: 1, pricing: { type: 'price_details', price_details: { price } } }] },
+  });
+const lifetime = bill('price_plus_lifetime_eur');
+const moneyBack = [
+  event('evt_payment', 'invoice_payment.paid', start + 1, invoicePayment()),
+  event(
+    'evt_refund',
+    'refund.updated',
+    start + day,
+    refund({ charge: 'ch_1', payment_intent: 'pi_1', amount: 49_900, status: 'succeeded', created: start + day }),
+  ),
+];
+const paid = (more: object = {}) => subscriptionEvent('evt_paid', 'created', start + 10, { metadata: {}, ...more });
+const end = subscriptionEvent('evt_end', 'deleted', start + day, { status: 'canceled', metadata: {} });
+
+const why = (...who: string[]) => pipeline.run('why', ...who, '--json');
+
+it('entitled: the invoice that gives the plan, and a table of its own on the page', async () => {
+  await arrives(customerOf({ user_id: jenny }), lifetime);
+  const { code, json } = await why('--user', jenny);
+  expect(code).toBe(0);
+  expect(json.data.verdict).toMatchObject({
+    cause: 'entitled',
+    says: 'in_1, paid once, gives PREMIUM_PLUS (plan premium_plus), active, entitled: here all is as it should be. The app shows something else, or asks for another user.',
+    page: 'support',
+    wrong: false,
+  });
+  expect(json.data).toMatchObject({
+    subscriptions: [],
+    purchases: [
+      {
+        invoice_id: 'in_1',
+        customer_id: 'cus_1',
+        user_id: jenny,
+        here: 'active',
+        price_here: 'price_plus_lifetime_eur',
+      },
+    ],
+    plans: [{ user_id: jenny, plan: { tier: 'PREMIUM_PLUS', subscription_id: null } }],
+    differences: [],
+  });
+  const { out } = await pipeline.run('why', '--user', jenny);
+  expect(out).toMatch(/^paid once +customer +user +here$/m);
+  expect(out).toMatch(new RegExp(`^in_1 +cus_1 +${jenny} +active`, 'm'));
+});
+
+it('unlinked: paid for once, and nothing says whose it is', async () => {
+  await arrives(customerOf({ userid: jenny }), lifetime);
+  const { code, json } = await why('--customer', 'cus_1');
+  expect(code).toBe(1);
+  expect(json.data.verdict).toEqual({
+    cause: 'unlinked',
+    says: "in_1 (PREMIUM_PLUS (plan premium_plus), active, entitled) is paid for, and nothing says whose it is. Its customer's metadata has userid: user_id_keys in config/plans.yaml names the keys that count.",
+    do: ['npm run ops -- link --user <their id> --customer cus_1 --apply --env dev'],
+    page: 'entitled-without-user',
+    wrong: true,
+  });
+});
+
+it('paid back: all of it was refunded', async () => {
+  await arrives(customerOf({ user_id: jenny }), lifetime, ...moneyBack);
+  const { code, json } = await why('--user', jenny);
+  expect(code).toBe(0);
+  expect(json.data.verdict).toMatchObject({
+    cause: 'paid_back',
+    says: 'What was paid for in_1 went back: all of it was refunded, or a dispute was lost.',
+    do: ['They buy again, if they want it back.'],
+  });
+  expect(json.data.purchases).toMatchObject([{ here: 'cancelled' }]);
+  expect(json.data.plans).toMatchObject([{ plan: { tier: 'FREE' } }]);
+});
+
+it('ended: paid for a year that is over', async () => {
+  const longAgo = start - 800 * day;
+  await arrives(customerOf({ user_id: jenny }), bill('price_premium_pass_eur', longAgo));
+  const { json } = await why('--user', jenny);
+  expect(json.data.verdict).toMatchObject({
+    cause: 'ended',
+    // 2024-07-13 14:13:20 UTC and 365 days.
+    says: 'in_1 was paid for a time, which ended 2025-07-13 14:13:20 UTC.',
+    wrong: false,
+  });
+});
+
+describe('beside a subscription', () => {
+  it('that has ended, the purchase speaks', async () => {
+    await arrives(customerOf({ user_id: jenny }), paid(), end, lifetime);
+    const { json } = await why('--user', jenny);
+    expect(json.data.verdict.says).toMatch(/^in_1, paid once, gives PREMIUM_PLUS/);
+  });
+
+  it('that runs, the subscription speaks', async () => {
+    await arrives(customerOf({ user_id: jenny }), paid(), lifetime, ...moneyBack);
+    const { json } = await why('--user', jenny);
+    expect(json.data.verdict.says).toMatch(/^sub_1 gives PREMIUM \(plan premium\)/);
+  });
+
+  it('that runs, with the lower tier: the purchase speaks, for it gives the plan', async () => {
+    await arrives(customerOf({ user_id: jenny }), paid(), lifetime);
+    const { json } = await why('--user', jenny);
+    expect(json.data.plans).toMatchObject([{ plan: { tier: 'PREMIUM_PLUS', subscription_id: null } }]);
+    expect(json.data.verdict.says).toMatch(/^in_1, paid once, gives PREMIUM_PLUS/);
+  });
+
+  it('whose price is unknown, that is said first: it may be worth more', async () => {
+    await arrives(customerOf({ user_id: jenny }), paid({ price: 'price_of_marketing' }), lifetime);
+    expect((await why('--user', jenny)).json.data.verdict.cause).toBe('unknown_price');
+  });
+
+  it('of which both have ended, the subscription says when and why', async () => {
+    await arrives(customerOf({ user_id: jenny }), paid(), end, lifetime, ...moneyBack);
+    const { json } = await why('--user', jenny);
+    expect(json.data.verdict.cause).toBe('cancelled');
+  });
+});
