@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { commandLines } from '../cli/command-lines.ts';
 import { Refusal } from '../cli/refusal.ts';
 
 /** What the deployed stack was given; the version depends on the last only, but a stack cannot be synthesised without the others. */
@@ -41,6 +42,6 @@ export async function localDeployment(settings: SynthSettings): Promise<LocalDep
   throw new Refusal(
     'not_synthesisable',
     `What lies here cannot be synthesised: ${said.split('\n').slice(-20).join('\n')}`,
-    'Repair it until `npx cdk synth` passes.',
+    `Repair it until \`${commandLines({ environment: settings.environment }).cdk('synth')}\` passes.`,
   );
 }

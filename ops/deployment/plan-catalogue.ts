@@ -7,5 +7,5 @@ export function readPlanCatalogue(): Catalogue {
   const problems: string[] = [];
   const plans = readPlans(problems);
   if (plans) return plans;
-  throw new Refusal('plans', problems.join('\n'), 'Correct the file; `npx cdk synth` checks it too.');
+  throw new Refusal('plans', problems.join('\n'), 'Correct config/plans.yaml; each synth checks it too.');
 }

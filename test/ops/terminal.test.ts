@@ -56,8 +56,11 @@ describe('the version of the code that lies here', () => {
   }, 120_000);
 
   it('says why when what lies here cannot be synthesised', async () => {
-    await expect(localDeployment({ ...settings, databaseCaFile: '/nowhere.pem' })).rejects.toThrow(
-      /cannot be synthesised[\s\S]*nowhere\.pem/,
-    );
+    const prod = { ...settings, environment: 'prod', databaseCaFile: '/nowhere.pem' };
+    await expect(localDeployment(prod)).rejects.toMatchObject({
+      message: expect.stringMatching(/cannot be synthesised[\s\S]*nowhere\.pem/),
+      // Without the environment it would be dev's file that passes.
+      fix: 'Repair it until `npx cdk synth -c environment=prod` passes.',
+    });
   }, 120_000);
 });
