@@ -67,7 +67,7 @@ export const metrics = {
     'reconcile',
   ),
   EntitledWithoutUser: finding(
-    'Customers who are entitled by what they pay and linked to no user, in one reconcile run; 0 is reported too.',
+    'What entitles a customer whom neither our rows nor Stripe link to a user, in one reconcile run; not what waits in a queue. 0 is reported too.',
     'reconcile',
   ),
 } as const satisfies Record<string, Metric>;

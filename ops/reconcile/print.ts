@@ -33,7 +33,7 @@ export const printReconcilePlan = (report: ReconcileReport, format: Formatting):
     ...(report.unknown_rows === 0
       ? []
       : [format.wrong(`${report.unknown_rows} of our rows Stripe does not know:`), ...unknown(report, format)]),
-    ...report.unreadable.map(({ kind, id, problem }) => format.wrong(`${kind} ${id}: ${problem}`)),
+    ...unreadable(report, format),
     ...(report.entitled_without_user > 0
       ? [format.wrong(`${report.entitled_without_user} subscriptions entitle somebody, and nobody knows whom.`)]
       : []),
@@ -62,6 +62,15 @@ function moneyByDay({ money, days_that_differ }: ReconcileReport, format: Format
         ]),
     ),
     ...(days_that_differ > SHOWN ? [format.dim('… the rest with --json, up to fifty')] : []),
+  ];
+}
+
+function unreadable({ unreadable: named, unreadable_objects }: ReconcileReport, format: Formatting): string[] {
+  return [
+    ...named.slice(0, SHOWN).map(({ kind, id, problem }) => format.wrong(`${kind} ${id}: ${problem}`)),
+    ...(unreadable_objects > SHOWN
+      ? [format.dim(`… of ${unreadable_objects} that cannot be read; more with --json, up to fifty`)]
+      : []),
   ];
 }
 

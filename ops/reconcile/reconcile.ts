@@ -96,12 +96,12 @@ export async function planReconcile(
 }
 
 function foundIn(report: ReconcileReport): string[] {
-  const { missed_events, drifted_rows, unreadable, left_out, events_compared, entitled_without_user } = report;
+  const { missed_events, drifted_rows, unreadable_objects, left_out, events_compared, entitled_without_user } = report;
   const behind = workers.filter((worker) => report.windows[worker].to === null);
   return [
     ...(missed_events > 0 ? [`We lack ${missed_events} of the events that Stripe lists.`] : []),
     ...(drifted_rows > 0 ? [`${drifted_rows} of our rows differ from Stripe.`] : []),
-    ...(unreadable.length > 0 ? [`${unreadable.length} objects cannot be compared.`] : []),
+    ...(unreadable_objects > 0 ? [`${unreadable_objects} objects cannot be compared.`] : []),
     ...(entitled_without_user > 0
       ? [`${entitled_without_user} subscriptions entitle somebody, and nobody knows whom.`]
       : []),

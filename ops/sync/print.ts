@@ -1,6 +1,12 @@
 import { type Formatting, moment } from '../cli/formatting.ts';
 import type { SyncPlan, SyncResult } from './sync.ts';
 
+/** Features are a record: in one order on both sides, so that the eye finds what differs. */
+function shown(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return String(value);
+  return JSON.stringify(Array.isArray(value) ? value : Object.fromEntries(Object.entries(value).sort()));
+}
+
 export const printSyncPlan = ({ subscriptions, links, unknown_to_stripe }: SyncPlan, format: Formatting): string =>
   [
     ...subscriptions.flatMap(({ subscription_id, customer_id, user_id, as_of, differences }) => [
@@ -9,7 +15,7 @@ export const printSyncPlan = ({ subscriptions, links, unknown_to_stripe }: SyncP
         ? format.good('  The same here and at Stripe.')
         : format.table(
             ['  field', 'here', 'at Stripe'],
-            differences.map(({ field, ours, stripes }) => [`  ${field}`, String(ours), String(stripes)]),
+            differences.map(({ field, ours, stripes }) => [`  ${field}`, shown(ours), shown(stripes)]),
           ),
     ]),
     ...links.map(({ kind, id, fields }) => format.wrong(`${kind} ${id} differs in ${fields.join(', ')}.`)),

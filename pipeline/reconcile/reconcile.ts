@@ -108,7 +108,9 @@ export async function reconcile(parts: ReconcileParts, options: ReconcileOptions
   report.finished &&= cursor.underived.customers === null && cursor.underived.plans === null;
   await run.end();
   await keep();
-  report.entitled_without_user = (await store.standing()).entitled_without_user;
+  const { entitled_without_user } = await store.standing();
+  report.entitled_without_user =
+    entitled_without_user === 0 ? 0 : Math.max(0, entitled_without_user - (await run.nobodysForTheMoment()));
   report.requests = parts.stripe.requests();
   return report;
 }

@@ -6,6 +6,7 @@ import { type Comparing, compareObjects, type Finding } from './compare-objects.
 import { endedSubscription, fetchedObject, missedEvent, questionFor, type Run } from './envelopes.ts';
 import { Findings } from './findings.ts';
 import { IdFilter } from './id-filter.ts';
+import { Links } from './links.ts';
 import { isMoneyKind, MoneyByDay } from './money-by-day.ts';
 import type {
   HealedField,
@@ -24,7 +25,6 @@ import { sweep, THE_BEGINNING } from './sweep.ts';
 const TYPES_PER_LIST = 20;
 /** With 0.1–0.3 s an answer, so many keep our share of requests busy (adapters/request-share.ts). */
 const LANES = 6;
-const LINKS_TOGETHER = 100;
 /** Rows that one call holds against each other: some tens of milliseconds. */
 const ROWS_TOGETHER = 500;
 /** A run that is killed reads no more than so many pages again. */
@@ -68,6 +68,7 @@ export class Reconciliation {
   readonly #since: number;
   /** Objects with an event that is on its way, or was queued by this run. */
   readonly #moving = new IdFilter();
+  readonly #links: Links;
   /** Rows of subscriptions that Stripe does not know, as far as they may be ended; and how many there are. */
   readonly #phantoms: { row: HeldRow; asOf: number }[] = [];
   #lost = 0;
@@ -79,6 +80,7 @@ export class Reconciliation {
     this.#run = parts;
     this.#since = since;
     this.#findings = new Findings(parts, (confirmed) => this.#heal(confirmed));
+    this.#links = new Links(parts, this.#comparing(), options.heal);
   }
 
   /**
@@ -171,7 +173,7 @@ export class Reconciliation {
       before,
     );
     this.#report.compared[kind] = (this.#report.compared[kind] ?? 0) + found.compared;
-    this.#report.unreadable.push(...found.unreadable.map((each) => ({ kind, ...each })));
+    this.#report.cannotRead(kind, found.unreadable);
     for (const { id, row } of found.unknownToStripe) {
       this.#report.unknown(kind, id);
       if (kind !== 'subscription') continue;
@@ -182,37 +184,16 @@ export class Reconciliation {
   }
 
   /**
-   * Asks Stripe whose the running subscriptions without a user are: their customers, their Checkout sessions.
+   * Asks Stripe whose the running subscriptions without a user are.
    * @returns where the next run goes on
    */
-  async links(after: string, most: number): Promise<string> {
-    let last = after;
-    for (let looked = 0; looked < most; ) {
-      const unlinked = await this.#parts.store.withoutUser(last, LINKS_TOGETHER);
-      for (const { subscription_id, customer_id } of unlinked) {
-        if (this.#parts.stop()) return last;
-        await this.#link(subscription_id, customer_id);
-        last = subscription_id;
-      }
-      looked += unlinked.length;
-      if (unlinked.length < LINKS_TOGETHER) return '';
-    }
-    return last;
+  links(after: string, most: number): Promise<string> {
+    return this.#links.ask(after, most, this.#report, (finding) => this.#findings.add(finding));
   }
 
-  async #link(subscription: string, customer: string): Promise<void> {
-    const { stripe } = this.#parts;
-    const payer = await stripe.one('customer', customer);
-    let sessions = await stripe.sessions({ subscription });
-    if (sessions.items.length === 0) sessions = await stripe.sessions({ customer });
-    this.#report.nobodys({ subscription_id: subscription, customer_id: customer });
-    // However old: without them a row that we hold stays nobody's.
-    for (const [kind, page] of [
-      ['customer', payer],
-      ['checkout', sessions],
-    ] as const)
-      for (const finding of (await compareObjects(this.#comparing(), kind, page)).findings)
-        await this.#findings.add(finding);
+  /** @returns how many of the subscriptions that entitle somebody have no user only until what is on its way has come */
+  nobodysForTheMoment(): Promise<number> {
+    return this.#options.young ? Promise.resolve(0) : this.#links.onTheirWay();
   }
 
   async #take(findings: readonly Finding[]): Promise<void> {

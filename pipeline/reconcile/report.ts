@@ -31,14 +31,16 @@ export class ReconcileReport {
   /** Days of which Stripe's sum of money is not ours, as far as they are named; null: not every charge, refund and dispute was read in this run. */
   money: DayThatDiffers[] | null = null;
   days_that_differ = 0;
+  /** Objects that cannot be read, as far as they are named. */
   readonly unreadable: { kind: FetchedKindName; id: string; problem: string }[] = [];
+  unreadable_objects = 0;
   /** Events that may still be on their way, and how many of them are not in the ledger yet. */
   readonly left_out = { events: 0, not_in_ledger: 0 };
   /** Objects from before our first event, of which we hold nothing: `ops backfill`. */
   before_us = 0;
-  /** Subscriptions that entitle somebody nobody knows. */
+  /** What entitles somebody nobody knows: neither our rows nor Stripe, nor an event on its way, as far as this run asked. */
   entitled_without_user = 0;
-  /** Running subscriptions that were asked for and still have no user, as far as they are named. */
+  /** Running subscriptions of which Stripe does not say whose they are either, as far as they are named. */
   readonly without_user: { subscription_id: string; customer_id: string }[] = [];
   readonly queued: Record<Worker, number> = byWorker(() => 0);
 
@@ -51,6 +53,11 @@ export class ReconcileReport {
     this.missed_events += events.length;
     for (const { id, type } of events.slice(0, NAMED - this.missed.length))
       this.missed.push({ id, type: String(type) });
+  }
+
+  cannotRead(kind: FetchedKindName, objects: readonly { id: string; problem: string }[]): void {
+    this.unreadable_objects += objects.length;
+    for (const each of objects.slice(0, NAMED - this.unreadable.length)) this.unreadable.push({ kind, ...each });
   }
 
   nobodys(subscription: { subscription_id: string; customer_id: string }): void {

@@ -1,3 +1,4 @@
+import type { AccountEvent } from '../../stripe-simulator/account.ts';
 import { plusMonthly } from '../../stripe-simulator/prices.ts';
 import { day, hour, now, StripeAndUs } from '../support/stripe-and-us.ts';
 
@@ -438,11 +439,54 @@ describe('whose they are', () => {
     }
     await pair.deliver(pair.account.events.filter((event) => event.type.startsWith('customer.subscription.')));
     expect(await pair.rows('select user_id from billing.subscriptions')).toEqual([{ user_id: null }]);
-    const first = await pair.scheduled();
-    expect(first.entitled_without_user).toBe(1);
+    expect(await pair.compare({ heal: false })).toMatchObject({ entitled_without_user: 1, without_user: [] });
+    // What this run queued links them: no alarm is due.
+    expect((await pair.scheduled()).entitled_without_user).toBe(0);
     await pair.work();
     expect(await plans()).toEqual([{ user_id: 'user_ann', plan_id: 'premium', status: 'active' }]);
     expect((await pair.scheduled()).entitled_without_user).toBe(0);
+  });
+
+  const boughtThroughCheckout = (name: string, at: number) => {
+    const from = pair.account.events.length;
+    const { subscription } = signUp(name, at);
+    const [waits, arrives] = [true, false].map((checkout) =>
+      pair.account.events.slice(from).filter(({ type }) => type.startsWith('checkout.') === checkout),
+    ) as [AccountEvent[], AccountEvent[]];
+    return { subscription, waits, arrives };
+  };
+
+  it('counts nobody as nobody’s whose Checkout waits in a queue, however many and however long', async () => {
+    await eventsReachUs();
+    const bought = Array.from({ length: 3 }, (_, n) => boughtThroughCheckout(`late${n}`, now - 5 * hour));
+    await pair.deliver(bought.flatMap(({ arrives }) => arrives));
+    // A paused worker has committed nothing for an hour.
+    await pair.db.admin.query(`update billing.events set committed_at = committed_at - interval '1 hour'`);
+    pair.waiting = { payments: 3, billing: 0 };
+    const backlog = await pair.compare({ heal: false });
+    expect(backlog).toMatchObject({ entitled_without_user: 0, missed_events: 0 });
+    await pair.deliver(bought.flatMap(({ waits }) => waits));
+    pair.waiting = { payments: 0, billing: 0 };
+    expect((await pair.compare({ heal: false })).entitled_without_user).toBe(0);
+  });
+
+  it('counts whom Stripe does not name either, once their Checkout has had its quarter of an hour', async () => {
+    await eventsReachUs();
+    const nobodys = (name: string, at: number) => {
+      const { subscription, arrives } = boughtThroughCheckout(name, at);
+      pair.account.objects['checkout/sessions'].delete(`cs_test_${name}1`);
+      return { subscription, arrives };
+    };
+    const old = nobodys('old', now - 5 * hour);
+    const young = nobodys('young', now - 60);
+    pair.account.events = pair.account.events.filter(({ type }) => !type.startsWith('checkout.'));
+    await pair.deliver([...old.arrives, ...young.arrives]);
+    const report = await pair.scheduled();
+    expect(report.entitled_without_user).toBe(1);
+    expect(report.without_user.map(({ subscription_id }) => subscription_id).sort()).toEqual(
+      [old.subscription.id, young.subscription.id].sort(),
+    );
+    expect((await pair.compare({ heal: false, young: true })).entitled_without_user).toBe(2);
   });
 });
 

@@ -77,6 +77,7 @@ describe('sync', () => {
     expect(out).toMatch(/price_id +price_premium_monthly_eur +price_premium_plus_monthly_eur/);
     expect(out).toMatch(/plan_id +premium +premium_plus/);
     expect(out).toMatch(/cancel_at_period_end +false +true/);
+    expect(out).toMatch(/features +\{"export":true,"seats":5\} +\{"export":true,"seats":25\}/);
     expect(await pipeline.depth('BillingQueueUrl')).toBe(0);
     expect(await planId()).toBe('premium');
   });
@@ -215,6 +216,17 @@ describe('reconcile', () => {
     expect(text.out).toMatch(/Left out: 1 events that may still be on their way, 1 of which are not in our ledger yet/);
     expect(text.out).toContain('Run again in 15 minutes, or add --all');
     expect((await pipeline.run('reconcile', '--all', '--json')).json.plan.missed_events).toBe(1);
+  });
+
+  it('names twenty of what cannot be read, however many there are, and counts all', async () => {
+    for (let n = 0; n < 60; n += 1) theirs({ id: `sub_odd${n}`, status: 'resting' as never });
+    const { code, json } = await pipeline.run('reconcile', '--json');
+    expect(code).toBe(1);
+    expect(json.plan.unreadable).toHaveLength(50);
+    expect(json.found).toContain('60 objects cannot be compared.');
+    const { out } = await pipeline.run('reconcile');
+    expect(out.match(/^subscription sub_odd/gm)).toHaveLength(20);
+    expect(out).toContain('… of 60 that cannot be read; more with --json, up to fifty');
   });
 
   it('leaves out what may wait in a queue that nobody works off', async () => {
