@@ -2,13 +2,18 @@ import type { BackfillState } from '../../pipeline/backfill/backfill.ts';
 import { type Formatting, moment } from '../cli/formatting.ts';
 import type { BackfillPlan } from './backfill.ts';
 
-/** So many subscriptions without a user are named; --json names all. */
+/** So many of a kind are named; --json names all. */
 const SHOWN = 10;
 
 const counted = (counts: Record<string, number>): string =>
   Object.entries(counts)
     .map(([kind, count]) => `${count} ${kind.replace('_', ' ')}s`)
     .join(', ') || 'nothing';
+
+const named = <Of>(all: readonly Of[], line: (of: Of) => string, format: Formatting): string[] => [
+  ...all.slice(0, SHOWN).map(line),
+  ...(all.length > SHOWN ? [format.dim(`  … all ${all.length} of them with --json`)] : []),
+];
 
 export function printBackfillPlan(plan: BackfillPlan, format: Formatting): string {
   const prices = Object.entries(plan.unknown_prices);
@@ -18,6 +23,7 @@ export function printBackfillPlan(plan: BackfillPlan, format: Formatting): strin
       ? [format.care(`An unfinished run goes on; it has compared ${counted(plan.goes_on.compared)}.`)]
       : []),
     `${plan.users_with_new_plan} users would get a plan.`,
+    ...named(plan.new_plans, ({ user_id, plan_id }) => `  ${user_id}: ${plan_id}`, format),
     prices.length === 0
       ? format.good('Every price is in config/plans.yaml.')
       : format.wrong(
@@ -27,12 +33,9 @@ export function printBackfillPlan(plan: BackfillPlan, format: Formatting): strin
       ? format.good('Every running subscription has a user.')
       : [
           format.wrong(`${plan.without_user.length} running subscriptions have no user:`),
-          ...plan.without_user
-            .slice(0, SHOWN)
-            .map(({ subscription_id, customer_id }) => `  ${subscription_id} of ${customer_id}`),
-          ...(plan.without_user.length > SHOWN ? [format.dim('  … all of them with --json')] : []),
+          ...named(plan.without_user, (of) => `  ${of.subscription_id} of ${of.customer_id}`, format),
         ].join('\n'),
-    ...plan.unreadable.map(({ kind, id, problem }) => format.wrong(`${kind} ${id}: ${problem}`)),
+    ...named(plan.unreadable, ({ kind, id, problem }) => format.wrong(`${kind} ${id}: ${problem}`), format),
   ].join('\n');
 }
 
@@ -40,5 +43,7 @@ export const printBackfillResult = (state: BackfillState, format: Formatting): s
   [
     format.good(`Read ${counted(state.compared)}.`),
     format.good(`Wrote ${counted(state.written)}.`),
-    `The apps were told of ${state.notified} plans.`,
+    state.notified === 0
+      ? 'Quietly: the apps were notified of nothing.'
+      : `The apps were notified of ${state.notified} plans.`,
   ].join('\n');

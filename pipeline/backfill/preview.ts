@@ -5,6 +5,7 @@ import { type FetchedKindName, readFetched } from '../../core/stripe/fetched-obj
 import { compareObjects } from '../reconcile/compare-objects.ts';
 import { sweep } from '../reconcile/sweep.ts';
 import type { BackfillParts } from './backfill.ts';
+import { coveredShare } from './covered-share.ts';
 
 /** What a backfill would do to plans, found without writing anything. */
 export interface BackfillPreview {
@@ -14,6 +15,8 @@ export interface BackfillPreview {
   same: number;
   /** Users who would have a plan that our rows do not give them yet. */
   users_with_new_plan: number;
+  /** Who they are, and one such plan of each. Unless told otherwise a backfill does not notify the apps of these. */
+  new_plans: { user_id: string; plan_id: string }[];
   /** Running subscriptions whose user nobody knows. */
   without_user: { subscription_id: string; customer_id: string }[];
   /** Prices that config/plans.yaml lacks, with the running subscriptions that have them. */
@@ -25,14 +28,15 @@ const LANES = 6;
 const running = ['active', 'trialing', 'past_due'];
 
 /**
- * Reads customers, Checkout sessions and subscriptions, and says whose plans would come of them. Memory: some hundred bytes a customer whose user is
- * known, and as much a running subscription.
+ * Reads customers, Checkout sessions and subscriptions, and says whose plans would come of them; plans that are paid once it leaves to the backfill
+ * itself. Memory: some hundred bytes a customer whose user is known, and as much a running subscription.
  */
 export async function previewBackfill(parts: BackfillParts, since: number): Promise<BackfillPreview> {
   const preview: BackfillPreview = {
     read: {},
     same: 0,
     users_with_new_plan: 0,
+    new_plans: [],
     without_user: [],
     unknown_prices: {},
     unreadable: [],
@@ -44,9 +48,11 @@ export async function previewBackfill(parts: BackfillParts, since: number): Prom
   const fresh: { fact: SubscriptionFact; differs: boolean }[] = [];
 
   const lists = ['customer', 'checkout', 'subscription'] as const;
+  let oldest = parts.now;
   for (const kind of lists) {
+    const ranges = new Set([{ from: since, to: parts.now }]);
     await sweep({
-      ranges: new Set([{ from: since, to: parts.now }]),
+      ranges,
       lanes: LANES,
       stop: parts.stop,
       page: (range, after) => parts.stripe.page(kind, range, after),
@@ -65,7 +71,9 @@ export async function previewBackfill(parts: BackfillParts, since: number): Prom
             fresh.push({ fact, differs: differing.has(object.id) });
         }
         const total = Object.values(preview.read).reduce((sum, count) => sum + count, 0);
-        parts.progress(lists.indexOf(kind) / lists.length, `reading ${kind}s: ${total} objects`);
+        oldest = Math.min(oldest, ...page.items.map(({ created }) => created));
+        const share = coveredShare([...ranges], { from: Math.max(since, oldest), to: parts.now });
+        parts.progress((lists.indexOf(kind) + share) / lists.length, `reading ${kind}s: ${total} objects`);
       },
     });
   }
@@ -82,7 +90,7 @@ export async function previewBackfill(parts: BackfillParts, since: number): Prom
     if (!first || at < first.at) firstBuyer.set(customer_id, { at, user: user_id });
   }
 
-  const users = new Set<string>();
+  const plans = new Map<string, string>();
   for (const { fact, differs } of fresh) {
     const { subscription_id, customer_id } = fact;
     const snapshot = fact.snapshot!;
@@ -97,8 +105,9 @@ export async function previewBackfill(parts: BackfillParts, since: number): Prom
       preview.unknown_prices[price] = (preview.unknown_prices[price] ?? 0) + 1;
     }
     if (user === undefined) preview.without_user.push({ subscription_id, customer_id });
-    else if (differs && snapshot.plan_id !== null) users.add(user);
+    else if (differs && snapshot.plan_id !== null) plans.set(user, snapshot.plan_id);
   }
-  preview.users_with_new_plan = users.size;
+  preview.users_with_new_plan = plans.size;
+  preview.new_plans = [...plans].toSorted().map(([user_id, plan_id]) => ({ user_id, plan_id }));
   return preview;
 }

@@ -90,6 +90,7 @@ it('says before what it would do, and writes nothing', async () => {
     read: { customer: 6, checkout: 4, subscription: 5 },
     same: 0,
     users_with_new_plan: 3,
+    new_plans: ['ann', 'cleo', 'dan'].map((name) => ({ user_id: `user_${name}`, plan_id: 'premium' })),
     without_user: [{ subscription_id: eve.subscription.id, customer_id: 'cus_eve' }],
     unknown_prices: { price_old: 1 },
     unreadable: [],

@@ -32,7 +32,9 @@ describe('backfill', () => {
 
     const look = await pipeline.run('backfill');
     expect(look.code).toBe(0);
-    expect(look.out).toContain('1 users would get a plan.');
+    expect(look.out).toMatch(/1 users would get a plan\.\n +user_ann: premium\n/);
+    expect(look.out).toContain('link --help');
+    expect(look.out).toContain('quietly: the apps are notified of none of them');
     expect(look.out).toContain('1 prices are not in config/plans.yaml: price_2019 (1 subscriptions)');
     expect(look.out).toMatch(/1 running subscriptions have no user:\n +sub_cleo1 of cus_cleo/);
     expect(look.out).toContain('Nothing was changed. Add --apply to do it.');
@@ -47,6 +49,7 @@ describe('backfill', () => {
       written: { customer: 3, subscription: 3, charge: 3 },
       notified: 0,
     });
+    expect(shown.some(([, what]) => /, about \d+ (s|min) left$/.test(what))).toBe(true);
     expect(shown.at(-1)).toEqual([1, expect.stringMatching(/^disputes: \d+ objects read, \d+ written/)]);
     expect(await plans()).toContainEqual({ user_id: 'user_ann', plan_id: 'premium' });
     expect((await pipeline.run('backfill')).out).toContain('0 users would get a plan.');
