@@ -201,7 +201,8 @@ export interface ShownCause {
 export function findCauses(evidence: Evidence, lines: CommandLines): ShownCause[] {
   const findings: (ShownCause & { rank: number })[] = [];
   const explained = new Set<string>();
-  for (const cause of causes as readonly Cause[]) {
+  // Each twice: what it explains may be found of either event source.
+  for (const cause of (causes as readonly Cause[]).flatMap((one) => [one, one])) {
     const { id, page, codes, changes, command, leftBehind } = cause;
     const check = evidence.wrong.find((one) => cause.check && shows(cause.check, one) && !explained.has(one.id));
     const failed = evidence.codes.filter(({ code }) => codes?.test(code) && !explained.has(code));
@@ -238,8 +239,9 @@ export function findCauses(evidence: Evidence, lines: CommandLines): ShownCause[
   return findings.sort((one, other) => one.rank - other.rank).map(({ rank: _, ...finding }) => finding);
 }
 
+/** While there are two event sources, doctor checks `stripe.destination.enabled.other` and the like of the second one: the same causes. */
 const shows = ({ id, says }: NonNullable<Cause['check']>, check: Check): boolean =>
-  check.id === id && (says === undefined || says.test(check.says));
+  (check.id === id || check.id === `${id}.other`) && (says === undefined || says.test(check.says));
 
 /** The first command of a fix; they stand between backticks. */
 const commandIn = (fix: string | null | undefined): string | undefined => /`([^`]+)`/.exec(fix ?? '')?.[1];

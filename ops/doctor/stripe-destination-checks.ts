@@ -4,11 +4,18 @@ import type { CommandLines } from '../cli/command-lines.ts';
 import type { DestinationView } from '../destination/stripe-destination.ts';
 import { type Check, ok, some, wrong } from './check.ts';
 
-/** What must hold of the event destination at Stripe. `account` and `region`: where the stack is. */
+/** Where a destination should send to. */
+interface Place {
+  account: string;
+  region: string;
+  /** There is another destination for this stack, so commands have to name the one that is meant. */
+  oneOfTwo: boolean;
+}
+
+/** What must hold of an event destination at Stripe. */
 export function destinationChecks(
   destination: DestinationView,
-  account: string,
-  region: string,
+  { account, region, oneOfTwo }: Place,
   lines: CommandLines,
 ): Check[] {
   const {
@@ -22,6 +29,7 @@ export function destinationChecks(
     api_version,
     payload,
   } = destination;
+  const which = oneOfTwo ? ` --id ${id}` : '';
   return [
     ok('stripe.destination', `${id} sends to ${destination.event_source_name}.`),
     status === 'enabled'
@@ -29,7 +37,7 @@ export function destinationChecks(
       : wrong(
           'stripe.destination.enabled',
           `It is ${status} (${destination.disabled_reason ?? 'no reason given'}): Stripe sends nothing.`,
-          `\`${lines.verb('destination enable --apply')}\`, then \`${lines.verb('reconcile --apply')}\` for what was missed.`,
+          `\`${lines.verb(`destination enable${which} --apply`)}\`, then \`${lines.verb('reconcile --apply')}\` for what was missed.`,
         ),
     source === 'active'
       ? ok('stripe.destination.source', 'Its AWS event source is active.')
@@ -57,14 +65,14 @@ export function destinationChecks(
       : wrong(
           'stripe.destination.types',
           `It does not send ${some(missing)}.`,
-          `\`${lines.verb('destination update --apply')}\``,
+          `\`${lines.verb(`destination update${which} --apply`)}\``,
         ),
     superfluous.length === 0
       ? ok('stripe.destination.superfluous', 'It sends no type that nobody handles.')
       : wrong(
           'stripe.destination.superfluous',
           `It sends ${some(superfluous)}, which only the audit takes.`,
-          `\`${lines.verb('destination update --apply')}\`, or leave it if the audit shall keep them.`,
+          `\`${lines.verb(`destination update${which} --apply`)}\`, or leave it if the audit shall keep them.`,
         ),
     isKnownApiVersion(api_version)
       ? ok('stripe.destination.api_version', `Its API version ${api_version} is one that we read.`)

@@ -59,8 +59,9 @@ async function checkRight(ops: Ops, stripe: Stripe, { id, name, neededBy, read }
 async function checkDestination(ops: Ops, account: string, region: string): Promise<Check[]> {
   try {
     const destinations = await destinationsOf(ops);
+    const place = { account, region, oneOfTwo: destinations.length > 1 };
     return destinations.flatMap((destination, index) =>
-      destinationChecks(viewOf(destination), account, region, ops.lines).map((check) =>
+      destinationChecks(viewOf(destination), place, ops.lines).map((check) =>
         index === 0 ? check : { ...check, id: `${check.id}.other` },
       ),
     );

@@ -132,6 +132,42 @@ describe('status asks Stripe of both', () => {
   });
 });
 
+describe('diagnose', () => {
+  beforeEach(() => {
+    pipeline.aws.secret = JSON.stringify({
+      DATABASE_URL: database.writerUrl,
+      STRIPE_SECRET_KEY: pipeline.stripe.key,
+      API_KEY: '',
+    });
+  });
+  const causes = async () => {
+    const { data } = (await pipeline.run('diagnose', '--json')).json;
+    return [data.cause, ...data.also].filter((cause) => cause?.page === 'docs/runbooks/destination-disabled.md');
+  };
+  const off = (id: string) => Object.assign(pipeline.stripe.destinations.get(id)!, { status: 'disabled' });
+
+  it.each(['ed_test_61Transcript1', 'ed_test_61Transcript2'])(
+    'names the page and the command for %s when it is off, whichever of the two it is',
+    async (id) => {
+      off(id);
+      expect(await causes()).toMatchObject([
+        { cause: 'destination-disabled', command: `npm run ops -- destination enable --id ${id} --apply --env dev` },
+      ]);
+      expect((await pipeline.run('destination', 'enable', '--id', id, '--apply')).code).toBe(0);
+      expect(await causes()).toEqual([]);
+    },
+  );
+
+  it('names both when both are', async () => {
+    off('ed_test_61Transcript1');
+    off('ed_test_61Transcript2');
+    expect((await causes()).map(({ command }) => command)).toEqual([
+      'npm run ops -- destination enable --id ed_test_61Transcript1 --apply --env dev',
+      'npm run ops -- destination enable --id ed_test_61Transcript2 --apply --env dev',
+    ]);
+  });
+});
+
 it('event names both archives, and still the one while the other does not answer', async () => {
   pipeline.stripe.events = [{ ...subscriptionEvent('evt_1', 'created', 1_795_000_000) } as AccountEvent];
   const archives = async () => (await pipeline.run('event', 'evt_1', '--json')).json.data.archives;
