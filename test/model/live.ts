@@ -64,7 +64,7 @@ class Life {
         this.#with(act.nth, ['active', 'trialing', 'past_due'], (it) => this.#subscriptions.flap(it, act.through));
         break;
       case 'renew':
-        this.#with(act.nth, ['active'], (it) => this.#subscriptions.renew(it, act.outcome));
+        this.#with(act.nth, ['active', 'past_due'], (it) => this.#subscriptions.renew(it, act.outcome));
         break;
       case 'retry payment':
         this.#with(act.nth, ['past_due', 'unpaid'], (it) => this.#subscriptions.retry(it, act.succeeds));

@@ -72,7 +72,9 @@ export class Subscriptions {
     const { price, quantity } = this.schedules.due(it, periodStart) ?? now;
     const latestInvoice = this.#account.newId('in');
     const periodEnd = periodStart + periodSeconds[price.interval];
-    this.update(it, { status: 'active', price, quantity, periodStart, periodEnd, latestInvoice });
+    // Whoever has not paid the last period yet stays past due, until a later invoice is paid.
+    const status = now.status === 'past_due' ? 'past_due' : 'active';
+    this.update(it, { status, price, quantity, periodStart, periodEnd, latestInvoice });
     this.schedules.carryOn(it, periodStart);
     const draft = this.#money.draft(it, latestInvoice, 'subscription_cycle', price.amount * quantity);
     this.#account.wait(3600);
@@ -81,9 +83,10 @@ export class Subscriptions {
     if (outcome === 'paid') {
       this.#money.charge(intent, true);
       this.#money.paid(invoice);
+      if (status === 'past_due') this.update(it, { status: 'active' });
     } else {
       this.#money.notPaid(intent, invoice, outcome);
-      this.update(it, { status: 'past_due' });
+      if (status === 'active') this.update(it, { status: 'past_due' });
     }
   }
 
