@@ -180,6 +180,19 @@ export const examples: readonly Example[] = [
     },
   },
   {
+    short: 'changed before its day',
+    name: 'shows nothing as scheduled once the subscription is so already',
+    async hold(database) {
+      const planned: Act = { do: 'schedule a change', nth: 0, price: 1, quantity: 1 };
+      const changed: Act = { do: 'change price', nth: 0, price: 1 };
+      const account = lived(life([planned, changed].map((act) => ({ afterSeconds: 60, act }))));
+      const seen = await deliver(database, account, inOrder);
+      const held = await heldOf(database, account);
+      judge(account, held);
+      judgePlanEvents(account, held, seen);
+    },
+  },
+  {
     short: 'invoice, payment, refund at once',
     name: 'ends a purchase though two of its invoice, payment and refund are applied at the same time, each before it can see the other',
     async hold(database) {
