@@ -7,7 +7,7 @@
 import { parseArgs } from 'node:util';
 import { writePart } from '../document.ts';
 import { table } from '../table.ts';
-import { type CostOptions, costLines, type Optional, optional, totalOf } from './cost.ts';
+import { type CostOptions, choices, costLines, type Optional, optional, totalOf } from './cost.ts';
 import { alone, inTens, origin, type PerEvent } from './measured.ts';
 import { pricesOf } from './prices.ts';
 import { stackCounts } from './stack-counts.ts';
@@ -55,12 +55,18 @@ const services = table(
 );
 
 /** What each choice would change, the largest first. */
-const levers = optional
-  .map((what) => {
+const levers = [
+  ...optional.map((what) => {
     const other = having.includes(what) ? having.filter((it) => it !== what) : [...having, what];
     const change = (per: PerEvent) => sumOf(per, { ...options, having: other }) - sumOf(per, options);
     return { what: `${having.includes(what) ? 'without' : 'with'} ${what}`, one: change(alone), tens: change(inTens) };
-  })
+  }),
+  ...choices.map(({ what, change }) => {
+    const changed = (per: PerEvent) => sumOf(change(per, eventsPerMonth), options) - sumOf(per, options);
+    return { what, one: changed(alone), tens: changed(inTens) };
+  }),
+]
+  .filter(({ one, tens }) => Math.abs(one) >= 0.005 || Math.abs(tens) >= 0.005)
   .toSorted((a, b) => Math.abs(b.one) - Math.abs(a.one));
 
 const text = `${eventsPerMonth.toLocaleString('en-US')} events a month, with ${having.join(' and ') || 'neither audit nor archive'}. Prices: ${pricesOf}.
@@ -91,7 +97,8 @@ function shown(value: number | null): string {
 }
 
 function signed(usd: number): string {
-  return `${usd > 0 ? '+' : '−'}${Math.abs(usd).toFixed(2)}`;
+  const shown = Math.abs(usd).toFixed(2);
+  return shown === '0.00' ? shown : `${usd > 0 ? '+' : '−'}${shown}`;
 }
 
 function listOf(option: string, text: string): Optional[] {

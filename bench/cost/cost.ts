@@ -1,4 +1,4 @@
-import { byTheMinute, type PerEvent, perMonth } from './measured.ts';
+import { byTheMinute, inTens, type PerEvent, perMonth } from './measured.ts';
 import { prices } from './prices.ts';
 
 /** What a deployment may have or not; without a word it has audit and archive (lib/settings.ts). */
@@ -23,6 +23,40 @@ export interface StackCounts {
   compositeAlarms: number;
   dashboards: number;
 }
+
+/** How it runs, besides what it has or not: what each changes of what one event needs. */
+export const choices: readonly { what: string; change(per: PerEvent, eventsPerMonth: number): PerEvent }[] = [
+  {
+    what: 'with an object of the audit trail for each invocation (`auditDrainSeconds: 0`)',
+    change: (per) => ({ ...per, auditObjects: 1 / per.batch }),
+  },
+  {
+    what: 'with Lambda’s own lines about each start and end',
+    change: (per) => ({ ...per, workerLogBytes: per.workerLogBytes + PLATFORM_LINES_BYTES / per.batch }),
+  },
+  {
+    what: 'with a second of batching window on the work queues (half of the two that are promised)',
+    change: inOneSecond,
+  },
+];
+
+/** What came alone waits a second for others: two workers share the events, and of those that come evenly so many follow within it. */
+function inOneSecond(per: PerEvent, eventsPerMonth: number): PerEvent {
+  const batch = Math.max(per.batch, Math.min(inTens.batch, 1 + eventsPerMonth / WORKERS / SECONDS_A_MONTH));
+  const between = (one: number, ten: number) => one + ((ten - one) * (batch - 1)) / (inTens.batch - 1);
+  if (batch === per.batch) return per;
+  return {
+    ...per,
+    batch,
+    workerMs: between(per.workerMs, inTens.workerMs),
+    workerLogBytes: between(per.workerLogBytes, inTens.workerLogBytes),
+  };
+}
+
+/** Start, end and report of one invocation as JSON; assumed, not measured. */
+const PLATFORM_LINES_BYTES = 650;
+const WORKERS = 2;
+const SECONDS_A_MONTH = 30 * 86_400;
 
 const GB = 1e9;
 /** Of a worker's and the audit function's memory (lib/event-worker.ts, lib/audit-trail.ts). */

@@ -1,4 +1,4 @@
-import { costLines, type Optional, totalOf } from '../../bench/cost/cost.ts';
+import { choices, costLines, type Optional, totalOf } from '../../bench/cost/cost.ts';
 import { alone, inTens, type PerEvent } from '../../bench/cost/measured.ts';
 
 /** The arithmetic of `npm run cost`, on figures that can be done in the head. */
@@ -59,6 +59,23 @@ it('leaves out what a deployment has not, and counts the key, the alarms and the
   // 10 × 0.10, 2 × 0.50, 3.00, and 29 metrics of our own at 0.30.
   const stack = { alarmMetrics: 10, compositeAlarms: 2, dashboards: 1 };
   expect(bill(alone, 1, [], stack).get('CloudWatch: alarms, metrics, dashboard')!.fixed).toBeCloseTo(13.7, 6);
+});
+
+it('says what each choice of how it runs would change', () => {
+  const [everyObject, platformLines, window] = choices.map(({ change }) => change);
+  const objects = bill({ ...everyObject!(alone, 1_000_000), auditObjectBytes: 0 }, 1_000_000, ['audit']);
+  // A million PUTs at 5 USD a million; nothing is hidden: 3 million requests at 0.50.
+  expect(objects.get('S3: audit')!.perEvent).toBeCloseTo(5, 6);
+  expect(objects.get('SQS FIFO: audit')!.perEvent).toBeCloseTo(1.5, 6);
+  expect(everyObject!(inTens, 1_000_000).auditObjects).toBe(0.1);
+  expect(platformLines!({ ...alone, workerLogBytes: 1000 }, 1).workerLogBytes).toBe(1650);
+  expect(platformLines!({ ...inTens, workerLogBytes: 1000 }, 1).workerLogBytes).toBe(1065);
+  // 5,184,000 a month are two a second, one for each worker: each waits for one more.
+  expect(window!(alone, 5_184_000).batch).toBe(2);
+  // A ninth of the way from 24 ms for one to 60 for ten.
+  expect(window!({ ...alone, workerMs: 24 }, 5_184_000).workerMs).toBe(28);
+  expect(window!(alone, 1_000_000_000).batch).toBe(10);
+  expect(window!(inTens, 1_000_000)).toEqual(inTens);
 });
 
 it('adds up', () => {
