@@ -81,8 +81,8 @@ export async function planBackfill(
     steps: [
       'Read customers, subscriptions, Checkout sessions, invoices, charges, refunds and disputes, and write those that our rows do not show as they are.',
       notify
-        ? 'Notify the apps of each plan that this changes.'
-        : 'Write plan states quietly: the apps are notified of none of them. (--notify does.)',
+        ? 'Tell the apps of each plan that this changes.'
+        : 'Write plan states quietly: the apps hear nothing. (--notify tells them.)',
     ],
     warnings: [
       ...(Object.keys(preview.unknown_prices).length > 0

@@ -34,7 +34,7 @@ describe('backfill', () => {
     expect(look.code).toBe(0);
     expect(look.out).toMatch(/1 users would get a plan\.\n +user_ann: premium\n/);
     expect(look.out).toContain('link --help');
-    expect(look.out).toContain('quietly: the apps are notified of none of them');
+    expect(look.out).toContain('Write plan states quietly: the apps hear nothing. (--notify tells them.)');
     expect(look.out).toContain('1 prices are not in config/plans.yaml: price_2019 (1 subscriptions)');
     expect(look.out).toMatch(/1 running subscriptions have no user:\n +sub_cleo1 of cus_cleo/);
     expect(look.out).toContain('Nothing was changed. Add --apply to do it.');
