@@ -4,6 +4,7 @@ import pg from 'pg';
 import { applyMigrations } from '../../adapters/postgres/migrations.ts';
 import { workerOf } from '../../core/event-routes.ts';
 import { type PostgresServer, startPostgres } from '../../local/backends/postgres-server.ts';
+import { Gathering } from '../../pipeline/apply-together.ts';
 import { processEvent } from '../../pipeline/process-event.ts';
 import { StripeAccount } from '../../stripe-simulator/account.ts';
 import { envelope, testProcessor } from '../support/event-processor.ts';
@@ -172,6 +173,34 @@ describe('with 100,000 customers, one of whom has 10,000 subscriptions', () => {
   it.each(queries)('as %s: %s', async (role, sql) => {
     expect(await readsOf((client) => client.query(sql), role)).toEqual([]);
   });
+});
+
+it('plans nothing anew for a further batch of ten either', async () => {
+  const account = new StripeAccount();
+  const batches = (first: number, last: number) => {
+    const from = account.events.length;
+    for (let n = first; n <= last; n += 1) {
+      const person = account.customer(`batch${n}`);
+      const began = 1_790_000_000;
+      const subscription = person.signUp({ at: began, periodEnd: began + 30 * DAY });
+      person.renew(subscription, { at: began + 30 * DAY, periodEnd: began + 60 * DAY });
+      person.end(subscription, began + 40 * DAY);
+    }
+    const events = account.events.slice(from).filter(({ type }) => workerOf(type));
+    return Array.from({ length: Math.ceil(events.length / 10) }, (_, n) => events.slice(10 * n, 10 * n + 10));
+  };
+  const arriveTogether = (events: { type: string }[]) => {
+    const processor = testProcessor(writer, { worker: 'billing' });
+    const gathering = new Gathering(processor, events.length);
+    return Promise.all(events.map((each) => processEvent(processor, envelope(each), gathering.apply)));
+  };
+  for (const batch of batches(1, 10)) await arriveTogether(batch);
+  await admin.query('select pg_stat_statements_reset()');
+  for (const batch of batches(11, 15)) await arriveTogether(batch);
+  const { rows } = await admin.query(
+    'select query, plans::integer from pg_stat_statements where not toplevel and plans > 0',
+  );
+  expect(rows).toEqual([]);
 });
 
 /** The tables of which one transaction read many rows, by index or as a whole. */
