@@ -3331,8 +3331,9 @@ begin
   end if;
   if exists (select from billing.erasures where pseudonym = alias) then
     fact := fact || jsonb_build_object('customer_id', alias);
-  elsif fact ->> 'kind' is distinct from 'checkout'
-    or not exists (select from billing.erasures where pseudonym = billing.pseudonym_of(fact ->> 'session_id')) then
+  elsif fact ->> 'kind' is distinct from 'checkout' then
+    return fact;
+  elsif not exists (select from billing.erasures where pseudonym = billing.pseudonym_of(fact ->> 'session_id')) then
     return fact;
   end if;
   if fact -> 'snapshot' ? 'metadata_user_id' then

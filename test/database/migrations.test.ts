@@ -29,6 +29,7 @@ const frozen: Record<string, string> = {
   '20261121001600_not_as_derived.sql': '4197674abb1ac2df20dc2b7fb28e482f9bae75931bd5bd7456bf0563ac6b3b6a',
   '20261121001700_purchase_locks.sql': '864df198ef0dfb50dce7795372f8ae6b5fa85bafcf50ba061e77afa141f069d5',
   '20261121001800_ended_rows.sql': 'cc13d16520014a34a255e41b24b615b3c853a76e510fd7eb346733bf02fef50e',
+  '20261121001900_erasures_unplanned.sql': '023f3276f113f6294149bece300a19e8eedf0d05360e4786480d69cce0fbdcac',
 };
 
 /** The first version: what comes after it is an upgrade of databases that hold customers. */

@@ -194,9 +194,9 @@ it('plans nothing anew for a further batch of ten either', async () => {
     const gathering = new Gathering(processor, events.length);
     return Promise.all(events.map((each) => processEvent(processor, envelope(each), gathering.apply)));
   };
-  for (const batch of batches(1, 10)) await arriveTogether(batch);
+  for (const batch of batches(1, 40)) await arriveTogether(batch);
   await admin.query('select pg_stat_statements_reset()');
-  for (const batch of batches(11, 15)) await arriveTogether(batch);
+  for (const batch of batches(41, 45)) await arriveTogether(batch);
   const { rows } = await admin.query(
     'select query, plans::integer from pg_stat_statements where not toplevel and plans > 0',
   );
