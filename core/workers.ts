@@ -27,5 +27,5 @@ export const eventFamilies = [...workers, 'other'] as const;
 export type EventFamily = (typeof eventFamilies)[number];
 
 /** `Payments`: how a worker is called where names begin with a capital (stack outputs, logical ids). */
-export const capitalised = <Name extends FunctionName>(name: Name): Capitalize<Name> =>
+export const capitalised = <Name extends string>(name: Name): Capitalize<Name> =>
   `${name[0]!.toUpperCase()}${name.slice(1)}` as Capitalize<Name>;

@@ -57,10 +57,9 @@ export const causes = [
   },
   {
     id: 'queue-closed',
-    page: 'deleted-by-hand',
+    page: 'queue-deleted',
     check: { id: 'aws.queues.policy' },
     changes: /^SetQueueAttributes$/,
-    command: revert,
   },
   {
     id: 'rule-disabled',
@@ -144,7 +143,6 @@ export const causes = [
     page: 'deleted-by-hand',
     check: { id: 'aws.mappings', says: /gone/ },
     changes: /^DeleteEventSourceMapping/,
-    command: revert,
   },
   { id: 'paused', page: 'nothing-settled', check: { id: 'aws.mappings' }, changes: /^UpdateEventSourceMapping/ },
   { id: 'destination-disabled', page: 'destination-disabled', check: { id: 'stripe.destination.enabled' } },

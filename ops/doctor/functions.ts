@@ -14,7 +14,7 @@ import { isOn } from '../deployment/consumer.ts';
 import { ifThere } from '../deployment/not-there.ts';
 import { stackResources } from '../deployment/stack-resources.ts';
 import { type Check, notChecked, ok, some, wrong } from './check.ts';
-import { awsLine, revertDrift } from './repairs.ts';
+import { awsLine, makeAnew, revertDrift } from './repairs.ts';
 
 /** What new functions are made with; older ones still run until AWS retires them, but get no updates. */
 const supportedRuntimes = ['nodejs24.x'];
@@ -186,7 +186,10 @@ async function checkMappings(ops: Ops): Promise<Check> {
     return wrong(
       'aws.mappings',
       `Nothing takes from the queue of ${gone.join(', ')}: the mapping is gone.`,
-      revertDrift(ops),
+      makeAnew(
+        ops,
+        gone.map((worker) => `${capitalised(worker)}/Handler/Function/Mapping`),
+      ),
     );
   return paused.length === 0
     ? ok('aws.mappings', 'All functions take from their queues.')

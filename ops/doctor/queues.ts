@@ -1,12 +1,12 @@
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
-import { queueFed } from '../../core/workers.ts';
+import { capitalised, queueFed } from '../../core/workers.ts';
 import { ofQueueFed } from '../../lib/outputs.ts';
 import type { Ops } from '../cli/ops.ts';
 import { type LiveRule, liveRules } from '../deployment/live-rules.ts';
 import { ifThere } from '../deployment/not-there.ts';
 import { deadLetterQueues, queueNameOf, workQueueUrls } from '../deployment/queue-depths.ts';
 import { type Check, ok, some, wrong } from './check.ts';
-import { revertDrift } from './repairs.ts';
+import { makeAnew, revertDrift } from './repairs.ts';
 
 interface LiveQueue {
   name: string;
@@ -53,7 +53,11 @@ export async function checkQueues(ops: Ops): Promise<Check[]> {
         ),
     closed.length === 0
       ? ok('aws.queues.policy', 'Each admits its own rules.')
-      : wrong('aws.queues.policy', `Closed to their rules: ${some(closed.map(name))}.`, revertDrift(ops)),
+      : wrong(
+          'aws.queues.policy',
+          `Closed to their rules: ${some(closed.map(name))}.`,
+          makeAnew(ops, closed.map(policyPath)),
+        ),
     endless.length === 0
       ? ok('aws.queues.redrive', 'Each work queue gives what it gives up to its failed queue.')
       : wrong(
@@ -92,6 +96,12 @@ async function live(ops: Ops, { name, url }: { name: string; url: string }): Pro
 /** The rules that send to a queue: to a work queue what they take, to an undelivered queue what they cannot deliver. */
 const rulesOf = (rules: LiveRule[], queue: string): LiveRule[] =>
   rules.filter(({ feeds }) => queue === feeds || queue === `${feeds}-undelivered`);
+
+/** The construct of a queue's policy: `Billing/Queue/Policy`, `Billing/Undelivered/Policy`. */
+function policyPath({ name }: LiveQueue): string {
+  const [owner = '', kind = 'queue'] = name.split('-');
+  return `${capitalised(owner)}/${capitalised(kind)}/Policy`;
+}
 
 function admits({ policy }: LiveQueue, { name }: LiveRule): boolean {
   return policy.some(({ Effect, Principal, Condition = {} }) => {

@@ -11,9 +11,6 @@ export const isCommand = (text: string): boolean => /^(?:npx cdk|npm|aws|git) /.
 
 /** What a line begins with, and why it is not run here; the first that fits. Everything else of a page is run. */
 export const notRunHere: readonly (readonly [begins: string, why: string])[] = [
-  ['npx cdk drift', 'the emulator has no drift detection; `npm run test:aws` runs it'],
-  ['npx cdk deploy -c environment=prod --revert-drift', 'the same'],
-  ['npx cdk import', 'the emulator takes no change set of type IMPORT'],
   [
     'npx cdk deploy -c environment=prod -c adoptEventBus=true',
     'would take the bus out of the stack that the other lines need',
@@ -54,6 +51,9 @@ export const whyNotRun = (text: string): string | undefined =>
 /** Typed in their order, each after what it needs, by `cut-over.ts` and `restore.ts`. */
 const inOrder = ['api-version-upgrade.md', 'restore-prod.md'];
 
+/** Typed by `drift.ts` after the damage that they are for; an orphan alone would leave the stack without it. */
+export const undoesDamage = (text: string): boolean => /^npx cdk (?:drift|orphan)|--revert-drift/.test(text);
+
 /** Every command line of the runbooks and of the pages about deploying, recipes left out; a comment behind it is no part of it. */
 export const commandLines = (): RunbookLine[] =>
   [...runbookLines(), ...linesOf('README.md', root), ...linesOf('docs/deploy.md', root)]
@@ -62,7 +62,9 @@ export const commandLines = (): RunbookLine[] =>
 
 /** Those that are run by themselves: each text once, with where it stands first. */
 export function commandsOfPages(): RunbookLine[] {
-  const lines = commandLines().filter(({ text, page }) => !inOrder.includes(page) && whyNotRun(text) === undefined);
+  const lines = commandLines().filter(
+    ({ text, page }) => !inOrder.includes(page) && !undoesDamage(text) && whyNotRun(text) === undefined,
+  );
   return lines.filter(({ text }, index) => lines.findIndex((line) => line.text === text) === index);
 }
 
@@ -114,8 +116,20 @@ export async function typePages(deployment: Deployment, outputs: Record<string, 
   assert.equal(failed.length, 0, failed.join('\n\n'));
 }
 
+interface TypistOptions {
+  /** Of the shell, besides the deployment's. */
+  variables?: Readonly<Record<string, string>>;
+  /** What the page's names are here. @default those of the deployment that the test makes */
+  named?: (text: string) => string;
+}
+
 /** Types the lines of one page, each after what it needs; `left` is what was not typed yet. */
-export function typist(deployment: Deployment, page: string, replaced: () => Readonly<Record<string, string>>) {
+export function typist(
+  deployment: Deployment,
+  page: string,
+  replaced: () => Readonly<Record<string, string>>,
+  { variables = {}, named = inNamesOfTheTest }: TypistOptions = {},
+) {
   const lines = commandLines().filter((line) => line.page === page && whyNotRun(line.text) === undefined);
   const left = new Set(lines.map(({ text }) => text));
   return {
@@ -129,9 +143,9 @@ export function typist(deployment: Deployment, page: string, replaced: () => Rea
       left.delete(text);
       const line = Object.entries(replaced()).reduce(
         (words, [name, value]) => words.replaceAll(name, value),
-        filled(inNamesOfTheTest(text), {}),
+        filled(named(text), {}),
       );
-      const { code, output } = await deployment.typed(line);
+      const { code, output } = await deployment.typed(line, variables);
       assert.ok(codes.includes(code), `${line} ended with ${code}, wanted ${codes.join(' or ')}:\n${output}`);
       if (says) assert.match(output, says, `${line} did not say ${says}`);
       return output;

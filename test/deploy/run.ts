@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { subscriptionEvent } from '../support/stripe-samples.ts';
 import { tryCutOver } from './cut-over.ts';
 import { type Deployment, startDeployment, target } from './deployment.ts';
+import { tryDrift } from './drift.ts';
 import { ministackVersion } from './emulator.ts';
 import { limits } from './emulator-limits.ts';
 import { typePages } from './page-commands.ts';
 import { outputsOf, tryRecipes } from './recipes.ts';
-import { tryRestoring } from './restore.ts';
+import { tryPuttingBack, tryRestoring } from './restore.ts';
 import { type Step, story } from './story.ts';
 import { Transcripts } from './transcripts.ts';
 
@@ -44,9 +45,13 @@ try {
   const pages = only !== '--recipes' && !process.argv.includes('--short');
   if (pages) await typePages(deployment, outputs, step);
   if (pages) await tryRestoring(deployment, await tryCutOver(deployment, source, step), step);
+  if (pages) await tryPuttingBack(deployment, step);
   // After the cut-over, not before it: the emulator forgets the rules of a bus that a recipe deletes.
   if (pages && only === undefined) await step('deploys as before the cut-over', () => deployAgain(deployment, source));
-  if (only !== '--pages') await tryRecipes(deployment, step);
+  if (only !== '--pages') {
+    await tryDrift(deployment, outputs, step, { short: process.argv.includes('--short') });
+    await tryRecipes(deployment, step);
+  }
   console.log('\nTaken out of the template, since the emulator cannot create it (test/deploy/emulator-limits.ts):');
   for (const [why, taken] of Map.groupBy(deployment.limits(), ({ why }) => why as keyof typeof limits)) {
     console.log(`  ${taken.length} × ${limits[why]}`);

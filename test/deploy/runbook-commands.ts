@@ -8,13 +8,15 @@ const deployed = { appName: 'huntaze', environment: 'dev' } as const;
 /** A page's text in the names of the deployment that the test makes. */
 export const inNamesOfTheTest = (text: string): string => inNamesOf(text, deployed);
 
-const pages = () =>
-  readdirSync(folder).map((file) => ({ file, text: inNamesOfTheTest(readFileSync(join(folder, file), 'utf8')) }));
-
-/** The shell blocks under `<!-- recipe: name -->`, by name, in the names of the deployment that the test makes. */
-export const recipes = (): Map<string, string> =>
+/** The shell blocks under `<!-- recipe: name -->`, by name, in the names of the deployment that the test makes or in those that `named` gives. */
+export const recipes = (named = inNamesOfTheTest): Map<string, string> =>
   new Map(
-    pages().flatMap(({ text }) =>
-      [...text.matchAll(/<!-- recipe: ([\w-]+) -->\n```sh\n([\s\S]*?)```/g)].map(([, name, block]) => [name!, block!]),
-    ),
+    readdirSync(folder)
+      .map((file) => named(readFileSync(join(folder, file), 'utf8')))
+      .flatMap((text) =>
+        [...text.matchAll(/<!-- recipe: ([\w-]+) -->\n```sh\n([\s\S]*?)```/g)].map(([, name, block]) => [
+          name!,
+          block!,
+        ]),
+      ),
   );

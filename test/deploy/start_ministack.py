@@ -7,10 +7,12 @@ run lists it.
 1. PutPartnerEvents delivers. MiniStack answers it and drops the events; a partner's events belong on the bus named after its source.
 2. AWS::Events::Archive. MiniStack has the service (create, replay) but no CloudFormation type for it.
 3. Metrics in a log line (EMF). CloudWatch turns them into metrics; MiniStack keeps both, but does not read the one into the other.
+4. Drift: what `cdk drift`, `cdk deploy --revert-drift` and `cdk import` need beyond what MiniStack has. In ministack_drift.py.
 """
 
 import json
 
+import ministack_drift
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudwatch, cloudwatch_logs, eventbridge
 from ministack.services.cloudformation import provisioners
@@ -79,6 +81,7 @@ provisioners._RESOURCE_HANDLERS["AWS::Events::Archive"] = {
     "delete": delete_archive,
 }
 cloudwatch_logs._append_log_events = append_and_record
+ministack_drift.allow_imports()
 
 if __name__ == "__main__":
     from ministack.app import main

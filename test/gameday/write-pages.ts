@@ -44,7 +44,7 @@ The last round of each fault with \`npm run gameday -- --auto --write-docs\`, wh
 |---|---|---|---|---|---|---|
 ${lines.join('\n')}
 
-${missing.length === 0 ? '' : `Not yet come through: ${missing.join(', ')}.\n\n`}Not to be played here, because the emulator does not model it: dead-letter queues of rules, \`cdk drift\` and \`--revert-drift\`, ages of messages, schedules, alarms. What rings is
+${missing.length === 0 ? '' : `Not yet come through: ${missing.join(', ')}.\n\n`}Not to be played here, because the emulator does not model it: dead-letter queues of rules, ages of messages, schedules, alarms. What rings is
 tried on the template instead: \`npx jest test/infra/watch-conditions\`.
 `;
 

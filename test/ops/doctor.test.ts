@@ -395,6 +395,14 @@ it.each([
     'aws events enable-rule --name huntaze-stripe-billing-dev --event-bus-name aws.partner/stripe.com/ed_test_1 --region eu-central-1',
   ],
   ['a queue is gone', 'npx cdk deploy --revert-drift -c environment=dev'],
+  [
+    'a queue is closed to its rule',
+    'npx cdk orphan --unstable=orphan huntaze-stripe-dev/Payments/Queue/Policy -c environment=dev && npx cdk deploy -c environment=dev',
+  ],
+  [
+    'a mapping is gone',
+    'npx cdk orphan --unstable=orphan huntaze-stripe-dev/Payments/Handler/Function/Mapping -c environment=dev && npx cdk deploy -c environment=dev',
+  ],
   ['a worker is paused', 'npm run ops -- resume billing --apply --env dev'],
   ['the key is disabled', 'aws kms enable-key --key-id key-1 --region eu-central-1'],
 ])('when %s, the fix is a command that can be pasted', async (what, command) => {

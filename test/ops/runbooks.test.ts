@@ -6,7 +6,8 @@ import { logLines } from '../../core/log-lines.ts';
 import { functionNames } from '../../core/workers.ts';
 import { settingNames } from '../../lib/settings.ts';
 import { describeProgram, everyCommand } from '../../ops/cli/command-line.ts';
-import { commandLines, commandsOfPages, filled, notRunHere } from '../deploy/page-commands.ts';
+import { incidentsOf } from '../deploy/drift.ts';
+import { commandLines, commandsOfPages, filled, notRunHere, undoesDamage } from '../deploy/page-commands.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { awsCallsIn, type RunbookLine, runbookLines, runbooksFolder } from './runbook-lines.ts';
 
@@ -80,7 +81,9 @@ function cdkProblem(text: string): string | undefined {
   }
   const help = helpOfCdk.get(subcommand)!;
   if (!help.startsWith(`cdk ${subcommand}`)) return `the CDK CLI has no ${subcommand}`;
-  const unknown = words.filter((word) => word.startsWith('--') && !new RegExp(`^\\s+${word}\\b`, 'm').test(help));
+  const unknown = words.filter(
+    (word) => word.startsWith('--') && !new RegExp(`^\\s+${word.split('=')[0]}\\b`, 'm').test(help),
+  );
   if (unknown.length > 0) return `cdk ${subcommand} takes no ${unknown.join(', ')}`;
   const settings = words.flatMap((word, index) => (words[index - 1] === '-c' ? [word.split('=')[0]!] : []));
   const odd = settings.filter((name) => ![...settingNames, 'environment'].includes(name));
@@ -189,21 +192,13 @@ it.each([
   expect(await problemOf({ where: 'x.md:1', page: 'x.md', text, recipe: false })).toMatch(problem);
 });
 
-it('a page says of what the emulator lacks that nobody has tried it', () => {
-  const lacking = ['cdk drift', '--revert-drift', 'cdk import'];
-  const silent = lacking.flatMap((command) =>
-    [
-      ...new Set(
-        runbookLines()
-          .filter(({ text }) => text.includes(command))
-          .map(({ page }) => page),
-      ),
-    ]
-      .filter((page) => {
-        const said = /^\*Not tried yet: .*$/m.exec(readFileSync(join(runbooksFolder, page), 'utf8'))?.[0] ?? '';
-        return !said.includes(`\`${command}\``);
-      })
-      .map((page) => `${page}: ${command}`),
+it('each line against a change by hand is typed after the damage that it is for, and its page says where that was tried', () => {
+  const typed = incidentsOf({}).flatMap(({ page, cure }) => cure.map((line) => `${page}: ${line}`));
+  const lines = commandLines().filter(({ text, page }) => undoesDamage(text) && page !== 'restore-prod.md');
+  expect(lines.map(({ page, text }) => `${page}: ${text}`).filter((line) => !typed.includes(line))).toEqual([]);
+  const silent = [...new Set(lines.map(({ page }) => page))].filter(
+    (page) =>
+      !/^\*Tried by `npm run test:deploy`, in an emulator/m.test(readFileSync(join(runbooksFolder, page), 'utf8')),
   );
   expect(silent).toEqual([]);
 });
