@@ -37,18 +37,42 @@ export interface AuditShare {
 
 /**
  * Into how many groups each family's events are divided: a FIFO group hands out ten messages and no more until those are written, so the
- * groups are what the rate is made of (docs/scale.md). Ten in all, since an alarm adds up ten metrics at most.
+ * groups are what the rate is made of (docs/scale.md). How many there may be in all: {@link checkShares}.
  */
 const sharesOf: Readonly<Record<EventFamily, number>> = { payments: 4, billing: 4, other: 2 };
 
-const shares: readonly AuditShare[] = eventFamilies.flatMap((family) =>
+/** Every group, those of one family together. */
+export const auditShares: readonly AuditShare[] = eventFamilies.flatMap((family) =>
   Array.from({ length: sharesOf[family] }, (_, index) => ({ family, share: index + 1 })),
 );
+
+/** @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html */
+const METRICS_OF_AN_ALARM = 10;
+
+/**
+ * Whether two alarms can add up what so many rules do: `events-lost-audit` looks at each share, `rule-disabled` at the workers' shares
+ * and at each worker's own rule.
+ * @throws {Error} saying where to take a share from.
+ */
+export function checkShares(sharesOf: Readonly<Record<string, number>>): void {
+  const sum = (families: readonly string[]) => families.reduce((total, family) => total + sharesOf[family]!, 0);
+  const families = Object.keys(sharesOf);
+  const ofWorkers = families.filter((family) => family !== 'other');
+  const needed = { 'events-lost-audit': sum(families), 'rule-disabled': sum(ofWorkers) + ofWorkers.length };
+  for (const [alarm, metrics] of Object.entries(needed)) {
+    if (metrics <= METRICS_OF_AN_ALARM) continue;
+    throw new Error(
+      `The audit trail divides its events into ${families.map((family) => `${family} ${sharesOf[family]}`).join(', ')}: the alarm ${alarm} ` +
+        `would add up ${metrics} metrics, and ${METRICS_OF_AN_ALARM} are the most. Give a family fewer shares: sharesOf in lib/audit-trail.ts.`,
+    );
+  }
+}
+checkShares(sharesOf);
 
 /** Together the patterns match every event on the bus exactly once, types of tomorrow and pings included. */
 const patternOf = ({ family, share }: AuditShare): EventPattern => ({
   detailType: family === 'other' ? Match.anythingBut(...routedEventTypes) : eventTypesOf(family),
-  id: idsOf(share, sharesOf[family]),
+  ...(sharesOf[family] > 1 && { id: idsOf(share, sharesOf[family]) }),
 });
 
 /**
@@ -100,7 +124,7 @@ export class AuditTrail extends Construct {
     this.queue = queues.queue;
     this.undelivered = queues.undelivered;
     this.failed = queues.failed;
-    const routings = shares.map(({ family, share }) => ({
+    const routings = auditShares.map(({ family, share }) => ({
       id: `Rule-${family}-${share}`,
       ruleName: names.auditRule(family, share),
       description: `Stripe events of the ${family} family for the audit trail, share ${share} of ${sharesOf[family]}`,
@@ -108,7 +132,9 @@ export class AuditTrail extends Construct {
       messageGroupId: `${family}-${share}`,
     }));
     this.rules = intakes.flatMap((intake) =>
-      intake.deliver(this, queues, routings).map((rule, index) => ({ ...shares[index]!, rule, source: intake.source })),
+      intake
+        .deliver(this, queues, routings)
+        .map((rule, index) => ({ ...auditShares[index]!, rule, source: intake.source })),
     );
 
     this.bucket = this.auditBucket(settings, key);
@@ -135,7 +161,9 @@ export class AuditTrail extends Construct {
     this.fn = handler.fn;
     this.logGroup = handler.logGroup;
     // Two, the least that there is: each takes what all groups give, and the fewer take it, the more goes into an object.
-    this.mapping = handler.consume(this.queue, { maxConcurrency: settings.auditDrainSeconds > 0 ? 2 : shares.length });
+    this.mapping = handler.consume(this.queue, {
+      maxConcurrency: settings.auditDrainSeconds > 0 ? 2 : auditShares.length,
+    });
   }
 
   /**

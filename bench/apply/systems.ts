@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { readEnvelope } from '../../core/stripe/envelope.ts';
 import { readFact } from '../../core/stripe/read-fact.ts';
+import { byWorker } from '../../core/workers.ts';
 import { catalogue } from '../../test/support/catalogue.ts';
 import { source } from '../../test/support/event-processor.ts';
 import { reference } from '../reference/reference.ts';
@@ -29,10 +30,7 @@ async function ours(url: string, connections: number, checkout = join(import.met
     idleTimeoutMillis: 0,
   });
   const published = async () => {};
-  const processors = {
-    payments: testProcessor(pool, { worker: 'payments', publish: published }),
-    billing: testProcessor(pool, { worker: 'billing', publish: published }),
-  };
+  const processors = byWorker((worker) => testProcessor(pool, { worker, publish: published }));
   return {
     apply: ({ worker, body }) => processEvent(processors[worker], body),
     async applyBatch(messages) {

@@ -8,6 +8,7 @@ import { requestShare, requestsPerSecond } from '../../adapters/request-share.ts
 import { stripeClient, stripeReader } from '../../adapters/stripe.ts';
 import { stripeLists } from '../../adapters/stripe-lists.ts';
 import { catalogueForDatabase } from '../../core/plans/catalogue.ts';
+import { byWorker } from '../../core/workers.ts';
 import { backfill } from '../../pipeline/backfill/backfill.ts';
 import { reconcile } from '../../pipeline/reconcile/reconcile.ts';
 import { THE_BEGINNING } from '../../pipeline/reconcile/sweep.ts';
@@ -102,7 +103,7 @@ if (request.work === 'backfill') {
       stripe,
       store: reconcileStore(database),
       catalogue,
-      waiting: async () => ({ payments: 0, billing: 0 }),
+      waiting: async () => byWorker(() => 0),
       enqueue: async (worker, envelopes) =>
         appendFileSync(
           request.queueFile,

@@ -1,4 +1,5 @@
 import type { AccountEvent } from '../../stripe-simulator/account.ts';
+import { byWorker } from '../../core/workers.ts';
 import { plusMonthly } from '../../stripe-simulator/prices.ts';
 import { day, hour, now, StripeAndUs } from '../support/stripe-and-us.ts';
 
@@ -93,11 +94,11 @@ describe('events', () => {
   it('takes nothing that waits in a queue for missed, however old, and finds it once the queue is empty and it is not there', async () => {
     await eventsReachUs();
     signUp('ann', now - 3 * day);
-    pair.waiting = { payments: 4, billing: 40 };
+    pair.waiting = { ...byWorker(() => 0), payments: 4, billing: 40 };
     const behind = await pair.scheduled();
     expect(behind).toMatchObject({ missed_events: 0, drifted_rows: 0, queued: { payments: 0, billing: 0 } });
     expect(behind.windows.billing).toMatchObject({ to: null, waiting: 40 });
-    pair.waiting = { payments: 0, billing: 0 };
+    pair.waiting = byWorker(() => 0);
     const emptied = await pair.scheduled();
     expect(emptied.missed_events).toBe(10);
   });
@@ -106,7 +107,7 @@ describe('events', () => {
     const { customer, subscription } = signUp('ann');
     // Settled moments ago, on a bus that brought them moments ago: the workers keep up.
     await pair.deliver();
-    pair.waiting = { payments: 3, billing: 7 };
+    pair.waiting = { ...byWorker(() => 0), payments: 3, billing: 7 };
     customer.cancelAtPeriodEnd(subscription, now - hour);
     expect(await pair.compare()).toMatchObject({ missed_events: 0, left_out: { not_in_ledger: 1 } });
     expect((await pair.compare({}, { now: now + hour })).missed_events).toBe(1);

@@ -5,7 +5,7 @@ import { stripeClient, stripeReader } from '../../adapters/stripe.ts';
 import { stripeLists } from '../../adapters/stripe-lists.ts';
 import { workerOf } from '../../core/event-routes.ts';
 import type { PlanEvent } from '../../core/plans/plan-event.ts';
-import type { Worker } from '../../core/workers.ts';
+import { byWorker, type Worker } from '../../core/workers.ts';
 import { type BackfillParts, backfill } from '../../pipeline/backfill/backfill.ts';
 import { processEvent } from '../../pipeline/process-event.ts';
 import type { HealedField, ReconcileOptions, ReconcileParts } from '../../pipeline/reconcile/ports.ts';
@@ -35,7 +35,7 @@ export class StripeAndUs {
   healed: HealedField[] = [];
   /** What a backfill told the apps. */
   published: PlanEvent[] = [];
-  waiting = { payments: 0, billing: 0 };
+  waiting: Record<Worker, number> = byWorker(() => 0);
   /** Stripe's clock, in Unix seconds. */
   stripesNow = now;
   #client: Awaited<ReturnType<typeof stripeClient>>;
