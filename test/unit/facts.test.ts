@@ -1,4 +1,4 @@
-import { routedEventTypes, workerOf } from '../../core/event-routes.ts';
+import { type RoutedEventType, routedEventTypes, workerOf } from '../../core/event-routes.ts';
 import { readFact } from '../../core/stripe/read-fact.ts';
 import { catalogue } from '../support/catalogue.ts';
 import { charge, event, invoice, sampleOf, subscriptionEvent } from '../support/stripe-samples.ts';
@@ -7,9 +7,12 @@ const read = (stripeEvent: object) => readFact(stripeEvent as never, catalogue);
 const subscriptionObject = (stripeEvent = subscriptionEvent('evt_1', 'updated', 100)) =>
   structuredClone((stripeEvent as { data: { object: Record<string, unknown> } }).data.object);
 
+/** Types that are counted and stand in the ledger, of which no plan state is made: one more is named here. */
+const withoutFact: readonly RoutedEventType[] = ['setup_intent.succeeded'];
+
 it.each(routedEventTypes)('reads a sample of %s', (type) => {
   const fact = read(event('evt_1', type, 100, sampleOf(type)));
-  expect(fact === null).toBe(type === 'setup_intent.succeeded');
+  expect([type, fact === null]).toEqual([type, withoutFact.includes(type)]);
 });
 
 it('gives each worker the types of its own subject', () => {
