@@ -1,4 +1,5 @@
-import { type RoutedEventType, routedEventTypes, workerOf } from '../../core/event-routes.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { eventRoutes, type RoutedEventType, routedEventTypes, workerOf } from '../../core/event-routes.ts';
 import { readFact } from '../../core/stripe/read-fact.ts';
 import { catalogue } from '../support/catalogue.ts';
 import { charge, event, invoice, sampleOf, subscriptionEvent } from '../support/stripe-samples.ts';
@@ -13,6 +14,30 @@ const withoutFact: readonly RoutedEventType[] = ['setup_intent.succeeded'];
 it.each(routedEventTypes)('reads a sample of %s', (type) => {
   const fact = read(event('evt_1', type, 100, sampleOf(type)));
   expect([type, fact === null]).toEqual([type, withoutFact.includes(type)]);
+});
+
+/** Fields of a fact that only the event's name says: for each, what keeps it from being lost with the object's next event. */
+const saidByTheName: Record<string, string> = {
+  'customer.deleted': 'nothing comes after a deletion: billing.progress puts it last',
+  'checkout.status': 'each type is a further step of the session: billing.progress orders them',
+  'invoice.problem':
+    'every other routed event of an invoice says that it is over; billing.progress orders those of one second',
+};
+
+it.each(routedEventTypes)('reads from %s what the object says, whatever the event is called', (type) => {
+  const sample = sampleOf(type);
+  const sameReader = routedEventTypes.filter((other) => eventRoutes[other].read === eventRoutes[type].read);
+  const factOf = (name: RoutedEventType) => (read(event('evt_1', name, 100, sample)) ?? {}) as Record<string, unknown>;
+  const fact = factOf(type);
+  const named = Object.keys(fact).filter((field) =>
+    sameReader.some((other) => !isDeepStrictEqual(factOf(other)[field], fact[field])),
+  );
+  const unsaid = named.filter((field) => saidByTheName[`${fact.kind}.${field}`] === undefined);
+  if (unsaid.length === 0) return;
+  throw new Error(
+    `${unsaid.join(', ')} of a fact of kind ${fact.kind} depends on the name of the event: the object's next event writes the row anew, and it is lost. ` +
+      'Read it from the object, or carry it on in SQL and say here how (CONTRIBUTING.md, "An event type").',
+  );
 });
 
 it('gives each worker the types of its own subject', () => {
