@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type MetricName, metrics } from '../../core/metrics.ts';
+import { workers } from '../../core/workers.ts';
 import { situations } from '../../lib/watch/dashboard-links.ts';
 import { alarmKinds } from '../../lib/watch/planned-alarm.ts';
 import { deployments, eventSource, root, type Synthesis, synthesise } from './synthesis.ts';
@@ -132,7 +133,7 @@ describe('missing data', () => {
   });
 });
 
-describe('who is told', () => {
+describe('who is notified', () => {
   const topicOf = (synthesis: Synthesis, name: string) =>
     synthesis.idOf(synthesis.one('AWS::SNS::Topic', ({ TopicName }) => TopicName === `huntaze-stripe-${name}-prod`));
   const prod = synthesise({ environment: 'prod', alarmEmail: 'oncall@example.com' });
@@ -165,8 +166,7 @@ describe('who is told', () => {
       'backlog',
       'destination-disabled',
       'events-lost',
-      'nothing-settled-billing',
-      'nothing-settled-payments',
+      ...workers.map((worker) => `nothing-settled-${worker}`).sort(),
       'payment-failures-critical',
       'processing-failures-critical',
       'rule-disabled',
