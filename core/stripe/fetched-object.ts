@@ -96,7 +96,6 @@ export const fetchedKinds = {
 } as const satisfies Record<string, FetchedKind>;
 
 export type FetchedKindName = keyof typeof fetchedKinds;
-export const fetchedKindNames = Object.keys(fetchedKinds) as FetchedKindName[];
 
 /** @throws {UnreadableEvent} naming every field that we need and did not get. */
 export const readFetched = (kind: FetchedKindName, object: FetchedObject, catalogue: Catalogue): Fact | null =>

@@ -1,5 +1,5 @@
-import type { AccountEvent } from '../../stripe-simulator/account.ts';
 import { byWorker } from '../../core/workers.ts';
+import type { AccountEvent } from '../../stripe-simulator/account.ts';
 import { plusMonthly } from '../../stripe-simulator/prices.ts';
 import { day, hour, now, StripeAndUs } from '../support/stripe-and-us.ts';
 
@@ -463,11 +463,11 @@ describe('whose they are', () => {
     await pair.deliver(bought.flatMap(({ arrives }) => arrives));
     // A paused worker has committed nothing for an hour.
     await pair.db.admin.query(`update billing.events set committed_at = committed_at - interval '1 hour'`);
-    pair.waiting = { payments: 3, billing: 0 };
+    pair.waiting = { ...byWorker(() => 0), payments: 3 };
     const backlog = await pair.compare({ heal: false });
     expect(backlog).toMatchObject({ entitled_without_user: 0, missed_events: 0 });
     await pair.deliver(bought.flatMap(({ waits }) => waits));
-    pair.waiting = { payments: 0, billing: 0 };
+    pair.waiting = byWorker(() => 0);
     expect((await pair.compare({ heal: false })).entitled_without_user).toBe(0);
   });
 

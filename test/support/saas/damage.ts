@@ -5,21 +5,6 @@ import { type ComparedTable, comparedTables, keyOf } from './expected.ts';
 const damaged = [...comparedTables, 'user_plans'] as const;
 const keys = { ...keyOf, user_plans: 'user_id' } as const;
 
-/**
- * Columns that no object of Stripe's tells and no comparison can restore. They say where a row came from, or what was notified already: within one
- * second they decide an order, else nothing. A later event writes them anew. Edited all the same: the others must come out right.
- */
-const bookkeeping = [
-  'source_event_id',
-  'source_type',
-  'progress',
-  'ticket_issued',
-  'ticket_applied',
-  'notified_problem',
-  'trial_ending_at',
-  'trial_ending_notified',
-];
-
 /** What a column may hold beside what it should, where a type alone does not say. */
 const wrongValues: Record<string, string> = {
   'subscriptions.status': `case when ascii(right(subscription_id, 2)) % 2 = 0 then 'canceled' else 'paused' end`,
@@ -110,9 +95,6 @@ export async function addPhantoms(admin: pg.Pool): Promise<void> {
     );
   }
 }
-
-/** Whether a column is compared with what must be there. */
-export const isBookkeeping = (column: string): boolean => bookkeeping.includes(column);
 
 const rethrow = (what: string) => (cause: Error) => {
   throw new Error(`${what} could not be edited: ${cause.message}`, { cause });

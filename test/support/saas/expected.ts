@@ -2,7 +2,10 @@ import type Stripe from 'stripe';
 import type { StripeObject } from '../../../stripe-simulator/account.ts';
 import type { Member, Saas } from './account.ts';
 
-/** A row as it must be: times in Unix seconds. What is not named is bookkeeping (damage.ts says why). */
+/**
+ * A row as it must be: times in Unix seconds. What is not named says where a row came from, or what was notified already
+ * (`source_event_id`, `progress`, `ticket_applied`): no object of Stripe shows it, and no comparison can restore it.
+ */
 export type ExpectedRow = Record<string, unknown>;
 
 /** By table, by id. */
