@@ -115,7 +115,7 @@ export interface SettledEvent {
   databaseMs?: number;
   /**
    * The message came back from the failed queue (it carries the `reason` attribute it was parked with): it broke the SLO when it was
-   * parked, and mending it must not break it a second time.
+   * parked, and repairing it must not break it a second time.
    */
   redriven?: boolean;
   unknownPrice: boolean;

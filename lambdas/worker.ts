@@ -5,7 +5,7 @@ import type { SQSHandler, SQSRecord } from 'aws-lambda';
 import { planPublisher } from '../adapters/aws/app-bus.ts';
 import { emitMetrics } from '../adapters/aws/embedded-metrics.ts';
 import { dynamoDbIdempotency } from '../adapters/aws/idempotency.ts';
-import { secretReader } from '../adapters/aws/secrets.ts';
+import { secretReader } from '../adapters/aws/secret-reader.ts';
 import { sqsAtFirstUse, workQueues } from '../adapters/aws/sqs.ts';
 import { traced, traceEvent } from '../adapters/aws/xray.ts';
 import { planStore } from '../adapters/postgres/plan-store.ts';

@@ -28,7 +28,7 @@ export interface PlanPublisherProps {
   readonly keyFailures?: IQueue | undefined;
 }
 
-/** A web app that is told about plans bears this; what comes faster waits at EventBridge, for up to 24 hours. */
+/** A web app that is notified of plans copes with this; what comes faster waits at EventBridge, for up to 24 hours. */
 const postsPerSecond = 20;
 
 /** Where apps learn what happened to a plan: the app bus and, with `apiUrl`, an HTTPS endpoint of theirs. */

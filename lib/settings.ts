@@ -22,7 +22,7 @@ export interface Settings extends SourceSettings {
   readonly adoptEventBus: boolean;
   /** Encrypt with a key of this stack. @default false: with the keys that AWS manages */
   readonly createKmsKey: boolean;
-  /** Who is told about alarms. @default nobody is subscribed; the topic exists and others may subscribe */
+  /** Who is notified of alarms. @default nobody is subscribed; the topic exists and others may subscribe */
   readonly alarmEmail?: string;
   /** Where plan events are posted to. @default nowhere; they are on the app bus in any case */
   readonly apiUrl?: string;

@@ -1,4 +1,4 @@
-import type { MetricStore } from './cloudwatch/metrics.ts';
+import type { MetricStore } from './cloudwatch/metric-store.ts';
 import type { EventTally } from './event-tally.ts';
 import type { BusDelivery } from './eventbridge/event-bus.ts';
 import type { LiveFeed } from './http/live-feed.ts';

@@ -7,7 +7,7 @@ import { type AwsParts, createResources, type LocalQueueDepth, startAwsParts } f
 import { type Blueprint, readBlueprint } from './cloudformation/blueprint.ts';
 import { type Synthesised, synthesise } from './cloudformation/synthesise.ts';
 import { LiveAlarms } from './cloudwatch/live-alarms.ts';
-import { MetricStore } from './cloudwatch/metrics.ts';
+import { MetricStore } from './cloudwatch/metric-store.ts';
 import { measureQueues } from './cloudwatch/queue-depths.ts';
 import { dashboardOf, type StackDashboard } from './cloudwatch/stack-dashboard.ts';
 import { DeliveryRecorder } from './delivery-recorder.ts';

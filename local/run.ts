@@ -7,8 +7,8 @@ import { type Demonstration, prepareDemonstration, runDemonstration } from './de
 import { type Forward, readForwardUrl } from './forward.ts';
 import { PortInUse, startHttpServer } from './http/http-server.ts';
 import { LocalPipeline, type PipelineOptions } from './local-pipeline.ts';
+import { RunTerminal } from './run-terminal.ts';
 import { Shutdown } from './shutdown.ts';
-import { RunTerminal } from './terminal.ts';
 
 interface Options {
   once: boolean;

@@ -13,7 +13,7 @@ import { type Apply, applyAlone } from './apply-together.ts';
 import type { Delivery, Idempotently, PlanStore, Settled, StripeReader, Undecidable } from './ports.ts';
 import { type EventAtStripe, verifyEvent } from './verify-event.ts';
 
-/** The parts a worker's processor is made of; real ones in Lambda, stand-ins for what cannot run in a test. */
+/** The parts a worker's processor is made of; real ones in Lambda, fakes for what cannot run in a test. */
 export interface EventProcessor {
   worker: Worker;
   /** prod takes live-mode events, everything else test-mode ones. */

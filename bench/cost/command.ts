@@ -9,7 +9,7 @@ import { writePart } from '../document.ts';
 import { table } from '../table.ts';
 import { type CostOptions, choices, costLines, type Optional, optional, totalOf } from './cost.ts';
 import { alone, inTens, origin, type PerEvent } from './measured.ts';
-import { pricesOf } from './prices.ts';
+import { pricesAsOf } from './prices.ts';
 import { stackCounts } from './stack-counts.ts';
 
 const { values } = parseArgs({
@@ -69,7 +69,7 @@ const levers = [
   .filter(({ one, tens }) => Math.abs(one) >= 0.005 || Math.abs(tens) >= 0.005)
   .toSorted((a, b) => Math.abs(b.one) - Math.abs(a.one));
 
-const text = `${eventsPerMonth.toLocaleString('en-US')} events a month, with ${having.join(' and ') || 'neither audit nor archive'}. Prices: ${pricesOf}.
+const text = `${eventsPerMonth.toLocaleString('en-US')} events a month, with ${having.join(' and ') || 'neither audit nor archive'}. Prices: ${pricesAsOf}.
 
 ${services}
 

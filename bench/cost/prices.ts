@@ -3,7 +3,7 @@
  *
  * @see https://aws.amazon.com/eventbridge/pricing/ and the same page of each service
  */
-export const pricesOf = '2026-11-21, us-east-1, the services’ pricing pages';
+export const pricesAsOf = '2026-11-21, us-east-1, the services’ pricing pages';
 
 export const prices = {
   /** A partner's event, or one on a bus of one's own; 64 KB each. */

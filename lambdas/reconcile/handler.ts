@@ -4,7 +4,7 @@ import type { Context, Handler } from 'aws-lambda';
 import { emitMetrics } from '../../adapters/aws/embedded-metrics.ts';
 import { healedRows } from '../../adapters/aws/healed-rows.ts';
 import { messagesIn } from '../../adapters/aws/queue-depth.ts';
-import { secretReader } from '../../adapters/aws/secrets.ts';
+import { secretReader } from '../../adapters/aws/secret-reader.ts';
 import { envelopeSender, sqsAtFirstUse } from '../../adapters/aws/sqs.ts';
 import { planStore } from '../../adapters/postgres/plan-store.ts';
 import { poolKeeper } from '../../adapters/postgres/pool.ts';

@@ -10,7 +10,7 @@ import { customerAlarms } from './customer-alarms.ts';
 import { deliveryAlarms } from './delivery-alarms.ts';
 import { DeploymentNotice } from './deployment-notice.ts';
 import { HandMadeChanges } from './hand-made-changes.ts';
-import { idOf, type PlannedAlarm, type Severity, severities } from './planned-alarm.ts';
+import { alarmIdOf, type PlannedAlarm, type Severity, severities } from './planned-alarm.ts';
 import { processingAlarms } from './processing-alarms.ts';
 import { type BurnRate, brokenPercent, burnRates, keptAtLeast, keptShare, missedShare } from './slo-burn.ts';
 import { type Thresholds, thresholdsOf } from './thresholds.ts';
@@ -59,7 +59,7 @@ export class Alarms extends Construct {
     const planned = [deliveryAlarms, processingAlarms, customerAlarms].flatMap((alarms) =>
       alarms(pipeline, this.#thresholds),
     );
-    const single = planned.map((plan) => ({ id: idOf(plan), severity: plan.severity, alarm: this.#alarm(plan) }));
+    const single = planned.map((plan) => ({ id: alarmIdOf(plan), severity: plan.severity, alarm: this.#alarm(plan) }));
     const ringing: Ringing[] = [
       ...single,
       this.#silence(new Map(single.map((one) => [one.id, one.alarm]))),
@@ -87,7 +87,7 @@ export class Alarms extends Construct {
 
   #alarm(plan: PlannedAlarm): cloudwatch.Alarm {
     const { kind, happened, customers } = plan;
-    return this.#single(idOf(plan), alarmText(this.#pipeline.settings, kind, happened, customers), plan);
+    return this.#single(alarmIdOf(plan), alarmText(this.#pipeline.settings, kind, happened, customers), plan);
   }
 
   #single(name: string, alarmDescription: string, condition: Condition): cloudwatch.Alarm {

@@ -58,4 +58,5 @@ export interface PlannedAlarm {
 }
 
 /** `backlog`, or `nothing-settled-billing` where there are several: unique in a stack. */
-export const idOf = ({ kind, part }: Pick<PlannedAlarm, 'kind' | 'part'>): string => (part ? `${kind}-${part}` : kind);
+export const alarmIdOf = ({ kind, part }: Pick<PlannedAlarm, 'kind' | 'part'>): string =>
+  part ? `${kind}-${part}` : kind;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { BodyTooLong, textOf } from '../http/body.ts';
+import { BodyTooLong, bodyText } from '../http/body.ts';
 import type { Shutdown } from '../shutdown.ts';
 import { strangerReason } from './loopback-guard.ts';
 
@@ -65,7 +65,7 @@ export async function startAwsEndpoint({
     const stranger = strangerReason(request);
     if (stranger !== undefined) return reply(response, 403, { __type: 'AccessDeniedException', message: stranger });
     try {
-      const body = await textOf(request, LONGEST_BODY_BYTES);
+      const body = await bodyText(request, LONGEST_BODY_BYTES);
       reply(response, 200, answer(String(request.headers['x-amz-target'] ?? ''), body));
     } catch (error) {
       const type =

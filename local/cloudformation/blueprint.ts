@@ -6,7 +6,7 @@ import {
   type RuleBlueprint,
   readApiDestination,
   readRule,
-  readSchedule,
+  readScheduleRule,
   type ScheduleBlueprint,
 } from './rules.ts';
 import type { Synthesised } from './synthesise.ts';
@@ -70,7 +70,7 @@ export function readBlueprint({ template, stackName, assetFolder }: Synthesised,
       // What is on the default bus hears of AWS's own events, and AWS is not here.
       .filter((rule) => !isSchedule(rule) && rule.properties.EventBusName !== undefined)
       .map(readRule),
-    schedules: rules.filter(isSchedule).map(readSchedule),
+    schedules: rules.filter(isSchedule).map(readScheduleRule),
     apiDestinations: values
       .ofType('AWS::Events::ApiDestination')
       .map((destination) => readApiDestination(destination, connections)),

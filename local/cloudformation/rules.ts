@@ -65,7 +65,7 @@ export function readRule({ name, arn, properties }: TemplateResourceValues): Rul
 }
 
 /** @throws {UnknownTemplate} for `cron(…)`, and for a target that is no function: the stack has neither. */
-export function readSchedule({ name, properties }: TemplateResourceValues): ScheduleBlueprint {
+export function readScheduleRule({ name, properties }: TemplateResourceValues): ScheduleBlueprint {
   const place = `schedule ${name}`;
   refuseOthers(place, properties, [...RULE_PROPERTIES, 'ScheduleExpression']);
   const [, count, unit] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(String(properties.ScheduleExpression)) ?? [];

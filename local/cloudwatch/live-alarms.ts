@@ -1,6 +1,6 @@
 import { type AlarmResource, alarmStates } from './alarm-states.ts';
 import { MetricHistory } from './metric-history.ts';
-import type { MetricStore } from './metrics.ts';
+import type { MetricStore } from './metric-store.ts';
 import { shortAlarmName } from './stack-dashboard.ts';
 
 /** An alarm that would ring in AWS, if it went on like this. */

@@ -1,7 +1,7 @@
 import { dashboardPage } from './dashboard-page.ts';
 import { liveAlarmStates } from './live-alarms.ts';
 import { MetricHistory } from './metric-history.ts';
-import type { MetricStore } from './metrics.ts';
+import type { MetricStore } from './metric-store.ts';
 import { type StackDashboard, statesByArn } from './stack-dashboard.ts';
 
 /** Long enough to see what led here, short enough that a minute shows. */

@@ -1,6 +1,6 @@
 import type { AwsParts } from '../backends/sqs-s3-dynamodb.ts';
 import type { Shutdown } from '../shutdown.ts';
-import type { MetricStore } from './metrics.ts';
+import type { MetricStore } from './metric-store.ts';
 
 /** AWS measures once a minute; a local run is short. */
 const MS_BETWEEN_MEASUREMENTS = 1000;

@@ -4,7 +4,7 @@ import type { PlanStateRow } from '../backends/plan-states.ts';
 import type { OutcomeCounts, ReplayTally } from '../event-tally.ts';
 import type { LocalPipeline } from '../local-pipeline.ts';
 import type { PipelineState } from '../pipeline-state.ts';
-import type { Progress, RunTerminal } from '../terminal.ts';
+import type { Progress, RunTerminal } from '../run-terminal.ts';
 import { bystanders, deliveriesOf, seededRandom } from './deliveries.ts';
 import { type Day, stories } from './stories.ts';
 

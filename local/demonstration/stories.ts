@@ -11,7 +11,7 @@ import type { PlanStateRow } from '../backends/plan-states.ts';
 /** A second, in unix time: so many days from today (UTC) at that time of day. A story told relative to today never grows stale. */
 export type Day = (offset: number, time: string) => number;
 
-export interface Story {
+export interface DemonstrationStory {
   name: string;
   /** What happens, in the past tense of the final table. */
   what: string;
@@ -23,7 +23,7 @@ export interface Story {
 }
 
 /** Thirteen customers, from the easy to the odd. A period is thirty days, whatever the month. */
-export const stories: Story[] = [
+export const stories: DemonstrationStory[] = [
   {
     name: 'ada',
     what: 'signed up, paid three months',

@@ -11,7 +11,7 @@ export class BodyTooLong extends Error {
  * The whole body as text.
  * @throws {BodyTooLong} as soon as it is too long; the connection stays open for the answer.
  */
-export async function textOf(request: IncomingMessage, longestBytes: number): Promise<string> {
+export async function bodyText(request: IncomingMessage, longestBytes: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readReplayRequest, UnreadableReplay } from '../eventbridge/replay-request.ts';
 import { injectFault, UnknownFault } from '../fault-injection.ts';
 import type { LocalPipeline } from '../local-pipeline.ts';
-import { BodyTooLong, textOf } from './body.ts';
+import { BodyTooLong, bodyText } from './body.ts';
 import { live } from './live.ts';
 import { serveDashboard } from './pages.ts';
 import { readManyEvents, readOneEvent, UnreadablePost } from './posted-lines.ts';
@@ -42,7 +42,7 @@ export const routes: Record<string, Route> = {
   'POST /replay': async (pipeline, request, response) => {
     try {
       const { from, to, rules } = readReplayRequest(
-        await textOf(request, LONGEST_REQUEST_BYTES),
+        await bodyText(request, LONGEST_REQUEST_BYTES),
         pipeline.blueprint.rules,
       );
       json(response, 202, pipeline.replay(from, to, rules));
@@ -56,7 +56,7 @@ export const routes: Record<string, Route> = {
   'GET /live': (pipeline, _request, response) => live(pipeline, response),
   'POST /fault': async (pipeline, request, response) => {
     try {
-      json(response, 202, { done: await injectFault(pipeline, await textOf(request, LONGEST_REQUEST_BYTES)) });
+      json(response, 202, { done: await injectFault(pipeline, await bodyText(request, LONGEST_REQUEST_BYTES)) });
     } catch (error) {
       if (error instanceof UnknownFault) json(response, 400, { error: error.message });
       else refuseTooLong(response, error);

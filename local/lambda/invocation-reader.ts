@@ -8,7 +8,7 @@ import {
   type SettledLine,
 } from '../../core/log-lines.ts';
 import { outcomes } from '../../core/outcome.ts';
-import type { MetricStore } from '../cloudwatch/metrics.ts';
+import type { MetricStore } from '../cloudwatch/metric-store.ts';
 import type { EventTally } from '../event-tally.ts';
 import type { LiveFeed } from '../http/live-feed.ts';
 import type { Invoked } from './function-process.ts';

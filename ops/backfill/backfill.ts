@@ -8,7 +8,7 @@ import { type BackfillPreview, previewBackfill } from '../../pipeline/backfill/p
 import { THE_BEGINNING } from '../../pipeline/reconcile/sweep.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { ProgressReporter } from '../cli/progress.ts';
-import type { Change } from '../cli/report.ts';
+import type { Change } from '../cli/verb-report.ts';
 import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 import { stripeListsFor } from '../deployment/stripe-lists.ts';
 

@@ -19,7 +19,7 @@ export const backfill: Verb<BackfillOptions> = {
         'only objects made since: 2026-11-01T00:00:00Z, or 10d ago; else the whole account',
         timeFrom(() => new Date()),
       )
-      .option('--notify', 'tell the apps of each plan that this changes; without it they hear nothing', false),
+      .option('--notify', 'notify the apps of each plan that this changes; without it they hear nothing', false),
   async run(runner, { since, notify }) {
     const { planBackfill } = await import('./backfill.ts');
     const progress = runner.context.terminal.progress();

@@ -7,10 +7,10 @@ import { confirm } from './confirmation.ts';
 import { type Formatting, format } from './formatting.ts';
 import { createOps, type Ops } from './ops.ts';
 import { Refusal } from './refusal.ts';
-import type { Change, Report } from './report.ts';
 import { environmentsFolder, fromSettingsFile } from './settings-file.ts';
 import type { Terminal } from './terminal.ts';
 import { toUserError } from './user-error.ts';
+import type { Change, Report } from './verb-report.ts';
 
 /** 0 done, 1 found something wrong, 2 wrong usage (or nothing could be looked at). */
 export type ExitCode = 0 | 1 | 2;

@@ -1,6 +1,6 @@
 import { Refusal } from './refusal.ts';
-import type { Change } from './report.ts';
 import type { Terminal } from './terminal.ts';
+import type { Change } from './verb-report.ts';
 
 /**
  * Has a person type what a change asks for; without such a wish, the environment's name in prod.

@@ -1,7 +1,7 @@
 import { listDestinations } from '../../adapters/stripe-destinations.ts';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
-import type { Change } from '../cli/report.ts';
+import type { Change } from '../cli/verb-report.ts';
 import { type DestinationView, destinationOf, viewOf } from './stripe-destination.ts';
 
 export interface DeletePlan {

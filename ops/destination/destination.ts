@@ -5,7 +5,7 @@ import { pinnedApiVersion } from '../../core/stripe/api-version.ts';
 import { environmentFile } from '../../lib/environment-file.ts';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
-import type { Change, Report } from '../cli/report.ts';
+import type { Change, Report } from '../cli/verb-report.ts';
 import { type DestinationView, destinationOf, viewOf } from './stripe-destination.ts';
 
 export interface DestinationPlan {

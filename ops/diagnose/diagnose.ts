@@ -1,5 +1,5 @@
 import type { Ops } from '../cli/ops.ts';
-import type { Report } from '../cli/report.ts';
+import type { Report } from '../cli/verb-report.ts';
 import { findCauses, type ShownCause } from './causes.ts';
 import { type Evidence, gather } from './evidence.ts';
 

@@ -2,14 +2,14 @@ import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import { environmentFile } from '../../lib/environment-file.ts';
 import type { StackOutputs } from '../../lib/outputs.ts';
 import type { Ops } from '../cli/ops.ts';
-import type { Report } from '../cli/report.ts';
+import type { Report } from '../cli/verb-report.ts';
 import { deployedSettings } from '../deployment/deployed-settings.ts';
 import { type LocalDeployment, localDeployment, type SynthSettings } from '../deployment/local-deployment.ts';
 import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 import { checkAws } from './aws-end.ts';
 import { type Check, lookedAt } from './check.ts';
 import { checkDatabase } from './database-end.ts';
-import { checkStripe } from './stripe-end.ts';
+import { checkStripe } from './stripe-checks.ts';
 import { checkPath } from './whole-path.ts';
 
 export interface Diagnosis {

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { intakesOf, type StackOutputs } from '../../lib/outputs.ts';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
-import type { Change } from '../cli/report.ts';
+import type { Change } from '../cli/verb-report.ts';
 import { ifThere } from '../deployment/not-there.ts';
 import { asOwner, ownerOptions, placeOf } from '../deployment/owner-database.ts';
 import { deadLetterQueues, queueDepth, workQueueUrls } from '../deployment/queue-depths.ts';

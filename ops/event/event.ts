@@ -5,7 +5,7 @@ import { readFact } from '../../core/stripe/read-fact.ts';
 import { intakesOf } from '../../lib/outputs.ts';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
-import type { Report } from '../cli/report.ts';
+import type { Report } from '../cli/verb-report.ts';
 import { type AuditedCopy, auditedCopies } from '../deployment/audited-events.ts';
 import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 import { queueDepth, workQueueUrls } from '../deployment/queue-depths.ts';
@@ -15,7 +15,7 @@ import { endedAs } from '../story/words.ts';
 import { type EventLogLine, logLinesOf } from './log-lines-of.ts';
 
 /** The event as Stripe keeps it (30 days), without its payload. */
-export interface EventAtStripe {
+export interface EventFoundAtStripe {
   type: string;
   /** ISO 8601. */
   created: string;
@@ -40,7 +40,7 @@ export interface EventPage {
   /** What became of it, in a sentence, and what to do. */
   says: string;
   do: string[];
-  stripe: EventAtStripe | null;
+  stripe: EventFoundAtStripe | null;
   /** Of each event source; without one that did not answer. */
   archives: KeptArchive[];
   audit: AuditedCopy[] | null;
@@ -116,7 +116,7 @@ async function archiveCalled(ops: Ops, name: string): Promise<KeptArchive> {
   return { name, state: State ?? 'unknown', keeps: RetentionDays ? `${RetentionDays} days` : 'for ever' };
 }
 
-async function eventAtStripe(ops: Ops, id: string): Promise<EventAtStripe | undefined> {
+async function eventAtStripe(ops: Ops, id: string): Promise<EventFoundAtStripe | undefined> {
   const stripe = await ops.stripe();
   try {
     const event = await stripe.events.retrieve(id);

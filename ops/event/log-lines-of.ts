@@ -6,7 +6,7 @@ import type { Ops } from '../cli/ops.ts';
 import { isNotThere } from '../deployment/not-there.ts';
 import { logGroupsOf } from '../replay/outcomes.ts';
 
-/** One attempt at an event, as its worker's log tells it. */
+/** One attempt at an event, as its worker's log has it. */
 export interface EventLogLine {
   /** ISO 8601. */
   at: string;

@@ -68,7 +68,7 @@ function rowsOf({ stripe, archives, audit, waiting, lost, story, log, trace_ids,
           ],
           ...(story.held_event ? [['held event', `${story.held_event.event_id} ${story.held_event.type}`]] : []),
           ...(story.before ? [['before', toldOf(story.before)]] : []),
-          ...(story.told ? [['it told', toldOf(story.told)]] : []),
+          ...(story.told ? [['it said', toldOf(story.told)]] : []),
           ...(story.after ? [['after', `${toldOf(story.after)} (${story.after.source_event_id})`]] : []),
           ...(story.held_now
             ? [

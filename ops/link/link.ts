@@ -1,7 +1,7 @@
 import { requestShare, requestsPerSecond } from '../../adapters/request-share.ts';
 import { type FetchedObject, readFetched } from '../../core/stripe/fetched-object.ts';
 import type { Ops } from '../cli/ops.ts';
-import type { Change } from '../cli/report.ts';
+import type { Change } from '../cli/verb-report.ts';
 import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 import { stripeListsFor } from '../deployment/stripe-lists.ts';
 import type { Link } from './links-file.ts';

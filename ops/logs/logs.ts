@@ -9,7 +9,7 @@ import { functionNamesOf, ofWorkers } from '../../lib/outputs.ts';
 import { type SavedQuery, savedQueries, textOf } from '../../lib/watch/saved-queries.ts';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
-import type { Report } from '../cli/report.ts';
+import type { Report } from '../cli/verb-report.ts';
 import { logGroupsOf } from '../replay/outcomes.ts';
 
 export interface SavedQueries {

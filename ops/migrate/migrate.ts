@@ -1,5 +1,5 @@
 import { applyMigrations, migrationStatus } from '../../adapters/postgres/migrations.ts';
-import type { Change } from '../cli/report.ts';
+import type { Change } from '../cli/verb-report.ts';
 import { asOwner, ownerOptions, placeOf } from '../deployment/owner-database.ts';
 import { confirmationOf, projectOf } from './target.ts';
 

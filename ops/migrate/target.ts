@@ -1,6 +1,6 @@
 import type { ClientConfig } from 'pg';
 import { isLoopback } from '../../adapters/postgres/pool.ts';
-import type { Change } from '../cli/report.ts';
+import type { Change } from '../cli/verb-report.ts';
 
 /** The URL says which database, --env does not: whoever has prod's URL in the shell changes prod. */
 export function confirmationOf(options: ClientConfig): Pick<Change<unknown, unknown>, 'confirm'> {

@@ -1,6 +1,6 @@
 import { type MoneyOfMonth, moneyOf } from '../../adapters/postgres/story-store.ts';
 import type { Ops } from '../cli/ops.ts';
-import type { Report } from '../cli/report.ts';
+import type { Report } from '../cli/verb-report.ts';
 
 export interface CurrencyMonth extends MoneyOfMonth {
   /** Recurring revenue lost (churn and contraction) of what the month began with; null where it began with nothing. */

@@ -1,6 +1,6 @@
 import type { QueueFed } from '../../core/workers.ts';
 import type { Ops } from '../cli/ops.ts';
-import type { Change } from '../cli/report.ts';
+import type { Change } from '../cli/verb-report.ts';
 import { type Consumer, consumerOf, isOn, switchConsumer } from '../deployment/consumer.ts';
 
 export interface PausePlan {

@@ -7,7 +7,7 @@ import { byWorker, type Worker, workers } from '../../core/workers.ts';
 import { reconcile } from '../../pipeline/reconcile/reconcile.ts';
 import type { ReconcileReport } from '../../pipeline/reconcile/report.ts';
 import type { Ops } from '../cli/ops.ts';
-import type { Change, Report } from '../cli/report.ts';
+import type { Change, Report } from '../cli/verb-report.ts';
 import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 import { workQueueUrls } from '../deployment/queue-depths.ts';
 import { stripeListsFor } from '../deployment/stripe-lists.ts';

@@ -1,7 +1,7 @@
 import { DeleteMessageCommand } from '@aws-sdk/client-sqs';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
-import type { Change, Report } from '../cli/report.ts';
+import type { Change, Report } from '../cli/verb-report.ts';
 import { type DeadLetterDepth, deadLetterQueues, queueDepth } from '../deployment/queue-depths.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import { newDiscardFile } from './discard-file.ts';

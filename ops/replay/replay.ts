@@ -5,7 +5,7 @@ import type { CommandLines } from '../cli/command-lines.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { ProgressReporter } from '../cli/progress.ts';
 import { Refusal } from '../cli/refusal.ts';
-import type { Change } from '../cli/report.ts';
+import type { Change } from '../cli/verb-report.ts';
 import { auditedEvents } from '../deployment/audited-events.ts';
 import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 import { drain } from './drain.ts';

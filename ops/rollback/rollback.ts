@@ -1,7 +1,7 @@
 import { workers } from '../../core/workers.ts';
 import type { CommandLines } from '../cli/command-lines.ts';
 import type { Ops } from '../cli/ops.ts';
-import type { Change } from '../cli/report.ts';
+import type { Change } from '../cli/verb-report.ts';
 import type { Consumer } from '../deployment/consumer.ts';
 import { planDisable } from '../destination/destination.ts';
 import { planPause } from '../pause/pause.ts';

@@ -1,7 +1,7 @@
 import { type EventBridgeClient, UpdateConnectionCommand } from '@aws-sdk/client-eventbridge';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
-import type { Change, Report } from '../cli/report.ts';
+import type { Change, Report } from '../cli/verb-report.ts';
 import { readSecret, type SecretValues, secretNames, writeSecret } from '../deployment/secret-values.ts';
 import { lineOf, type SecretLine } from './secret-line.ts';
 import { tryValue } from './try-value.ts';

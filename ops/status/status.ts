@@ -3,7 +3,7 @@ import { outcomes } from '../../core/outcome.ts';
 import { queueFed } from '../../core/workers.ts';
 import { intakesOf } from '../../lib/outputs.ts';
 import type { Ops } from '../cli/ops.ts';
-import type { Report } from '../cli/report.ts';
+import type { Report } from '../cli/verb-report.ts';
 import { emptySecrets } from '../deployment/empty-secrets.ts';
 import { liveRules } from '../deployment/live-rules.ts';
 import { askCloudWatch, type Datapoint, oldestMessage, ours, sum } from '../deployment/metric-values.ts';

@@ -8,7 +8,7 @@ import { fetchedObject, questionFor } from '../../pipeline/reconcile/envelopes.t
 import type { StripePage } from '../../pipeline/reconcile/ports.ts';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
-import type { Change } from '../cli/report.ts';
+import type { Change } from '../cli/verb-report.ts';
 import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 import { workQueueUrls } from '../deployment/queue-depths.ts';
 import { stripeListsFor } from '../deployment/stripe-lists.ts';

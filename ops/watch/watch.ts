@@ -1,6 +1,6 @@
 import { type QueueFed, queueFed } from '../../core/workers.ts';
 import type { Ops } from '../cli/ops.ts';
-import type { Report } from '../cli/report.ts';
+import type { Report } from '../cli/verb-report.ts';
 import { consumerStates } from '../deployment/consumer.ts';
 import { emptySecrets } from '../deployment/empty-secrets.ts';
 import { liveRules } from '../deployment/live-rules.ts';

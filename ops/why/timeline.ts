@@ -3,7 +3,7 @@ import type { LostMessage } from '../story/dead-letters-of.ts';
 import { endedAs, notifiedOf, toldOf } from '../story/words.ts';
 
 /** One thing that happened: Stripe said it, we made something of it, or the apps were notified. */
-export interface Line {
+export interface TimelineLine {
   /** Stripe's second; of a dead letter, when it came to its queue. ISO 8601. */
   at: string;
   who: 'Stripe' | 'we' | 'apps';
@@ -12,12 +12,17 @@ export interface Line {
 }
 
 /** What happened, by Stripe's seconds: each event, what we made of it and why, and what the apps were notified of because of it. */
-export function timelineOf(story: Story | null, lost: readonly LostMessage[]): Line[] {
+export function timelineOf(story: Story | null, lost: readonly LostMessage[]): TimelineLine[] {
   const ledger = story?.ledger ?? [];
   const known = new Set(ledger.map(({ event_id }) => event_id));
   const notified = (story?.plan_events ?? []).toReversed();
-  const groups: Line[][] = ledger.map((row) => {
-    const line = (who: Line['who'], says: string): Line => ({ at: row.created, who, event_id: row.event_id, says });
+  const groups: TimelineLine[][] = ledger.map((row) => {
+    const line = (who: TimelineLine['who'], says: string): TimelineLine => ({
+      at: row.created,
+      who,
+      event_id: row.event_id,
+      says,
+    });
     return [
       line(
         'Stripe',

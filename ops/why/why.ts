@@ -1,6 +1,6 @@
 import { pseudonymOf, type Story, storyStore } from '../../adapters/postgres/story-store.ts';
 import type { Ops } from '../cli/ops.ts';
-import type { Report } from '../cli/report.ts';
+import type { Report } from '../cli/verb-report.ts';
 import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 import { queueDepth, workQueueUrls } from '../deployment/queue-depths.ts';
 import { stripeListsFor } from '../deployment/stripe-lists.ts';
@@ -14,7 +14,7 @@ import {
   type RowDifference,
   type StripeNow,
 } from '../story/stripe-now.ts';
-import { type Line, timelineOf } from './timeline.ts';
+import { type TimelineLine, timelineOf } from './timeline.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
 
 /** Whom the question is about: exactly one of them. */
@@ -40,7 +40,7 @@ export interface Why {
   differences: RowDifference[] | null;
   lost: LostMessage[];
   /** By Stripe's seconds, the oldest first. */
-  timeline: Line[];
+  timeline: TimelineLine[];
   /** What could not be asked. */
   unseen: Unseen[];
 }

@@ -1,4 +1,4 @@
-import { RunTerminal } from '../../local/terminal.ts';
+import { RunTerminal } from '../../local/run-terminal.ts';
 import { processTerminal } from '../../ops/cli/terminal.ts';
 import { characters } from './hostile-values.ts';
 

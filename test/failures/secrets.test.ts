@@ -1,5 +1,5 @@
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { secretReader } from '../../adapters/aws/secrets.ts';
+import { secretReader } from '../../adapters/aws/secret-reader.ts';
 import { planStore } from '../../adapters/postgres/plan-store.ts';
 import { isLoginRefused, poolKeeper } from '../../adapters/postgres/pool.ts';
 import { startAwsEndpoint } from '../../local/backends/aws-endpoint.ts';

@@ -116,7 +116,7 @@ describe('an event that was settled', () => {
       'ledger',
       'held event',
       'before',
-      'it told',
+      'it said',
       'after',
       'row now',
       'plan events',

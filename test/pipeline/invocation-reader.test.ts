@@ -1,5 +1,5 @@
 import { readBlueprint } from '../../local/cloudformation/blueprint.ts';
-import { MetricStore } from '../../local/cloudwatch/metrics.ts';
+import { MetricStore } from '../../local/cloudwatch/metric-store.ts';
 import { EventTally } from '../../local/event-tally.ts';
 import { LiveFeed } from '../../local/http/live-feed.ts';
 import { InvocationReader } from '../../local/lambda/invocation-reader.ts';
