@@ -193,6 +193,23 @@ export const examples: readonly Example[] = [
     },
   },
   {
+    short: 'carried out, and the schedule is late',
+    name: 'shows nothing as scheduled once its day has come, though the schedule does not say so yet',
+    async hold(database) {
+      const planned: Act = { do: 'schedule a change', nth: 0, price: 3, quantity: 2 };
+      const renewed: Act = { do: 'renew', nth: 0, outcome: 'paid' };
+      const changed: Act = { do: 'change price', nth: 0, price: 0 };
+      const account = lived(life([planned, renewed, changed].map((act) => ({ afterSeconds: 60, act }))));
+      const late = account.happenings.findLast(({ type }) => type === 'subscription_schedule.updated')!;
+      await deliver(database, account, inOrder, { only: (id) => id !== late.id });
+      const { subscriptions } = await heldOf(database, account);
+      const { scheduled_change } = subscriptions[0]!;
+      if (scheduled_change !== null) throw new Error(`Shown as still to come: ${JSON.stringify(scheduled_change)}`);
+      await deliver(database, account, inOrder);
+      judge(account, await heldOf(database, account));
+    },
+  },
+  {
     short: 'invoice, payment, refund at once',
     name: 'ends a purchase though two of its invoice, payment and refund are applied at the same time, each before it can see the other',
     async hold(database) {

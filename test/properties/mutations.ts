@@ -384,8 +384,14 @@ export const mutations: readonly Mutation[] = [
   // What the apps hear
   swap(
     'the apps are notified again of what they know',
-    `  if now_is.state is not distinct from held.state\n    or`,
-    `  if false\n    or`,
+    // Both questions: that of the first about the state alone is asked again.
+    `  if (now_is.state, now_is.changes_at) is not distinct from (held.state, held.changes_at) then
+    return 0;
+  end if;
+  update billing.user_plans set state = now_is.state, changes_at = now_is.changes_at where user_id = of_user;
+  if now_is.state is not distinct from held.state\n    or`,
+    `  update billing.user_plans set state = now_is.state, changes_at = now_is.changes_at where user_id = of_user;
+  if false\n    or`,
   ),
   swap(
     'the version of a plan stands still',
