@@ -5,7 +5,7 @@ import type { StripeAccount } from '../model/stripe-account.ts';
 import type { Database } from './database.ts';
 import { heldOf } from './held.ts';
 import { judge, judgePlanEvents } from './judge.ts';
-import { deliver, type TrialOptions } from './trial.ts';
+import { deliver, type Seen, type TrialOptions } from './trial.ts';
 
 /** What the properties found, at its smallest: each was wrong once, and stays held by itself. */
 export interface Example {
@@ -210,6 +210,41 @@ export const examples: readonly Example[] = [
     },
   },
   {
+    short: 'somebody else’s from now on',
+    name: 'notifies whoever loses a subscription because its customer is named somebody else’s',
+    async hold(database) {
+      const hints = { ...signUp.hints, clientReference: true };
+      const guest: Act = { ...signUp, person: 1, sharesCustomer: true, hints };
+      const named: Act = { do: 'name the user', nth: 0 };
+      const account = lived({
+        ...life([guest, named].map((act) => ({ afterSeconds: 60, act }))),
+        opening: { ...signUp, hints },
+      });
+      const seen = await deliver(database, account, inOrder);
+      const held = await heldOf(database, account);
+      judge(account, held);
+      judgePlanEvents(account, held, seen);
+    },
+  },
+  {
+    short: 'twice at once, and nobody’s',
+    name: 'settles once an event without a customer that is delivered twice at the same time',
+    async hold(database) {
+      const abandoned: Act = { do: 'abandon checkout', person: 1, price: 0 };
+      const account = lived(life([{ afterSeconds: 60, act: abandoned }]));
+      const nobodys = account.happenings.filter(({ object }) => 'customer' in object && object.customer === null);
+      if (nobodys.length === 0) throw new Error('No event without a customer');
+      for (const { id } of nobodys) {
+        // Of a type that tells nothing: no row but the ledger's makes the second wait.
+        const arrives = (on: Database) =>
+          deliver(on, account, inOrder, { only: (other) => other === id, misread: () => null as never });
+        const [first, second] = await atOnce(database, arrives, arrives);
+        if (first.outcomes.duplicate || !second.outcomes.duplicate)
+          throw new Error(`${id}: ${JSON.stringify(first.outcomes)}, then ${JSON.stringify(second.outcomes)}`);
+      }
+    },
+  },
+  {
     short: 'invoice, payment, refund at once',
     name: 'ends a purchase though two of its invoice, payment and refund are applied at the same time, each before it can see the other',
     async hold(database) {
@@ -242,17 +277,9 @@ export const examples: readonly Example[] = [
         const firstIds = first.map(({ id }) => id);
         await deliver(database, account, inOrder, { only: (id) => firstIds.includes(id) });
 
-        // The one is not committed when the other comes.
-        const uncommitted = await database.writer.connect();
-        await uncommitted.query('begin');
-        await deliver({ ...database, writer: uncommitted as never }, account, inOrder, {
-          only: (id) => id === idOf(one),
-        });
-        const second = deliver(database, account, inOrder, { only: (id) => id === idOf(other) });
-        await Promise.race([second, new Promise((resolve) => setTimeout(resolve, 300))]);
-        await uncommitted.query('commit');
-        uncommitted.release();
-        await second;
+        const arrives = (place: 0 | 1 | 2) => (on: Database) =>
+          deliver(on, account, inOrder, { only: (id) => id === idOf(place) });
+        await atOnce(database, arrives(one), arrives(other));
         // Looked at before the invoice's earlier events, which would repair it.
         const { purchases } = await heldOf(database, account);
         const untils = purchases.map(({ entitled_until }) => entitled_until);
@@ -264,6 +291,25 @@ export const examples: readonly Example[] = [
     },
   },
 ];
+
+/** The first delivery is not committed yet when the second begins. */
+async function atOnce(
+  database: Database,
+  first: (on: Database) => Promise<Seen>,
+  second: (on: Database) => Promise<Seen>,
+): Promise<[Seen, Seen]> {
+  const uncommitted = await database.writer.connect();
+  try {
+    await uncommitted.query('begin');
+    const seen = await first({ ...database, writer: uncommitted as never });
+    const other = second(database);
+    await Promise.race([other, new Promise((resolve) => setTimeout(resolve, 300))]);
+    await uncommitted.query('commit');
+    return [seen, await other];
+  } finally {
+    uncommitted.release();
+  }
+}
 
 /** A release took `active` for the end, until it was repaired before the quantity changed. */
 const activeIsTheEnd: NonNullable<TrialOptions['misread']> = (fact) => {
