@@ -32,6 +32,8 @@ beforeAll(async () => {
       'shared_preload_libraries=pg_stat_statements',
       'pg_stat_statements.track=all',
       'pg_stat_statements.track_planning=on',
+      // On a slow machine it would come between and have everything planned anew.
+      'autovacuum=off',
     ],
   });
   admin = new pg.Client(server.url);
@@ -39,7 +41,11 @@ beforeAll(async () => {
   await admin.query(readFileSync(join(import.meta.dirname, '../../supabase/local-shim.sql'), 'utf8'));
   await applyMigrations(admin);
   await admin.query('create extension pg_stat_statements');
-  writer = new pg.Pool({ connectionString: server.url.replace('postgres@', 'stripe_writer@'), max: 1 });
+  writer = new pg.Pool({
+    connectionString: server.url.replace('postgres@', 'stripe_writer@'),
+    max: 1,
+    idleTimeoutMillis: 0,
+  });
 });
 afterAll(async () => {
   await writer.end();
