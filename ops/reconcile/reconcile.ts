@@ -62,7 +62,9 @@ export async function planReconcile(
       await database.end();
     }
   };
-  ops.say('Comparing with Stripe: one to two minutes for each 100,000 objects in live mode, four to eight in a sandbox.');
+  ops.say(
+    'Comparing with Stripe: one to two minutes for each 100,000 objects in live mode, four to eight in a sandbox.',
+  );
   const report = await run(false);
   const { missed_events, drifted_rows, new_rows, unknown_rows, unknown_to_stripe } = report;
   return {
