@@ -55,7 +55,11 @@ interface EventWindow {
   queued: ReadonlySet<string>;
 }
 
-/** One run: what it has found moving, and where its findings go. */
+/**
+ * One run: what it has found moving, and where its findings go.
+ *
+ * Long, because it has one state, and everything in it reads or writes that.
+ */
 export class Reconciliation {
   /** The last events that this run queued, and the second of the oldest of all. */
   queuedEvents: string[] = [];

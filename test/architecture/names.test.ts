@@ -32,13 +32,9 @@ it('has one thing to a name: what two rooms export is two names', () => {
   expect(shared.map(([name]) => name).sort()).toEqual(Object.keys(twoThings).sort());
 });
 
-/** What says it here: the class has one state, and everything in it reads or writes that. */
-const longForItsState = ['pipeline/reconcile/reconciliation.ts'];
-
 it.each(product.filter((file) => text(file).split('\n').length > 300))(
   '%s has over 300 lines, and says why',
   (file) => {
-    if (longForItsState.includes(file)) return;
     // Above the part that is long.
     expect(text(file)).toMatch(/^ \* .*Long, because/m);
   },
