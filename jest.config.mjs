@@ -23,6 +23,8 @@ export default {
     // As an app has it installed.
     '^stripe-plan-events$': '<rootDir>/packages/consumer/index.js',
   },
-  testTimeout: 30_000,
-  maxWorkers: 2,
+  // A test that hangs ends here; one that a busy machine makes slow does not.
+  testTimeout: 60_000,
+  // Four tenths of the time is waiting, for what a test starts: so more than the two processors of the smallest machine.
+  maxWorkers: 3,
 };

@@ -1,9 +1,13 @@
 import { Validations } from 'aws-cdk-lib';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
+import { CfnQueue } from 'aws-cdk-lib/aws-sqs';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { readSettings } from '../../lib/settings.ts';
 import { StripePipelineStack } from '../../lib/stripe-pipeline-stack.ts';
 import { deployments, newApp } from './synthesis.ts';
+
+// What the other tests of the stack leave out.
+process.env.CDK_VALIDATION = 'true';
 
 const checked = (context: Record<string, unknown>) => {
   const app = newApp(context);
@@ -19,6 +23,12 @@ it('AWS’s checks look at all that is in the stack', () => {
   const { app, stack } = checked({});
   new Bucket(stack, 'Careless');
   expect(() => app.synth()).toThrow(/AwsSolutions-S1'[\s\S]+AwsSolutions-S10'/);
+});
+
+it('CloudFormation’s own rules look at it, too', () => {
+  const { app, stack } = checked({});
+  new CfnQueue(stack, 'Careless', { messageRetentionPeriod: 5 });
+  expect(() => app.synth()).toThrow(/MessageRetentionPeriod/);
 });
 
 it('every acknowledgement says why, in a sentence', () => {

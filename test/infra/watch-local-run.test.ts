@@ -19,7 +19,7 @@ beforeAll(async () => {
 }, 90_000);
 afterAll(async () => {
   await run?.stop();
-}, 30_000);
+});
 
 const injectFault = async (what: string, more: object = {}) => {
   const answer = await run.send('/fault', JSON.stringify({ what, ...more }));

@@ -13,7 +13,7 @@ beforeAll(async () => {
   run = await startLocalRun(['--no-demo', '--port', '0']);
 }, LONGEST_START_MS);
 
-afterAll(() => run?.stop(), 30_000);
+afterAll(() => run?.stop());
 
 /** Sign-ups of so many customers; `change` gets every customer event before it is posted. */
 function signUps(count: number, change: (customer: Record<string, unknown>, index: number) => void): StripeAccount {

@@ -102,7 +102,7 @@ describe('npm start -- --forward', () => {
   beforeAll(async () => {
     run = await startLocalRun(['--no-demo', '--port', '0', '--forward', app.url], { PIPELINE_API_KEY: 'of-the-app' });
   }, LONGEST_START_MS);
-  afterAll(() => run?.stop(), 30_000);
+  afterAll(() => run?.stop());
 
   it('posts plan events to the app as the deployed stack would, and lists how that went', async () => {
     app.answers.push(503, 503);

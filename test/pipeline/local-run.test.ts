@@ -29,7 +29,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all([run?.stop(), runWithStripe?.stop()]);
   await stripeServer?.close();
-}, 30_000);
+});
 
 describe('POST /stripe', () => {
   it('takes one event as JSON and answers its id', async () => {
@@ -432,7 +432,7 @@ describe('starting and stopping', () => {
     expect(await connects(runWithStripe.url)).toBe(false);
     expect(pids.filter(isAlive)).toEqual([]);
     expect((await run.state()).idle).toBe(true);
-  }, 30_000);
+  });
 });
 
 function isAlive(pid: number): boolean {

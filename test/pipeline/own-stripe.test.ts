@@ -6,7 +6,7 @@ import { LONGEST_START_MS } from './local-run.ts';
 /** `npm start -- --no-demo` with a Stripe of one's own: it knows nothing of the local run's event source. */
 
 const shutdown = new Shutdown();
-afterAll(() => shutdown.run(), 30_000);
+afterAll(() => shutdown.run());
 
 it(
   'the clock does not ask it for a destination, which it cannot have: no alarm rings for that',

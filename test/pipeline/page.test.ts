@@ -36,7 +36,7 @@ inBrowser('in a browser', () => {
   afterAll(async () => {
     await browser?.close();
     await run?.stop();
-  }, 30_000);
+  });
 
   const health = (word: string | RegExp) => page.locator('#health').filter({ hasText: word }).waitFor();
   const row = (user: string) => page.locator('#plans tr').filter({ hasText: user });

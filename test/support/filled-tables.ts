@@ -4,15 +4,19 @@ export interface Filling {
   others: number;
   /** @default as many as customers */
   events?: number;
+  /** Persons who were erased. @default as many as others */
+  erasures?: number;
 }
 
 /**
  * SQL that fills every table: customers `cus_1` … with users `user_1` …, subscriptions `sub_1` …, and so on; one user is
  * `00000000-0000-4000-8000-000000000077`, and the customer `cus_hot` of `user_hot` has 10,000 subscriptions `sub_hot_1` ….
  */
-export const filledTables = ({ customers, others, events = customers }: Filling): string => `
+export const filledTables = ({ customers, others, events = customers, erasures = others }: Filling): string => `
 set synchronous_commit = off;
-insert into billing.erasures (pseudonym) select 'erased_' || n from generate_series(1, ${others}) as n;
+-- What the rows refer to is there, and nobody listens.
+set session_replication_role = replica;
+insert into billing.erasures (pseudonym) select 'erased_' || n from generate_series(1, ${erasures}) as n;
 insert into billing.customers (customer_id, metadata_user_id, livemode, as_of, source_event_id, progress, user_id)
 select 'cus_' || n, 'user_' || n, false, to_timestamp(1790000000), 'evt_c' || n, '{0,1}', 'user_' || n from generate_series(1, ${customers}) as n;
 insert into billing.customers (customer_id, metadata_user_id, livemode, as_of, source_event_id, progress, user_id)
@@ -54,4 +58,5 @@ insert into billing.disputes (dispute_id, charge_id, status, currency, amount_mi
 select 'dp_' || n, 'ch_' || n, 'lost', 'eur', 100, to_timestamp(1790000000 + n), false, to_timestamp(1790000000 + n), 'evt_dp' || n, '{2}' from generate_series(1, ${others}) as n;
 insert into billing.checkouts (session_id, mode, customer_id, subscription_id, user_id, status, livemode, as_of, source_event_id, progress)
 select 'cs_' || n, 'subscription', 'cus_' || n, 'sub_' || n, 'user_' || n, 'complete', false, to_timestamp(1790000000 + n), 'evt_cs' || n, '{3}' from generate_series(1, ${others}) as n;
+reset session_replication_role;
 `;

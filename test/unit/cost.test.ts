@@ -37,13 +37,32 @@ it('writes the audit by the minute, and fewer objects than minutes when fewer ev
   // 43,200 PUTs at 5 USD a million.
   expect(bill(quiet, 1_000_000, ['audit']).get('S3: audit')!.perEvent).toBeCloseTo(0.216, 6);
   expect(bill(quiet, 1_000, ['audit']).get('S3: audit')!.perEvent).toBeCloseTo(0.005, 6);
-  // 3 million requests, and 432,000 messages hidden and received once more, at 0.50.
-  expect(bill(quiet, 1_000_000, ['audit']).get('SQS FIFO: audit')!.perEvent).toBeCloseTo(1.932, 6);
+  // A million sent; 432,000 received, hidden and received again with those behind them; 43,200 that find nothing; 100,000 removals, at 0.50.
+  expect(bill(quiet, 1_000_000, ['audit']).get('SQS FIFO: audit')!.perEvent).toBeCloseTo(1.2196, 6);
+  // A thousand sent, received, hidden, received again; as often nothing found, as often removed.
+  expect(bill(quiet, 1_000, ['audit']).get('SQS FIFO: audit')!.perEvent).toBeCloseTo(0.003, 6);
   // A hundred events an object: 10,000 PUTs.
   expect(bill({ ...inTens, auditObjectBytes: 0 }, 1_000_000, ['audit']).get('S3: audit')!.perEvent).toBeCloseTo(
     0.05,
     6,
   );
+});
+
+it('counts what lies in archive and audit bucket for as many months as are asked for', () => {
+  const of = (monthsKept: number) =>
+    costLines(
+      { ...inTens, envelopeBytes: 1000, auditObjectBytes: 100 },
+      { eventsPerMonth: 1_000_000, having: ['archive', 'audit'], monthsKept },
+      noStack,
+    );
+  const perEvent = (monthsKept: number, service: string) =>
+    of(monthsKept).find((line) => line.service === service)!.perEvent;
+  // 1 GB at 0.10, and one or twelve of them kept at 0.023.
+  expect(perEvent(1, 'EventBridge: archive')).toBeCloseTo(0.123, 6);
+  expect(perEvent(12, 'EventBridge: archive')).toBeCloseTo(0.376, 6);
+  // 10,000 PUTs at 5 USD a million, and a tenth of a GB or twelve of them.
+  expect(perEvent(1, 'S3: audit')).toBeCloseTo(0.0523, 6);
+  expect(perEvent(12, 'S3: audit')).toBeCloseTo(0.0776, 6);
 });
 
 it('leaves out what a deployment has not, and counts the key, the alarms and the archive where it has', () => {
