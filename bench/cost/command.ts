@@ -73,7 +73,9 @@ const text = `${eventsPerMonth.toLocaleString('en-US')} events a month, with ${h
 
 ${services}
 
-All of it: **${sumOf(alone, options).toFixed(2)} USD a month** one at a time, **${sumOf(inTens, options).toFixed(2)}** ten at a time.
+All of it: **${sumOf(alone, options).toFixed(2)} USD a month** one at a time, **${sumOf(inTens, options).toFixed(2)}** ten at a time, in the first year's last month, when archive and audit bucket hold twelve months. In the first month: ${modes
+  .map((per) => perMillion(totalOf(costLines(per, { ...options, monthsKept: 1 }, stack)).perEvent))
+  .join(' and ')} USD per million events.
 
 ${table(
   ['what would change it', 'USD a month, one at a time', 'ten at a time'],

@@ -8,6 +8,8 @@ export type Optional = (typeof optional)[number];
 export interface CostOptions {
   eventsPerMonth: number;
   having: readonly Optional[];
+  /** Months of events that lie in archive and audit bucket. @default 12: the first year's last month */
+  monthsKept?: number;
 }
 
 /** USD a month. `perEvent` grows with the events, `fixed` does not. */
@@ -65,18 +67,26 @@ const AUDIT_GB = 0.25;
 /** Records are kept for a week (adapters/aws/idempotency.ts), log lines for four months. */
 const IDEMPOTENCY_MONTHS = 7 / 30;
 const LOG_MONTHS = 4;
-/** Of archive and audit, in their twelfth month: all the year's events lie there. */
-const YEAR_MONTHS = 12;
 
-/** A month's bill in the pipeline's first year's last month, by service. Arithmetic only. */
-export function costLines(per: PerEvent, { eventsPerMonth: n, having }: CostOptions, stack: StackCounts): CostLine[] {
+/** A month's bill, by service. Arithmetic only. */
+export function costLines(
+  per: PerEvent,
+  { eventsPerMonth: n, having, monthsKept = 12 }: CostOptions,
+  stack: StackCounts,
+): CostLine[] {
   const has = (what: Optional) => having.includes(what);
   const invocations = n / per.batch;
   const lambda = (count: number, ms: number, gb: number) =>
     count * prices.lambdaRequest + ((count * ms) / 1000) * gb * prices.lambdaGbSecond;
-  const hidden = per.auditObjects === null ? Math.min(n, byTheMinute.hidden) : 0;
-  const auditObjects = per.auditObjects === null ? Math.min(n, byTheMinute.objects) : n * per.auditObjects;
+  const drained = per.auditObjects === null;
+  const hidden = drained ? Math.min(n, byTheMinute.hidden) : 0;
+  const auditObjects = drained ? Math.min(n, byTheMinute.objects) : n * per.auditObjects!;
   const auditInvocations = auditObjects + hidden;
+  const auditRequests = drained
+    ? // Sent by a rule. A group's first message is received and hidden until its minute is full; then each group gives what it has at one request, one
+      // more finds nothing left, and what was written is removed by tens.
+      n + 3 * hidden + auditObjects + Math.max(auditObjects, n / 10)
+    : n * (1 + 2 / per.batch);
   const bytes = n * per.envelopeBytes;
   const lines: CostLine[] = [
     { service: 'EventBridge: events', perEvent: n * (1 + per.planEvents) * prices.eventBridgeEvent, fixed: 0 },
@@ -118,21 +128,20 @@ export function costLines(per: PerEvent, { eventsPerMonth: n, having }: CostOpti
   if (has('archive'))
     lines.push({
       service: 'EventBridge: archive',
-      perEvent: (bytes / GB) * (prices.archiveGb + YEAR_MONTHS * prices.archiveGbMonth),
+      perEvent: (bytes / GB) * (prices.archiveGb + monthsKept * prices.archiveGbMonth),
       fixed: 0,
     });
   if (has('audit'))
     lines.push(
       {
         service: 'SQS FIFO: audit',
-        // Sent by a rule, received, deleted; what waits for its minute is hidden, and received again.
-        perEvent: (n * (1 + 2 / per.batch) + 2 * hidden) * prices.sqsFifoRequest,
+        perEvent: auditRequests * prices.sqsFifoRequest,
         fixed: 0,
       },
       { service: 'Lambda: audit', perEvent: lambda(auditInvocations, per.auditMs, AUDIT_GB), fixed: 0 },
       {
         service: 'S3: audit',
-        perEvent: auditObjects * prices.s3Put + ((n * per.auditObjectBytes) / GB) * YEAR_MONTHS * prices.s3GbMonth,
+        perEvent: auditObjects * prices.s3Put + ((n * per.auditObjectBytes) / GB) * monthsKept * prices.s3GbMonth,
         fixed: 0,
       },
     );

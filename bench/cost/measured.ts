@@ -31,8 +31,8 @@ export const alone: PerEvent = {
   workerMs: 25,
   auditMs: 30,
   auditObjects: null,
-  auditObjectBytes: 600,
-  workerLogBytes: 1_129,
+  auditObjectBytes: 170,
+  workerLogBytes: 1_082,
   auditLogBytes: 0,
   dynamoDbWrites: 2,
   idempotencyRecordBytes: 551,
@@ -46,8 +46,8 @@ export const inTens: PerEvent = {
   batch: 10,
   workerMs: 60,
   auditObjects: 1 / 100,
-  auditObjectBytes: 58,
-  workerLogBytes: 637,
+  auditObjectBytes: 96,
+  workerLogBytes: 685,
   auditLogBytes: 6,
   traced: 0.07,
 };
@@ -62,7 +62,8 @@ export const origin: Readonly<Record<keyof PerEvent, string>> = {
   auditMs: '**assumed**',
   auditObjects:
     '[decision 11](decisions/0011-audit-groups.md): by the minute; a full batch waits for nobody, and an object holds up to a hundred',
-  auditObjectBytes: 'gzip of one envelope with its neighbours’: a handful, and a hundred',
+  auditObjectBytes:
+    'gzip of simulated renewals, twenty-three in an object (a minute of a million a month) and a hundred; alone one has 740',
   workerLogBytes: '`npm run bench -- handler`: what it printed, divided by events',
   auditLogBytes: 'one line an object',
   dynamoDbWrites: 'Powertools: in progress, done',
