@@ -12,12 +12,12 @@ import { median, table } from './table.ts';
 /** What is asked again and again, in a database with few rows and in one with many; one connection, in turns. */
 const sizes = {
   quick: {
-    few: { customers: 2_500, others: 2_500, events: 10_000 },
-    many: { customers: 50_000, others: 50_000, events: 200_000 },
+    few: { customers: 2_500, others: 2_500, events: 10_000, erasures: 1_000 },
+    many: { customers: 50_000, others: 50_000, events: 200_000, erasures: 1_000 },
   },
   full: {
-    few: { customers: 2_500, others: 2_500, events: 10_000 },
-    many: { customers: 100_000, others: 100_000, events: 500_000 },
+    few: { customers: 2_500, others: 2_500, events: 10_000, erasures: 1_000 },
+    many: { customers: 1_000_000, others: 1_000_000, events: 5_000_000, erasures: 1_000 },
   },
 };
 

@@ -100,7 +100,7 @@ async function auditAlone(size: number, round: number): Promise<string> {
 
 /** @returns how many events were posted. Those of each round have other ids. */
 async function post(size: number, round: number): Promise<number> {
-  const { signUps } = workload(Math.ceil(size / 10));
+  const { signUps } = workload({ customers: Math.ceil(size / 5), warmUp: 0, measured: 0 });
   const lines = signUps
     .slice(0, size)
     .map(({ event }) => JSON.stringify(event).replaceAll(/"(evt|cus|sub|in|pi|ch|cs|inpay)_/g, `"$1_r${round}`));

@@ -12,11 +12,16 @@ import { applyPicture } from './picture.ts';
 import type { ApplyResult, Setting } from './result.ts';
 import { slowLine } from './slow-line.ts';
 import { floorSchema, type SystemName, systems } from './systems.ts';
-import { workload } from './workload.ts';
+import { type Size, workload } from './workload.ts';
+
+const sizes: Record<'quick' | 'full', Size> = {
+  quick: { customers: 500, warmUp: 100, measured: 60 },
+  full: { customers: 2_500, warmUp: 300, measured: 300 },
+};
 
 /** `npm run bench -- apply` */
 export async function applyPart({ quick, runs, before }: BenchOptions): Promise<string> {
-  const results = await apply({ runs, customers: quick ? 60 : 150, before });
+  const results = await apply({ runs, size: sizes[quick ? 'quick' : 'full'], before });
   if (!quick) writeFileSync(join(import.meta.dirname, '../../docs/images/apply.svg'), applyPicture(results));
   return applyTable(results);
 }
@@ -27,11 +32,11 @@ export async function applyPart({ quick, runs, before }: BenchOptions): Promise<
  *
  * @param before another checkout of this product to set beside it
  */
-async function apply(options: { runs: number; customers: number; before: string | undefined }) {
+async function apply(options: { runs: number; size: Size; before: string | undefined }) {
   const server = await startMeasuredPostgres();
   try {
     const names: SystemName[] = ['floor', 'reference', 'ours', ...(options.before ? ['before' as const] : [])];
-    for (const name of names) await template(server, name, options.customers, options.before);
+    for (const name of names) await template(server, name, options.size, options.before);
     const line = await slowLine(server.port, 5);
     const results: ApplyResult[] = settingsOf(names).map((setting) => ({ setting, runs: [] }));
     for (let run = 0; run < options.runs; run += 1) {
@@ -46,7 +51,7 @@ async function apply(options: { runs: number; customers: number; before: string 
             adminUrl,
             inFlight: setting.inFlight,
             batch: setting.batch,
-            customers: options.customers,
+            size: options.size,
             ...(setting.system === 'before' && { checkout: options.before! }),
           }),
         );
@@ -72,13 +77,13 @@ function settingsOf(names: readonly SystemName[]): Setting[] {
   return [...near, ...far];
 }
 
-async function template(server: PostgresServer, name: SystemName, customers: number, checkout?: string): Promise<void> {
+async function template(server: PostgresServer, name: SystemName, size: Size, checkout?: string): Promise<void> {
   const url = await createDatabase(server, `template_${name}`);
   if (name === 'floor') await connected(url, (client) => client.query(floorSchema));
   else if (name === 'reference') await (await reference()).migrate(url);
   else await migrate(url, name === 'before' ? checkout : undefined);
   const system = await systems[name](url, 8, name === 'before' ? checkout : undefined);
-  const { signUps } = workload(customers);
+  const { signUps } = workload(size);
   const lane = async () => {
     for (let message = signUps.shift(); message; message = signUps.shift()) await system.apply(message);
   };

@@ -4,7 +4,7 @@
 import { connected, serverUse } from '../postgres.ts';
 import { quantile } from '../table.ts';
 import { type SystemName, systems } from './systems.ts';
-import { type Message, workload } from './workload.ts';
+import { type Message, type Size, workload } from './workload.ts';
 
 export interface MeasureRequest {
   system: SystemName;
@@ -15,7 +15,7 @@ export interface MeasureRequest {
   inFlight: number;
   /** Messages of one batch; 1: each alone. */
   batch: number;
-  customers: number;
+  size: Size;
   checkout?: string;
 }
 
@@ -36,7 +36,7 @@ if (process.argv[2] !== undefined) {
 
 async function measure(request: MeasureRequest): Promise<Measured> {
   const system = await systems[request.system](request.url, request.inFlight, request.checkout);
-  const { warmUp, measured } = workload(request.customers);
+  const { warmUp, measured } = workload(request.size);
   await run(system, warmUp, request);
   return connected(request.adminUrl, async (admin) => {
     const before = await serverUse(admin);

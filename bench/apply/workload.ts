@@ -16,20 +16,30 @@ const SIGNED_UP = 1_790_000_000;
 /** Customers whose events stand between two of the same customer: Stripe sends those of one customer together, a queue spreads them. */
 const INTERLEAVED = 50;
 
-/** Whose events come first and are not measured: connections are opened, plans made, code compiled. */
-const WARM_UP_CUSTOMERS = 100;
+/** How large the shop is, and of how many of its customers the events are. */
+export interface Size {
+  /** All who signed up: with a few dozen, Postgres reads whole tables where it would use an index in any real shop. */
+  customers: number;
+  /** Whose events come first and are not measured: connections are opened, code compiled, and each statement planned for good at its sixth run on a connection. */
+  warmUp: number;
+  measured: number;
+}
 
 /**
- * Customers of a simulated Stripe: their sign-ups, which every system is given beforehand, and what is measured: a month later each renews
- * and has some of it refunded. Users and prices are known.
+ * Customers of a simulated Stripe: their sign-ups, which every system is given beforehand, and what is measured: a month later some renew
+ * and have some of it refunded. Users and prices are known.
  */
-export function workload(customers: number): { signUps: Message[]; warmUp: Message[]; measured: Message[] } {
+export function workload({ customers, warmUp, measured }: Size): {
+  signUps: Message[];
+  warmUp: Message[];
+  measured: Message[];
+} {
   const account = new StripeAccount();
-  const people = Array.from({ length: WARM_UP_CUSTOMERS + customers }, (_, n) => account.customer(`c${n}`));
+  const people = Array.from({ length: customers }, (_, n) => account.customer(`c${n}`));
   const subscriptions = people.map((person) => person.signUp({ at: SIGNED_UP, periodEnd: SIGNED_UP + 30 * DAY }));
   // The account's own list goes on growing: an event's id is its place in it.
   const signUps = messages(account.events);
-  const months = people.map((person, n) => {
+  const months = people.slice(0, warmUp + measured).map((person, n) => {
     const at = SIGNED_UP + 30 * DAY;
     const from = account.events.length;
     person.renew(subscriptions[n]!, { at, periodEnd: at + 30 * DAY });
@@ -38,8 +48,8 @@ export function workload(customers: number): { signUps: Message[]; warmUp: Messa
   });
   return {
     signUps,
-    warmUp: interleave(months.slice(0, WARM_UP_CUSTOMERS)),
-    measured: interleave(months.slice(WARM_UP_CUSTOMERS)),
+    warmUp: interleave(months.slice(0, warmUp)),
+    measured: interleave(months.slice(warmUp)),
   };
 }
 

@@ -8,22 +8,27 @@ import { readPlans } from '../../lib/config-files.ts';
 import { loadedAtFirstUse, writeBundle } from '../../lib/handler-code.ts';
 import { source } from '../../test/support/event-processor.ts';
 import { systems } from '../apply/systems.ts';
-import { workload } from '../apply/workload.ts';
+import { type Size, workload } from '../apply/workload.ts';
 import type { BenchOptions } from '../options.ts';
 import { createDatabase, migrate, startMeasuredPostgres } from '../postgres.ts';
 import { median, spread, table } from '../table.ts';
 import { awsAnswers } from './aws-answers.ts';
 import type { HandlerRequest, HandlerTook } from './run.ts';
 
+const sizes: Record<'quick' | 'full', Size> = {
+  quick: { customers: 160, warmUp: 100, measured: 60 },
+  full: { customers: 500, warmUp: 200, measured: 200 },
+};
+
 /** `npm run bench -- handler`: what the deployed bundle of the billing function needs for an event, warm, beside the least that a function needs. */
 export async function handlerPart({ quick, runs }: BenchOptions): Promise<string> {
-  const customers = quick ? 60 : 150;
+  const size = sizes[quick ? 'quick' : 'full'];
   const folder = mkdtempSync(join(tmpdir(), 'bench-handler-'));
   const server = await startMeasuredPostgres();
   const template = await createDatabase(server, 'template_handler');
   await migrate(template);
   const system = await systems.ours(template, 4);
-  for (const message of workload(customers).signUps) await system.apply(message);
+  for (const message of workload(size).signUps) await system.apply(message);
   await system.close();
   const aws = await awsAnswers({
     DATABASE_URL: template.replace('postgres@', 'stripe_writer@').replace(/[^/]+$/, 'handler'),
@@ -39,7 +44,7 @@ export async function handlerPart({ quick, runs }: BenchOptions): Promise<string
     for (let run = 0; run < runs; run += 1) {
       for (const { name, batch, took } of settings) {
         await createDatabase(server, 'handler', 'template_handler');
-        took.push(await inOwnProcess({ file: join(folder, name, 'index.js'), batch, customers }, aws.url));
+        took.push(await inOwnProcess({ file: join(folder, name, 'index.js'), batch, size }, aws.url));
       }
     }
     const rows = settings.map(({ name, batch, took }) => {

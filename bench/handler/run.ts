@@ -1,12 +1,12 @@
 /** Calls a bundled handler, warm, and says on standard error what it took: a line of JSON. Its log goes to standard output, as in Lambda. Started by bench/handler/handler.ts. */
 import { createRequire } from 'node:module';
-import { workload } from '../apply/workload.ts';
+import { type Size, workload } from '../apply/workload.ts';
 import { median } from '../table.ts';
 
 export interface HandlerRequest {
   file: string;
   batch: number;
-  customers: number;
+  size: Size;
 }
 
 export interface HandlerTook {
@@ -28,11 +28,11 @@ const context = {
 
 if (process.argv[2] !== undefined) await run(JSON.parse(process.argv[2]));
 
-async function run({ file, batch, customers }: HandlerRequest): Promise<void> {
+async function run({ file, batch, size }: HandlerRequest): Promise<void> {
   const { handler } = createRequire(import.meta.url)(file) as {
     handler(event: object, context: object): Promise<unknown>;
   };
-  const { warmUp, measured } = workload(customers);
+  const { warmUp, measured } = workload(size);
   const invoke = async (messages: typeof measured) => {
     const took: number[] = [];
     for (let from = 0; from < messages.length; from += batch) {
