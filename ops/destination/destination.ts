@@ -110,7 +110,7 @@ const freePlaceIn = ({ stripeEventSourceName, secondEventSourceName }: Readonly<
 export function planEnable(ops: Ops, id?: string): Promise<Change<DestinationPlan, DestinationPlan>> {
   return planSwitch(ops, id, {
     wanted: 'enabled',
-    step: 'Enable the destination: Stripe sends from now on.',
+    step: (which) => `Enable the destination${which}: Stripe sends from now on.`,
     warnings: [
       `What happened while it was disabled never comes by itself: afterwards run \`${ops.lines.verb('reconcile --apply')}\`.`,
     ],
@@ -121,7 +121,7 @@ export function planEnable(ops: Ops, id?: string): Promise<Change<DestinationPla
 export function planDisable(ops: Ops, id?: string): Promise<Change<DestinationPlan, DestinationPlan>> {
   return planSwitch(ops, id, {
     wanted: 'disabled',
-    step: 'Disable the destination: Stripe sends nothing more.',
+    step: (which) => `Disable the destination${which}: Stripe sends nothing more.`,
     warnings: [
       `Events of that time are lost to the bus, the archive and the audit. \`${ops.lines.verb('pause')}\` stops the work without losing any.`,
     ],
@@ -155,13 +155,13 @@ export async function planUpdate(ops: Ops, id?: string): Promise<Change<Destinat
 async function planSwitch(
   ops: Ops,
   id: string | undefined,
-  { wanted, step, warnings }: { wanted: 'enabled' | 'disabled'; step: string; warnings: string[] },
+  { wanted, step, warnings }: { wanted: 'enabled' | 'disabled'; step: (which: string) => string; warnings: string[] },
 ): Promise<Change<DestinationPlan, DestinationPlan>> {
   const stripe = await ops.stripe();
   const destination = viewOf(await destinationOf(ops, id));
   return {
     plan: { destination },
-    steps: destination.status === wanted ? [] : [step],
+    steps: destination.status === wanted ? [] : [step(id === undefined ? '' : ` ${id}`)],
     warnings,
     async act() {
       const { eventDestinations } = stripe.v2.core;

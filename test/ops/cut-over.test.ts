@@ -59,6 +59,18 @@ it('destination: which of the two is asked for, and only that one is touched', a
   expect([statusOf('ed_test_61Transcript1'), statusOf('ed_test_61Transcript2')]).toEqual(['disabled', 'enabled']);
 });
 
+it('rollback stops both when Stripe is to stop sending, and says how each comes back', async () => {
+  const { code, out } = await pipeline.run('rollback', '--disable-destination', '--apply');
+  expect(code).toBe(0);
+  const both = ['ed_test_61Transcript1', 'ed_test_61Transcript2'];
+  expect(both.map(statusOf)).toEqual(['disabled', 'disabled']);
+  for (const id of both) {
+    expect(out).toContain(`Disable the destination ${id}: Stripe sends nothing more.`);
+    expect(out).toContain(`destination enable --id ${id} --apply --env dev`);
+  }
+  expect(out.match(/are lost to the bus/g)).toHaveLength(1);
+});
+
 it('destination: a retired one need not be told apart', async () => {
   setIntakes({ retired: 'old' });
   const { out } = await pipeline.run('destination');
