@@ -27,6 +27,8 @@ export interface Destinations {
 }
 
 let pings = 0;
+/** How many an account has made so far: an id is never given again, and a bus is named after it. */
+const made = new WeakMap<Destinations['destinations'], number>();
 
 /** Answers `/v2/core/event_destinations…`. */
 export async function answerDestinations(
@@ -35,6 +37,7 @@ export async function answerDestinations(
   response: ServerResponse,
   parts: string[],
 ): Promise<void> {
+  const livemode = /_live_/.test(request.headers.authorization ?? '');
   const [, collection, id, verb] = parts;
   if (collection !== 'event_destinations') return unknown(response, parts.join('/'));
   const body = JSON.parse((await text(request)) || '{}') as Record<string, never>;
@@ -44,7 +47,7 @@ export async function answerDestinations(
       next_page_url: null,
       previous_page_url: null,
     });
-  if (id === undefined) return send(response, 200, create(account, body));
+  if (id === undefined) return send(response, 200, create(account, body, livemode));
   const found = account.destinations.get(id);
   if (!found)
     return send(response, 404, {
@@ -60,7 +63,7 @@ export async function answerDestinations(
       object: 'v2.core.event',
       type: 'v2.core.event_destination.ping',
       created: new Date().toISOString(),
-      livemode: false,
+      livemode: found.livemode,
       related_object: { id, type: 'v2.core.event_destination', url: `/v2/core/event_destinations/${id}` },
     };
     await account.onPing(event, found);
@@ -76,30 +79,36 @@ export async function answerDestinations(
 
 /** Gives the account a destination that is enabled and whose event source a bus has taken: `aws.partner/stripe.com/ed_…`. */
 export function sendsTo(account: Pick<Destinations, 'destinations'>, eventSourceName: string): Destination {
-  const made = create(account, {
+  const destination = create(account, {
     type: 'amazon_eventbridge',
     enabled_events: ['*'],
     amazon_eventbridge: { aws_account_id: '000000000000', aws_region: 'us-east-1' },
   } as never);
-  Object.assign(made.amazon_eventbridge, {
+  Object.assign(destination.amazon_eventbridge, {
     aws_event_source_arn: `arn:aws:events:us-east-1::event-source/${eventSourceName}`,
     aws_event_source_status: 'active',
   });
-  return made;
+  return destination;
 }
 
-function create(account: Pick<Destinations, 'destinations'>, body: Record<string, never>): Destination {
+function create(
+  account: Pick<Destinations, 'destinations'>,
+  body: Record<string, never>,
+  livemode = false,
+): Destination {
   const { amazon_eventbridge: bridge, ...rest } = body as unknown as Destination & {
     amazon_eventbridge: { aws_account_id: string; aws_region: string };
   };
-  const id = `ed_test_61Transcript${account.destinations.size + 1}`;
+  const number = (made.get(account.destinations) ?? 0) + 1;
+  made.set(account.destinations, number);
+  const id = `ed_${livemode ? '' : 'test_'}61Transcript${number}`;
   const now = new Date().toISOString();
-  const made: Destination = {
+  const destination: Destination = {
     ...rest,
     id,
     object: 'v2.core.event_destination',
     status: 'enabled',
-    livemode: false,
+    livemode,
     created: now,
     updated: now,
     amazon_eventbridge: {
@@ -108,6 +117,6 @@ function create(account: Pick<Destinations, 'destinations'>, body: Record<string
       aws_event_source_status: 'pending',
     },
   };
-  account.destinations.set(id, made);
-  return made;
+  account.destinations.set(id, destination);
+  return destination;
 }

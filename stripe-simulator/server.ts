@@ -12,7 +12,7 @@ import { inOldShape } from './old-shape.ts';
 export interface StripeServerOptions {
   /** @default an empty one */
   account?: StripeAccount;
-  /** The only key it takes; null takes any. @default a test key */
+  /** The only key it takes, besides {@link StripeServer.liveKey}; null takes any. @default a test key */
   key?: string | null;
   /** Whom it asks for what the account does not hold: Stripe itself, when a user gave their key. */
   upstream?: string | undefined;
@@ -25,6 +25,8 @@ export interface StripeServer extends Destinations {
   /** For STRIPE_API_BASE. */
   readonly url: string;
   readonly key: string;
+  /** The same account in live mode: what is made with it is of that mode. */
+  readonly liveKey: string;
   readonly account: StripeAccount;
   readonly subscriptions: ObjectMap;
   readonly prices: ObjectMap;
@@ -35,6 +37,8 @@ export interface StripeServer extends Destinations {
   readonly asked: string[];
   close(): Promise<void>;
 }
+
+const liveKey = 'sk_live_ThisIsNotARealKey4242';
 
 /** A server of Stripe's shape on loopback: the calls that `ops`, the workers and the comparison make, and no other. */
 export async function startStripeServer(options: StripeServerOptions = {}): Promise<StripeServer> {
@@ -60,7 +64,7 @@ export async function startStripeServer(options: StripeServerOptions = {}): Prom
       if (refused === 500) return refuse(response, 500, 'An unknown error occurred.');
       const { authorization } = request.headers;
       if (!authorization) return refuse(response, 401, 'You did not provide an API key.');
-      if (key !== null && authorization !== `Bearer ${key}`)
+      if (key !== null && ![key, liveKey].some((one) => authorization === `Bearer ${one}`))
         return refuse(response, 401, 'Invalid API Key provided: sk_test_********', 'api_key_invalid');
       if ([...faults.forbidden].some((resource) => pathname.replace(/^\/v\d\//, '').startsWith(resource)))
         return refuse(response, 403, `The provided key does not have the required permissions for ${pathname}.`);
@@ -75,6 +79,7 @@ export async function startStripeServer(options: StripeServerOptions = {}): Prom
   const served = Object.assign(parts, {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     key: key ?? 'sk_test_local',
+    liveKey,
     subscriptions: account.objects.subscriptions,
     prices: account.objects.prices,
     faults,
