@@ -133,6 +133,7 @@ ${commands}`,
         PIPELINE_DATABASE_URL: writerUrl,
         PIPELINE_STRIPE_SECRET_KEY: stripe.key,
         EMULATOR_LIMITS_REPORT: limitsReport,
+        SETTINGS_FOLDER: folder,
         ...more,
         PATH: [awsCliFolder(), variables.PATH].join(delimiter),
       }),
@@ -177,11 +178,11 @@ function copyInto(folder: string): string {
 const awsOfTheEmulator =
   'aws() { if [ "$1" = sqs ]; then command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; else command aws "$@"; fi; }';
 
-/** `npx cdk` with the test's app (or what CDK_APP names) and settings files, and nobody to agree; `npm run ops` without npm's own lines, which cost a second. */
+/** `npx cdk` with the test's app (or what CDK_APP names) and settings files, and nobody to agree; `npm run ops` with the same settings files, and without npm's own lines, which cost a second. */
 const ownPrograms = (folder: string) => `
-npx() { if [ "$1" = cdk ]; then shift; local verb=$1; shift; local agree=(); case "$verb" in deploy) agree=(--require-approval never);; orphan) agree=(--yes);; esac
+npx() { if [ "$1" = cdk ]; then shift; local verb=$1; shift; local agree=(); case "$verb" in deploy) agree=(--require-approval never);; orphan) agree=(--yes);; destroy) agree=(--force);; esac
   cdk "$verb" "$@" "\${agree[@]}" -c environmentsFolder=${folder} --app "\${CDK_APP:-node test/deploy/app.ts}" --output ${join(folder, 'cdk.out')} --ci; else command npx "$@"; fi; }
-npm() { if [ "$1 $2" = 'run ops' ]; then shift 3; case " $* " in *' --apply '*) set -- "$@" --yes;; esac; node bin/ops.ts "$@"; else command npm "$@"; fi; }`;
+npm() { if [ "$1 $2" = 'run ops' ]; then shift 3; case " $* " in *' --apply '*) set -- "$@" --yes;; esac; node test/deploy/ops.ts "$@"; else command npm "$@"; fi; }`;
 
 export const target = `aws://${account}/${region}`;
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { subscriptionEvent } from '../support/stripe-samples.ts';
 import type { Deployment } from './deployment.ts';
 import { typist } from './page-commands.ts';
-import { fileOf } from './recipes.ts';
+import { bucketGone, fileOf } from './recipes.ts';
 import { recipes } from './runbook-commands.ts';
 import type { Step } from './story.ts';
 
@@ -113,9 +113,7 @@ export function incidentsOf(outputs: Record<string, string>): Incident[] {
     },
     {
       page: 'audit-bucket-gone.md',
-      breaks: `aws s3api list-object-versions --bucket "${bucket}" --query '{Objects: [Versions, DeleteMarkers][].{Key: Key, VersionId: VersionId}}' > versions.json
-aws s3api delete-objects --bucket "${bucket}" --delete file://versions.json > /dev/null || true
-aws s3 rb --force "s3://${bucket}" > /dev/null`,
+      breaks: bucketGone(bucket),
       shows: `aws s3api get-public-access-block --bucket "${bucket}"; aws s3api get-bucket-versioning --bucket "${bucket}"; aws s3api get-bucket-policy --bucket "${bucket}"`,
       cure: ['recipe audit-bucket-gone', revert, forget('Audit/Bucket/Policy'), deploy],
     },

@@ -11,37 +11,16 @@ export const isCommand = (text: string): boolean => /^(?:npx cdk|npm|aws|git) /.
 
 /** What a line begins with, and why it is not run here; the first that fits. Everything else of a page is run. */
 export const notRunHere: readonly (readonly [begins: string, why: string])[] = [
-  [
-    'npx cdk deploy -c environment=prod -c adoptEventBus=true',
-    'would take the bus out of the stack that the other lines need',
-  ],
-  ['npm run ops -- destination create --env prod', 'refused where there is one already; the test begins with it'],
-  [
-    'npm run ops -- destination delete --env dev',
-    'would take away what the other lines need; cut-over.ts deletes one by its id',
-  ],
-  ['aws events start-replay', 'named only; its options are those of the sentence around it'],
-  ['aws lambda put-function-concurrency', 'named only'],
-  ['aws lambda get-account-settings', 'the emulator lacks it'],
   ['aws cloudformation continue-update-rollback', 'refused by AWS and emulator alike unless an update has failed'],
-  [
-    'aws cloudtrail lookup-events',
-    'the emulator keeps a trail only when told to, which slows it down; `npm run gameday` does',
-  ],
-  ['aws kms', 'the deployment has no key of its own; `npm run test:aws -- --rehearse` disables and enables one'],
-  ['aws secretsmanager update-secret-version-stage', 'wants the ids of two versions that somebody chose'],
   ['aws configure', 'reads the profile on the machine'],
   ['npm start', 'a step of CI of its own'],
   ['npm run prove', 'a test of its own'],
   ['npm run attack', 'a test of its own'],
   ['npm run test:', 'this test, or one of its own'],
-  ['npx cdk bootstrap', 'wants an account and a region in its words; the emulator’s story begins with it'],
-  ['npx cdk destroy', 'would take away what the other lines need; `npm run test:aws -- --rehearse` ends with it'],
   ['npm run check', 'a step of CI of its own'],
   ['npm test', 'a step of CI of its own'],
   ['npm ci', 'CI begins with it'],
   ['npm run gameday', 'a test of its own'],
-  ['npm run thresholds', 'a test of its own (test/infra/watch-thresholds.test.ts)'],
   ['git revert', 'of this repository'],
 ];
 
@@ -50,6 +29,17 @@ export const whyNotRun = (text: string): string | undefined =>
 
 /** Typed in their order, each after what it needs, by `cut-over.ts` and `restore.ts`. */
 const inOrder = ['api-version-upgrade.md', 'restore-prod.md'];
+
+/** Typed by `prod.ts` and `take-away.ts`, on whatever page they stand: they want a prod, damage, or a deployment that nobody needs any more. */
+const afterwards = [
+  'npm run ops -- destination create --env prod',
+  'npx cdk bootstrap',
+  'npx cdk deploy -c environment=prod -c adoptEventBus=true',
+  'aws kms',
+  'aws secretsmanager update-secret-version-stage',
+  'npm run ops -- destination delete --env dev',
+  'npx cdk destroy',
+];
 
 /** Typed by `drift.ts` after the damage that they are for; an orphan alone would leave the stack without it. */
 export const undoesDamage = (text: string): boolean => /^npx cdk (?:drift|orphan)|--revert-drift/.test(text);
@@ -63,10 +53,20 @@ export const commandLines = (): RunbookLine[] =>
 /** Those that are run by themselves: each text once, with where it stands first. */
 export function commandsOfPages(): RunbookLine[] {
   const lines = commandLines().filter(
-    ({ text, page }) => !inOrder.includes(page) && !undoesDamage(text) && whyNotRun(text) === undefined,
+    ({ text, page }) =>
+      !inOrder.includes(page) &&
+      !afterwards.some((begins) => text.startsWith(begins)) &&
+      !undoesDamage(text) &&
+      whyNotRun(text) === undefined,
   );
   return lines.filter(({ text }, index) => lines.findIndex((line) => line.text === text) === index);
 }
+
+const typedTexts = new Set<string>();
+
+/** What no part of this run has typed, though nothing says why. */
+export const untyped = (): RunbookLine[] =>
+  commandLines().filter(({ text }) => whyNotRun(text) === undefined && !typedTexts.has(text));
 
 /** What a reader puts in for a placeholder. @throws {Error} for one that nobody has filled yet. */
 export function filled(text: string, outputs: Readonly<Record<string, string>>): string {
@@ -80,6 +80,7 @@ export function filled(text: string, outputs: Readonly<Record<string, string>>):
     [/<AuditBucketName>|<audit bucket>/, outputs.AuditBucketName ?? ''],
     [/<stripeEventSourceName>/, outputs.StripeEventSourceName ?? ''],
     [/<yyyy>\/<mm>\/<dd>\/<hh>/, now.toISOString().slice(0, 13).replaceAll('-', '/').replace('T', '/')],
+    [/<other function>/, outputs.BillingFunctionName ?? ''],
     [/<reason>/, 'unreadable_event'],
     // Nobody repairs anything meanwhile: one look, and not twenty minutes.
     [/ops -- watch --env \w+/, '$& --minutes 0'],
@@ -103,6 +104,7 @@ export async function typePages(deployment: Deployment, outputs: Record<string, 
   const ran: string[] = [];
   for (const { where, text } of commandsOfPages())
     await step(`${where}: ${text}`, async () => {
+      typedTexts.add(text);
       const line = filled(inNamesOfTheTest(text), outputs);
       const { code, output } = await deployment.typed(line);
       ran.push(`${where}: ${line} → ${code}`);
@@ -123,6 +125,8 @@ interface TypistOptions {
   named?: (text: string) => string;
 }
 
+export type Typist = ReturnType<typeof typist>;
+
 /** Types the lines of one page, each after what it needs; `left` is what was not typed yet. */
 export function typist(
   deployment: Deployment,
@@ -141,13 +145,14 @@ export function typist(
         `${page} has no line: ${text}`,
       );
       left.delete(text);
-      const line = Object.entries(replaced()).reduce(
-        (words, [name, value]) => words.replaceAll(name, value),
-        filled(named(text), {}),
+      typedTexts.add(text);
+      const line = filled(
+        Object.entries(replaced()).reduce((words, [name, value]) => words.replaceAll(name, value), named(text)),
+        {},
       );
       const { code, output } = await deployment.typed(line, variables);
       assert.ok(codes.includes(code), `${line} ended with ${code}, wanted ${codes.join(' or ')}:\n${output}`);
-      if (says) assert.match(output, says, `${line} did not say ${says}`);
+      if (says) assert.match(output, says, `${line} did not say ${says}:\n${output}`);
       return output;
     },
   };

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { subscriptionEvent } from '../support/stripe-samples.ts';
@@ -6,18 +7,23 @@ import { type Deployment, startDeployment, target } from './deployment.ts';
 import { tryDrift } from './drift.ts';
 import { ministackVersion } from './emulator.ts';
 import { limits } from './emulator-limits.ts';
-import { typePages } from './page-commands.ts';
+import { typePages, untyped } from './page-commands.ts';
+import { deployProd, tryAdopting, tryKeyAndSecret } from './prod.ts';
 import { outputsOf, tryRecipes } from './recipes.ts';
-import { tryPuttingBack, tryRestoring } from './restore.ts';
+import { tryRestoring } from './restore.ts';
 import { type Step, story } from './story.ts';
+import { takeAway } from './take-away.ts';
 import { Transcripts } from './transcripts.ts';
 
 /**
  * `npm run test:deploy`: deploys the stack with the real CDK CLI into an AWS emulator, sends it events, and runs the verbs against it.
  *
- * `--short` leaves out the typed command lines of the pages, the cut-over and the stack beside a deleted one: what `.ci/run` has time for.
- * `--recipes` deploys and tries the runbooks' recipes, `--pages` types their command lines; both leave the story of the verbs out. `--write-docs` puts what the verbs printed into docs/operations.md. Ends with 0 when all went as told, 1 otherwise.
+ * In parts, each of which may be chosen by itself, without the story of the verbs: `--pages` types the command lines of the pages, `--prod` those
+ * about a prod, `--recipes` plays the runbooks' incidents and recipes, `--end` takes the stack away. `--short` leaves out all of these but one
+ * incident and the recipes: what `.ci/run` has time for. `--write-docs` puts what the verbs printed into docs/operations.md.
+ * Ends with 0 when all went as told, 1 otherwise.
  */
+const parts = ['pages', 'prod', 'recipes', 'end'] as const;
 const startedAt = Date.now();
 const seconds = () => `${((Date.now() - startedAt) / 1000).toFixed(1)} s`;
 const transcripts = new Transcripts();
@@ -35,23 +41,24 @@ try {
     process.stdout.write(` done at ${seconds()}\n`);
     return result;
   };
-  const only = ['--recipes', '--pages'].find((flag) => process.argv.includes(flag));
-  if (only) await step('deploys', () => deployOnly(deployment));
+  const short = process.argv.includes('--short');
+  const chosen = parts.filter((part) => process.argv.includes(`--${part}`));
+  const plays = (part: (typeof parts)[number]) =>
+    chosen.length > 0 ? chosen.includes(part) : part === 'recipes' || !short;
+  if (chosen.length > 0) await step('deploys', () => deployOnly(deployment));
   else await story(deployment, step, transcripts.keep);
   if (process.argv.includes('--write-docs')) transcripts.write(deployment);
   const outputs = await outputsOf(deployment.shell);
-  const source = outputs.StripeEventSourceName!;
-  writeFileSync(join(deployment.folder, 'dev.yaml'), `stripeEventSourceName: ${source}\n`);
-  const pages = only !== '--recipes' && !process.argv.includes('--short');
-  if (pages) await typePages(deployment, outputs, step);
-  if (pages) await tryRestoring(deployment, await tryCutOver(deployment, source, step), step);
-  if (pages) await tryPuttingBack(deployment, step);
-  // After the cut-over, not before it: the emulator forgets the rules of a bus that a recipe deletes.
-  if (pages && only === undefined) await step('deploys as before the cut-over', () => deployAgain(deployment, source));
-  if (only !== '--pages') {
-    await tryDrift(deployment, outputs, step, { short: process.argv.includes('--short') });
+  writeFileSync(join(deployment.folder, 'dev.yaml'), `stripeEventSourceName: ${outputs.StripeEventSourceName}\n`);
+  if (plays('pages')) await typePages(deployment, outputs, step);
+  if (plays('prod')) await tryProd(deployment, step);
+  if (plays('recipes')) {
+    await tryDrift(deployment, outputs, step, { short });
     await tryRecipes(deployment, step);
   }
+  if (plays('end')) await takeAway(deployment, step);
+  if (parts.every(plays))
+    assert.deepEqual(untyped(), [], 'every command line of the pages is typed, or it is said why not');
   console.log('\nTaken out of the template, since the emulator cannot create it (test/deploy/emulator-limits.ts):');
   for (const [why, taken] of Map.groupBy(deployment.limits(), ({ why }) => why as keyof typeof limits)) {
     console.log(`  ${taken.length} × ${limits[why]}`);
@@ -68,10 +75,12 @@ try {
   await deployment.stop();
 }
 
-/** With the source that there was in the beginning, and in its place, whose names the recipes have. */
-async function deployAgain({ folder, cdk }: Deployment, source: string): Promise<void> {
-  writeFileSync(join(folder, 'dev.yaml'), `stripeEventSourceName: ${source}\n`);
-  await cdk('deploy', '--require-approval', 'never');
+/** In this order: what a deleted stack kept is put back under its first source, and a cut-over ends with another. */
+async function tryProd(deployment: Deployment, step: Step): Promise<void> {
+  const prod = await deployProd(deployment, step);
+  await tryKeyAndSecret(prod, step);
+  await tryRestoring(prod, step);
+  await tryAdopting(prod, await tryCutOver(prod, step), step);
 }
 
 /** As far as the README's five steps go, with one event. */

@@ -1,4 +1,7 @@
-import { deployments, everything, type Resource, synthesise } from './synthesis.ts';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { recipes } from '../deploy/runbook-commands.ts';
+import { deployments, eventSource, everything, type Resource, root, synthesise } from './synthesis.ts';
 
 /** What a deployment must not lose. A changed id here means: CloudFormation makes a new one and forgets the old. */
 const statefulIds = {
@@ -64,6 +67,22 @@ describe('in prod', () => {
       DeletionPolicy: 'RetainExceptOnCreate',
       UpdateReplacePolicy: 'Retain',
     });
+  });
+
+  it('restore-prod.md writes all of it into the mapping for `cdk import`, and names what stands in the second place', () => {
+    const page = readFileSync(join(root, 'docs/runbooks/restore-prod.md'), 'utf8');
+    const block = recipes((text) => text).get('kept-resources')!;
+    const mapped = [...block.matchAll(/"(\w+)": \{ "/g)].map(([, id]) => id!);
+    expect(mapped.sort()).toEqual([...retainedInProd].sort());
+    const second = { ...everything('prod'), stripeEventSourceName: '', secondEventSourceName: eventSource };
+    const ids = ['AWS::Events::EventBus', 'AWS::Events::Archive'].flatMap((type) =>
+      synthesise(second)
+        .all(type)
+        .map(([id]) => id)
+        .filter((id) => id.startsWith('SecondIntake')),
+    );
+    expect(ids).toEqual(['SecondIntakeBusD23E76CB', 'SecondIntakeArchive2AF6C300']);
+    for (const id of ids) expect(page).toContain(id);
   });
 
   it('the stack cannot be deleted by mistake', () => {

@@ -66,7 +66,9 @@ function awsProblem(text: string): string | undefined {
     if (ofTheCliItself[`${service} ${operation}`]) continue;
     const members = membersOf(service, operation);
     if (members === undefined) return `aws ${service} has no ${operation}`;
-    const unknown = options.filter((one) => !globalOptions.includes(one) && !members.includes(plain(one)));
+    // A flag is switched off by `--no-` before its name.
+    const taken = (one: string) => members.includes(plain(one)) || members.includes(plain(one.replace(/^--no-/, '')));
+    const unknown = options.filter((one) => !globalOptions.includes(one) && !taken(one));
     if (unknown.length > 0) return `aws ${service} ${operation} takes no ${unknown.join(', ')}`;
   }
   return undefined;
