@@ -22,11 +22,7 @@ export interface Prod {
   typist(page: string, replaced?: () => Readonly<Record<string, string>>): Typist;
   /** Writes a settings file; a key of the stack's own is always among them. */
   settings(values: Readonly<Record<string, string>>, file?: string): void;
-  /** Stripe changes the plan of one subscription. @returns the event about it, which nobody has sent yet */
-  planChange(id: string): AccountEvent;
-  /** The database has the event of the last change once, applied, and the plan. */
-  arrived(id: string): Promise<void>;
-  /** All of it, the event sent by these sources. */
+  /** Stripe changes the plan of one subscription and sends that by these sources: the database has the event once, applied, and the plan. */
   planArrives(id: string, ...by: readonly string[]): Promise<void>;
   /** The source of a destination that `destination create` has just made and printed. */
   madeSource(printed: string): string;
@@ -84,8 +80,6 @@ function prodOf(deployment: Deployment): Omit<Prod, 'source'> {
       const lines = Object.entries({ ...values, createKmsKey: 'true' }).map(([name, value]) => `${name}: ${value}\n`);
       writeFileSync(join(folder, file), lines.join(''));
     },
-    planChange,
-    arrived,
     async planArrives(id, ...by) {
       const changed = planChange(id);
       for (const source of by) await deliver(source, [changed]);
