@@ -8,7 +8,7 @@ export type Optional = (typeof optional)[number];
 export interface CostOptions {
   eventsPerMonth: number;
   having: readonly Optional[];
-  /** Months of events that lie in archive and audit bucket. @default 12: the first year's last month */
+  /** Months of events that lie in archive, audit bucket and log, if it keeps them as long. @default 12: the first year's last month */
   monthsKept?: number;
 }
 
@@ -111,7 +111,7 @@ export function costLines(
       service: 'CloudWatch Logs',
       perEvent:
         ((n * (per.workerLogBytes + (has('audit') ? per.auditLogBytes : 0))) / GB) *
-        (prices.logsGb + LOG_MONTHS * prices.logsGbMonth),
+        (prices.logsGb + Math.min(LOG_MONTHS, monthsKept) * prices.logsGbMonth),
       fixed: 0,
     },
     {

@@ -48,10 +48,10 @@ it('writes the audit by the minute, and fewer objects than minutes when fewer ev
   );
 });
 
-it('counts what lies in archive and audit bucket for as many months as are asked for', () => {
+it('counts what lies in archive, audit bucket and log for as many months as are asked for', () => {
   const of = (monthsKept: number) =>
     costLines(
-      { ...inTens, envelopeBytes: 1000, auditObjectBytes: 100 },
+      { ...inTens, envelopeBytes: 1000, auditObjectBytes: 100, workerLogBytes: 1000, auditLogBytes: 0 },
       { eventsPerMonth: 1_000_000, having: ['archive', 'audit'], monthsKept },
       noStack,
     );
@@ -63,6 +63,9 @@ it('counts what lies in archive and audit bucket for as many months as are asked
   // 10,000 PUTs at 5 USD a million, and a tenth of a GB or twelve of them.
   expect(perEvent(1, 'S3: audit')).toBeCloseTo(0.0523, 6);
   expect(perEvent(12, 'S3: audit')).toBeCloseTo(0.0776, 6);
+  // 1 GB at 0.50, and one or four of them kept at 0.03: lines go after four months.
+  expect(perEvent(1, 'CloudWatch Logs')).toBeCloseTo(0.53, 6);
+  expect(perEvent(12, 'CloudWatch Logs')).toBeCloseTo(0.62, 6);
 });
 
 it('leaves out what a deployment has not, and counts the key, the alarms and the archive where it has', () => {
