@@ -35,6 +35,7 @@ export async function deployProd(deployment: Deployment, step: Step): Promise<Pr
   const prod = prodOf(deployment);
   const { type } = prod.typist('README.md', () => ({ ACCOUNT: account, REGION: region }));
   return step('a prod with a key of its own, by the README', async () => {
+    await prod.typist('go-live-checklist.md').type('npm run ops -- destination create --env prod');
     const source = prod.madeSource(await type('npm run ops -- destination create --env prod --apply'));
     prod.settings({ stripeEventSourceName: source });
     await type('npx cdk bootstrap aws://ACCOUNT/REGION -c environment=prod');

@@ -51,7 +51,11 @@ try {
   const outputs = await outputsOf(deployment.shell);
   writeFileSync(join(deployment.folder, 'dev.yaml'), `stripeEventSourceName: ${outputs.StripeEventSourceName}\n`);
   if (plays('pages')) await typePages(deployment, outputs, step);
-  if (plays('prod')) await tryProd(deployment, step);
+  if (plays('prod')) {
+    await tryProd(deployment, step);
+    // What drift.ts deploys again: the last synthesis was prod's.
+    await deployment.cdk('synth', '--quiet');
+  }
   if (plays('recipes')) {
     await tryDrift(deployment, outputs, step, { short });
     await tryRecipes(deployment, step);
