@@ -17,12 +17,17 @@ export interface DeletePlan {
 export async function planDelete(ops: Ops, id: string | undefined): Promise<Change<DeletePlan, { deleted: string }>> {
   const stripe = await ops.stripe();
   const destination = id === undefined ? await ofThisStack(ops) : viewOf(await destinationOf(ops, id));
+  const others = (await listDestinations(stripe)).filter((it) => it.name === ops.stackName && it.id !== destination.id);
   return {
     plan: { destination },
     steps: [`Delete ${destination.id} at Stripe: it sends nothing more, and its AWS event source ends.`],
     warnings: [
       'It cannot be made again under the same id: a new one has a new event source name, hence a new bus.',
       'What Stripe has not sent yet is lost to the bus, the archive and the audit.',
+      ...others.map(
+        (other) =>
+          `${other.id} is called "${other.name}", too, and stays: \`${ops.lines.verb(`destination delete --id ${other.id}`)}\`.`,
+      ),
     ],
     async act() {
       await stripe.v2.core.eventDestinations.del(destination.id);

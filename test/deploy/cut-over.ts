@@ -102,7 +102,9 @@ export async function tryCutOver(prod: Prod, step: Step): Promise<string> {
     await type('npm run ops -- destination disable --id ed_NEW --env prod --apply');
     assert.deepEqual([status(ids.ed_OLD), status(ids.ed_NEW)], ['enabled', 'disabled']);
     await planArrives('evt_back_after', old);
+    const broughtAfterAll = prod.planChangesUnheard();
     await type('npm run ops -- reconcile --env prod --apply', [0, 1]);
+    await broughtAfterAll();
   });
 
   await step('cut-over: over for good, and everything that apps know is as before', async () => {

@@ -24,6 +24,8 @@ export interface Prod {
   settings(values: Readonly<Record<string, string>>, file?: string): void;
   /** Stripe changes the plan of one subscription and sends that by these sources: the database has the event once, applied, and the plan. */
   planArrives(id: string, ...by: readonly string[]): Promise<void>;
+  /** Stripe changes it and no event of that arrives; what is returned waits until the database has the plan all the same. */
+  planChangesUnheard(): () => Promise<void>;
   /** The source of a destination that `destination create` has just made and printed. */
   madeSource(printed: string): string;
 }
@@ -61,14 +63,12 @@ function prodOf(deployment: Deployment): Omit<Prod, 'source'> {
     stripe.subscriptions.set('sub_prod', changed.data.object);
     return { ...changed, livemode: true };
   };
-  const arrived = async (id: string) => {
-    const sql = `select e.outcome, p.plan_id from billing.events e, billing.plan_states p
-      where e.event_id = $1 and p.subscription_id = 'sub_prod'`;
+  const becomes = async (wanted: object, sql: string, ...values: string[]) => {
     const giveUpAt = Date.now() + 120_000;
     for (;;) {
-      const { rows } = await owner.query(sql, [id]);
-      if (isDeepStrictEqual(rows, [{ outcome: 'applied', plan_id: plan() }])) return;
-      const seen = `${id}: waited two minutes for the plan ${plan()}; the database has ${JSON.stringify(rows)}`;
+      const { rows } = await owner.query(sql, values);
+      if (isDeepStrictEqual(rows, [wanted])) return;
+      const seen = `waited two minutes for ${JSON.stringify(wanted)}; the database has ${JSON.stringify(rows)}`;
       assert.ok(Date.now() < giveUpAt, seen);
       await sleep(500);
     }
@@ -84,7 +84,18 @@ function prodOf(deployment: Deployment): Omit<Prod, 'source'> {
     async planArrives(id, ...by) {
       const changed = planChange(id);
       for (const source of by) await deliver(source, [changed]);
-      await arrived(id);
+      const sql = `select e.event_id, e.outcome, p.plan_id from billing.events e, billing.plan_states p
+        where e.event_id = $1 and p.subscription_id = 'sub_prod'`;
+      await becomes({ event_id: id, outcome: 'applied', plan_id: plan() }, sql, id);
+    },
+    planChangesUnheard() {
+      planChange('evt_unheard');
+      const wanted = { plan_id: plan() };
+      return async () => {
+        await becomes(wanted, `select plan_id from billing.plan_states where subscription_id = 'sub_prod'`);
+        // What is read from Stripe speaks for the moment of the answer: what changes next changes after it.
+        second = Math.floor(Date.now() / 1000);
+      };
     },
     madeSource(printed) {
       for (const { amazon_eventbridge } of stripe.destinations.values())

@@ -135,6 +135,16 @@ Then deploy it: npx cdk deploy -c environment=dev`);
     );
     expect((await pipeline.run('destination', 'delete', '--id', id, '--apply')).code).toBe(0);
 
+    const stays = await existing();
+    await pipeline.run('destination', 'create', '--successor', '--apply');
+    const successor = [...pipeline.stripe.destinations.keys()].find((other) => other !== stays.id)!;
+    const both = await pipeline.run('destination', 'delete', '--id', stays.id);
+    expect(both.out).toContain(
+      `${successor} is called "huntaze-stripe-dev", too, and stays: \`npm run ops -- destination delete --id ${successor} --env dev\`.`,
+    );
+    for (const each of [stays.id, successor]) await pipeline.run('destination', 'delete', '--id', each, '--apply');
+    expect(pipeline.stripe.destinations.size).toBe(0);
+
     await pipeline.run('destination', 'create', '--apply');
     pipeline.aws.stacks.clear();
     pipeline.variables.STRIPE_SECRET_KEY = pipeline.stripe.key;
