@@ -214,6 +214,7 @@ table billing.purchases (
   CREATE INDEX purchases_customer ON billing.purchases USING btree (customer_id)
   CREATE INDEX purchases_intent ON billing.purchases USING btree (payment_intent_id) WHERE (payment_intent_id IS NOT NULL)
   CREATE INDEX purchases_user ON billing.purchases USING btree (user_id)
+  CREATE INDEX purchases_without_user ON billing.purchases USING btree (invoice_id) WHERE (user_id IS NULL)
   row level security enabled
 
 table billing.reconcile_cursors (
@@ -1474,23 +1475,7 @@ $function$
 
 
 CREATE OR REPLACE FUNCTION billing.compare(wanted jsonb)
- RETURNS jsonb
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if jsonb_typeof(wanted -> 'customer_ids') = 'array' and exists (select from billing.erasures) then
-    wanted := jsonb_set(wanted, '{customer_ids}', (wanted -> 'customer_ids') || (
-      select coalesce(jsonb_agg(billing.pseudonym_of(id)), '[]') from jsonb_array_elements_text(wanted -> 'customer_ids') as id));
-  end if;
-  return billing.compare_held(wanted);
-end
-$function$
--- executable by stripe_writer
-
-CREATE OR REPLACE FUNCTION billing.compare_held(wanted jsonb)
- RETURNS jsonb
+ RETURNS json
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1498,21 +1483,24 @@ AS $function$
 declare
   event_ids constant text[] := array(select jsonb_array_elements_text(wanted -> 'event_ids'));
   subscription_ids constant text[] := array(select jsonb_array_elements_text(wanted -> 'subscription_ids'));
-  customer_ids constant text[] := array(select jsonb_array_elements_text(wanted -> 'customer_ids'));
+  customer_ids text[] := array(select jsonb_array_elements_text(wanted -> 'customer_ids'));
   user_ids constant text[] := array(select jsonb_array_elements_text(wanted -> 'user_ids'));
-  missing jsonb;
-  held jsonb;
+  missing json;
+  held json;
 begin
-  select coalesce(jsonb_agg(id), '[]') into missing from unnest(event_ids) as id
+  if exists (select from billing.erasures) then
+    customer_ids := customer_ids || array(select billing.pseudonym_of(id) from unnest(customer_ids) as id);
+  end if;
+  select coalesce(json_agg(id), '[]') into missing from unnest(event_ids) as id
   where not exists (select from billing.events where event_id = id);
-  select coalesce(jsonb_agg(to_jsonb(row)), '[]') into held from billing.subscriptions as row where subscription_id = any (array(
+  select coalesce(json_agg(row), '[]') into held from billing.subscriptions as row where subscription_id = any (array(
     select unnest(subscription_ids)
     union select subscription_id from billing.subscriptions where customer_id = any (customer_ids)
     union select subscription_id from billing.subscriptions where user_id = any (user_ids)));
-  return jsonb_build_object('missing_event_ids', missing, 'held', held);
+  return json_build_object('missing_event_ids', missing, 'held', held);
 end
 $function$
-
+-- executable by stripe_writer
 
 CREATE OR REPLACE FUNCTION billing.compared_customer(held billing.customers)
  RETURNS jsonb
@@ -2765,7 +2753,8 @@ declare
 begin
   select count(*) into nobodys from billing.subscriptions
   where user_id is null and precedence >= 1::bigint << 60 and entitled_until > now();
-  select nobodys + count(*) into nobodys from billing.purchases where user_id is null and entitled_until > now();
+  select nobodys + count(*) into nobodys from billing.purchases as it
+  where user_id is null and entitled_until > now() and not exists (select from billing.erasures where pseudonym = it.customer_id);
   select jsonb_object_agg(worker, seconds) into lag from (
     select worker, percentile_cont(0.5) within group (order by extract(epoch from committed_at - arrived_at)) as seconds
     from billing.events where committed_at > now() - interval '10 minutes' and origin = 'webhook' group by worker) as recent;
@@ -3352,10 +3341,16 @@ CREATE OR REPLACE FUNCTION billing.without_user(after text, most integer)
 AS $function$
 begin
   return (
-    select coalesce(jsonb_agg(jsonb_build_object('subscription_id', subscription_id, 'customer_id', customer_id) order by subscription_id), '[]')
+    select coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'id', id, 'customer_id', customer_id) order by id), '[]')
     from (
-      select subscription_id, customer_id from billing.subscriptions
-      where user_id is null and subscription_id > after and not billing.is_terminal(status) order by subscription_id limit most) as it);
+      (select 'subscription' as kind, subscription_id as id, customer_id from billing.subscriptions
+      where user_id is null and subscription_id > after and not billing.is_terminal(status) order by subscription_id limit most)
+      union all
+      (select 'invoice', invoice_id, customer_id from billing.purchases as it
+      where user_id is null and invoice_id > after and entitled_until > now()
+        and not exists (select from billing.erasures where pseudonym = it.customer_id)
+      order by invoice_id limit most)
+      order by id limit most) as nobodys);
 end
 $function$
 -- executable by stripe_writer

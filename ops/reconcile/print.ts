@@ -34,9 +34,7 @@ export const printReconcilePlan = (report: ReconcileReport, format: Formatting):
       ? []
       : [format.wrong(`${report.unknown_rows} of our rows Stripe does not know:`), ...unknown(report, format)]),
     ...unreadable(report, format),
-    ...(report.entitled_without_user > 0
-      ? [format.wrong(`${report.entitled_without_user} subscriptions entitle somebody, and nobody knows whom.`)]
-      : []),
+    ...nobodys(report, format),
   ].join('\n');
 
 export const printReconcileResult = ({ queued, run_id }: ReconcileResult, format: Formatting): string =>
@@ -62,6 +60,16 @@ function moneyByDay({ money, days_that_differ }: ReconcileReport, format: Format
         ]),
     ),
     ...(days_that_differ > SHOWN ? [format.dim('… the rest with --json, up to fifty')] : []),
+  ];
+}
+
+function nobodys({ entitled_without_user, without_user }: ReconcileReport, format: Formatting): string[] {
+  if (entitled_without_user === 0) return [];
+  return [
+    format.wrong(`${entitled_without_user} subscriptions or purchases entitle somebody, and nobody knows whom.`),
+    ...(without_user.length === 0 ? [] : ['Stripe does not say either, of:']),
+    ...without_user.slice(0, SHOWN).map(({ kind, id, customer_id }) => `  ${kind} ${id} of ${customer_id}`),
+    ...(without_user.length > SHOWN ? [format.dim('  … the rest with --json, up to fifty')] : []),
   ];
 }
 

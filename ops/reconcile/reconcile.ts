@@ -105,7 +105,7 @@ function foundIn(report: ReconcileReport): string[] {
     ...(drifted_rows > 0 ? [`${drifted_rows} of our rows differ from Stripe.`] : []),
     ...(unreadable_objects > 0 ? [`${unreadable_objects} objects cannot be compared.`] : []),
     ...(entitled_without_user > 0
-      ? [`${entitled_without_user} subscriptions entitle somebody, and nobody knows whom.`]
+      ? [`${entitled_without_user} subscriptions or purchases entitle somebody, and nobody knows whom.`]
       : []),
     ...(left_out.not_in_ledger > 0 && events_compared === 0
       ? ['All events were left out, since they may still be on their way: nothing can be said yet.']

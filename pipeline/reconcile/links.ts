@@ -1,18 +1,18 @@
 import { readFetched } from '../../core/stripe/fetched-object.ts';
 import { type Comparing, compareObjects, type Finding } from './compare-objects.ts';
 import { IdFilter } from './id-filter.ts';
-import type { HeldRow, ReconcileParts, StripePage } from './ports.ts';
+import type { HeldRow, ReconcileParts, StripePage, Unlinked } from './ports.ts';
 import type { ReconcileReport } from './report.ts';
 import { ON_ITS_WAY_SECONDS } from './settled-until.ts';
 
 const TOGETHER = 100;
 
-/** Whose the running subscriptions are that we know no user of: what Stripe says, and what is still on its way. */
+/** Whose the running subscriptions and the purchases are that we know no user of: what Stripe says, and what is still on its way. */
 export class Links {
   readonly #parts: Pick<ReconcileParts, 'stripe' | 'store' | 'catalogue' | 'now' | 'stop'>;
   readonly #comparing: Comparing;
   readonly #heal: boolean;
-  /** Subscriptions whose user this run learnt from Stripe, and queued. */
+  /** Those whose user this run learnt from Stripe, and queued. */
   readonly #learnt = new IdFilter();
 
   /** @param heal what is found is queued; else nobody is linked by it */
@@ -37,17 +37,16 @@ export class Links {
       const unlinked = await this.#parts.store.withoutUser(last, TOGETHER);
       for (const of of unlinked) {
         if (this.#parts.stop()) return last;
-        const { customer_id, subscription_id } = of;
-        const { payer, sessions } = await this.#pages(subscription_id, customer_id);
-        if (this.#namesUser(payer, 'customer') || this.#namesUser(sessions, 'checkout'))
-          this.#learnt.add(subscription_id);
+        const { payer, sessions } = await this.#pages(of);
+        if (this.#namesUser(payer, 'customer', of) || this.#namesUser(sessions, 'checkout', of))
+          this.#learnt.add(of.id);
         else report.nobodys(of);
         for (const [kind, page] of [
           ['customer', payer],
           ['checkout', sessions],
         ] as const)
           for (const finding of (await compareObjects(this.#comparing, kind, page)).findings) await found(finding);
-        last = subscription_id;
+        last = of.id;
       }
       looked += unlinked.length;
       if (unlinked.length < TOGETHER) return '';
@@ -55,23 +54,22 @@ export class Links {
     return last;
   }
 
-  async #pages(subscription: string, customer: string): Promise<{ payer: StripePage; sessions: StripePage }> {
+  async #pages({ kind, id, customer_id: customer }: Unlinked): Promise<{ payer: StripePage; sessions: StripePage }> {
     const { stripe } = this.#parts;
     const payer = await stripe.one('customer', customer);
-    const sessions = await stripe.sessions({ subscription });
-    return { payer, sessions: sessions.items.length > 0 ? sessions : await stripe.sessions({ customer }) };
+    const made = kind === 'subscription' ? await stripe.sessions({ subscription: id }) : undefined;
+    return { payer, sessions: made && made.items.length > 0 ? made : await stripe.sessions({ customer }) };
   }
 
-  #namesUser({ items }: StripePage, kind: 'customer' | 'checkout'): boolean {
+  #namesUser({ items }: StripePage, kind: 'customer' | 'checkout', of: Unlinked): boolean {
     return items.some((object) => {
       try {
         const fact = readFetched(kind, object, this.#parts.catalogue);
         if (fact?.kind === 'customer') return fact.metadata_user_id !== null;
         return (
           fact?.kind === 'checkout' &&
-          fact.mode === 'subscription' &&
-          fact.status === 'complete' &&
-          fact.user_id !== null
+          fact.user_id !== null &&
+          (fact.invoice_id === of.id || (fact.mode === 'subscription' && fact.status === 'complete'))
         );
       } catch {
         // Named among the unreadable, where it is compared.
@@ -89,21 +87,24 @@ export class Links {
     let count = 0;
     for (let last = ''; ; ) {
       const unlinked = await store.withoutUser(last, TOGETHER);
-      const { held } = await store.rows(
-        'subscription',
-        unlinked.map(({ subscription_id }) => subscription_id),
-      );
-      for (const { subscription_id, customer_id } of unlinked) {
-        const row = held[subscription_id];
+      const held = new Map<string, HeldRow>();
+      for (const kind of ['subscription', 'invoice'] as const) {
+        const ids = unlinked.filter((of) => of.kind === kind).map(({ id }) => id);
+        if (ids.length === 0) continue;
+        for (const [id, row] of Object.entries((await store.rows(kind, ids)).held)) held.set(id, row);
+      }
+      for (const { kind, id, customer_id } of unlinked) {
+        const row = held.get(id);
         if (!row || !entitles(row, now)) continue;
+        const since = kind === 'subscription' ? row.started_at : row.paid_at;
         const mayBeNamed =
-          [subscription_id, customer_id].some((id) => this.#comparing.moving.has(id)) ||
-          (this.#heal && this.#learnt.has(subscription_id)) ||
-          now - Date.parse(String(row.started_at)) / 1000 < ON_ITS_WAY_SECONDS;
+          [id, customer_id].some((each) => this.#comparing.moving.has(each)) ||
+          (this.#heal && this.#learnt.has(id)) ||
+          now - Date.parse(String(since)) / 1000 < ON_ITS_WAY_SECONDS;
         if (mayBeNamed) count += 1;
       }
       if (unlinked.length < TOGETHER) return count;
-      last = unlinked.at(-1)!.subscription_id;
+      last = unlinked.at(-1)!.id;
     }
   }
 }

@@ -60,7 +60,7 @@ export interface HeldRows {
 }
 
 export interface Standing {
-  /** Subscriptions that entitle somebody, and nobody knows whom. */
+  /** Subscriptions and purchases that entitle somebody, and nobody knows whom. */
   entitled_without_user: number;
   /** Median seconds from the bus to the commit of a worker's live events of the last ten minutes; null: there were none. */
   lag: Record<Worker, number | null>;
@@ -68,9 +68,10 @@ export interface Standing {
   first_event: number | null;
 }
 
-/** A subscription that runs, and whose user is not known. */
+/** What entitles somebody, or may, and nothing says whom: a running subscription, or a purchase by its invoice. */
 export interface Unlinked {
-  subscription_id: string;
+  kind: 'subscription' | 'invoice';
+  id: string;
   customer_id: string;
 }
 
@@ -89,7 +90,7 @@ export interface ReconcileStore {
   missingEvents: (ids: readonly string[]) => Promise<string[]>;
   rows(kind: FetchedKindName, ids: readonly string[], range?: TimeRange): Promise<HeldRows>;
   standing(): Promise<Standing>;
-  /** Running subscriptions without a user, in the order of their ids, after one of them. */
+  /** Running subscriptions and purchases without a user, in the order of their ids, after one of them. */
   withoutUser(after: string, most: number): Promise<Unlinked[]>;
   /** Customers whose derived columns are not what our other rows give, among the next after an id; `last` null: these were all. */
   customersNotAsDerived(after: string, most: number): Promise<{ last: string | null; wrong: string[] }>;

@@ -2,6 +2,7 @@ import type { FetchedKindName, FetchedObject } from '../../core/stripe/fetched-o
 import { byWorker, type Worker } from '../../core/workers.ts';
 import type { Finding } from './compare-objects.ts';
 import type { DayThatDiffers } from './money-by-day.ts';
+import type { Unlinked } from './ports.ts';
 
 /** So many of a kind are named; all are counted, and those that are healed are kept field by field. */
 const NAMED = 50;
@@ -40,8 +41,8 @@ export class ReconcileReport {
   before_us = 0;
   /** What entitles somebody nobody knows: neither our rows nor Stripe, nor an event on its way, as far as this run asked. */
   entitled_without_user = 0;
-  /** Running subscriptions of which Stripe does not say whose they are either, as far as they are named. */
-  readonly without_user: { subscription_id: string; customer_id: string }[] = [];
+  /** Those of which Stripe does not say whose they are either, as far as they are named. */
+  readonly without_user: Unlinked[] = [];
   readonly queued: Record<Worker, number> = byWorker(() => 0);
 
   constructor(runId: string, now: number) {
@@ -60,8 +61,8 @@ export class ReconcileReport {
     for (const each of objects.slice(0, NAMED - this.unreadable.length)) this.unreadable.push({ kind, ...each });
   }
 
-  nobodys(subscription: { subscription_id: string; customer_id: string }): void {
-    if (this.without_user.length < NAMED) this.without_user.push(subscription);
+  nobodys(of: Unlinked): void {
+    if (this.without_user.length < NAMED) this.without_user.push(of);
   }
 
   unknown(kind: FetchedKindName, id: string): void {

@@ -30,6 +30,8 @@ const frozen: Record<string, string> = {
   '20261121001700_purchase_locks.sql': '864df198ef0dfb50dce7795372f8ae6b5fa85bafcf50ba061e77afa141f069d5',
   '20261121001800_ended_rows.sql': 'cc13d16520014a34a255e41b24b615b3c853a76e510fd7eb346733bf02fef50e',
   '20261121001900_erasures_unplanned.sql': '023f3276f113f6294149bece300a19e8eedf0d05360e4786480d69cce0fbdcac',
+  '20261121002000_purchases_without_user.sql': 'ac9f42731ed6e5d2a4dad437c54db3c3705a27e2043034856a898708c044eb92',
+  '20261121002100_compare_as_json.sql': '7fece211a31077143952b28cef681f794d9997def083e3656f8204bdb12ca127',
 };
 
 /** The first version: what comes after it is an upgrade of databases that hold customers. */

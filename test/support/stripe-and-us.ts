@@ -13,7 +13,7 @@ import { reconcile } from '../../pipeline/reconcile/reconcile.ts';
 import { THE_BEGINNING } from '../../pipeline/reconcile/sweep.ts';
 import { type AccountEvent, StripeAccount } from '../../stripe-simulator/account.ts';
 import { type StripeServer, startStripeServer } from '../../stripe-simulator/server.ts';
-import { catalogue } from './catalogue.ts';
+import { catalogue as sold } from './catalogue.ts';
 import { freshDatabase, type TestDatabase } from './database.ts';
 import { envelope, source, testProcessor } from './event-processor.ts';
 
@@ -36,6 +36,7 @@ export class StripeAndUs {
   /** What a backfill told the apps. */
   published: PlanEvent[] = [];
   waiting: Record<Worker, number> = byWorker(() => 0);
+  catalogue = sold;
   /** Stripe's clock, in Unix seconds. */
   stripesNow = now;
   #client: Awaited<ReturnType<typeof stripeClient>>;
@@ -78,6 +79,7 @@ export class StripeAndUs {
   async settle(worker: Worker, body: string): Promise<string> {
     const processor = testProcessor(this.db.writer, {
       worker,
+      catalogue: this.catalogue,
       stripe: { subscription: (id) => this.#client.subscriptions.retrieve(id) },
     });
     return (await processEvent(processor, body)).outcome;
@@ -96,7 +98,7 @@ export class StripeAndUs {
     return {
       stripe: stripeLists(this.#client, requestShare(1000, { sleep: async () => {} })),
       store: reconcileStore(this.db.writer),
-      catalogue,
+      catalogue: this.catalogue,
       waiting: async () => this.waiting,
       enqueue: async (worker, envelopes) =>
         void this.queued.push(...envelopes.map((each) => ({ worker, envelope: each }))),
@@ -126,7 +128,7 @@ export class StripeAndUs {
       stripe: stripeLists(this.#client, requestShare(1000, { sleep: async () => {} })),
       store: { ...reconcileStore(this.db.writer), apply: planStore(this.db.writer).apply },
       reader: stripeReader(async () => this.#client),
-      catalogue,
+      catalogue: this.catalogue,
       publish: async (planEvents) => void this.published.push(...planEvents),
       livemode: false,
       now,
