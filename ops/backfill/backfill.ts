@@ -25,6 +25,10 @@ export type BackfillPlan = BackfillPreview & {
   goes_on: { run_id: string; compared: BackfillState['compared'] } | null;
 };
 
+/** What may have no user: purchases only where plans are paid once. */
+export const unlinked = ({ by_purchase }: BackfillPreview): string =>
+  by_purchase === null ? 'running subscriptions' : 'running subscriptions or purchases';
+
 /** Brings what Stripe holds and we do not, through the same apply function as the events. Interrupted or killed, the same command goes on. */
 export async function planBackfill(
   ops: Ops,
@@ -89,7 +93,7 @@ export async function planBackfill(
         ? ['Prices that config/plans.yaml lacks give nobody a plan: add them first, and deploy.']
         : []),
       ...(preview.without_user.length > 0
-        ? [`${preview.without_user.length} subscriptions have no user: \`${ops.lines.verb('link --help')}\`.`]
+        ? [`${preview.without_user.length} ${unlinked(preview)} have no user: \`${ops.lines.verb('link --help')}\`.`]
         : []),
       'Safe while live events flow. Ctrl-C or a kill loses nothing: the same command goes on.',
     ],

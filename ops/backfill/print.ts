@@ -1,6 +1,6 @@
 import type { BackfillState } from '../../pipeline/backfill/backfill.ts';
 import { type Formatting, moment } from '../cli/formatting.ts';
-import type { BackfillPlan } from './backfill.ts';
+import { type BackfillPlan, unlinked } from './backfill.ts';
 
 /** So many of a kind are named; --json names all. */
 const SHOWN = 10;
@@ -22,7 +22,7 @@ export function printBackfillPlan(plan: BackfillPlan, format: Formatting): strin
     ...(plan.goes_on
       ? [format.care(`An unfinished run goes on; it has compared ${counted(plan.goes_on.compared)}.`)]
       : []),
-    `${plan.users_with_new_plan} users would get a plan.`,
+    `${plan.users_with_new_plan} users would get a plan${plan.by_purchase === null ? '' : `, ${plan.by_purchase} of them by what they paid once, unless the money went back`}.`,
     ...named(plan.new_plans, ({ user_id, plan_id }) => `  ${user_id}: ${plan_id}`, format),
     prices.length === 0
       ? format.good('Every price is in config/plans.yaml.')
@@ -30,10 +30,10 @@ export function printBackfillPlan(plan: BackfillPlan, format: Formatting): strin
           `${prices.length} prices are not in config/plans.yaml: ${prices.map(([id, count]) => `${id} (${count} subscriptions)`).join(', ')}`,
         ),
     plan.without_user.length === 0
-      ? format.good('Every running subscription has a user.')
+      ? format.good(`Every running subscription${plan.by_purchase === null ? '' : ' and every purchase'} has a user.`)
       : [
-          format.wrong(`${plan.without_user.length} running subscriptions have no user:`),
-          ...named(plan.without_user, (of) => `  ${of.subscription_id} of ${of.customer_id}`, format),
+          format.wrong(`${plan.without_user.length} ${unlinked(plan)} have no user:`),
+          ...named(plan.without_user, (of) => `  ${of.id} of ${of.customer_id}`, format),
         ].join('\n'),
     ...named(plan.unreadable, ({ kind, id, problem }) => format.wrong(`${kind} ${id}: ${problem}`), format),
   ].join('\n');

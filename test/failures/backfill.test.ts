@@ -1,6 +1,7 @@
 import { previewBackfill } from '../../pipeline/backfill/preview.ts';
 import { THE_BEGINNING } from '../../pipeline/reconcile/sweep.ts';
 import { plusMonthly } from '../../stripe-simulator/prices.ts';
+import { catalogueWithPurchases } from '../support/catalogue.ts';
 import { day, now, StripeAndUs } from '../support/stripe-and-us.ts';
 
 /** Moving in: an account that lived for years before us, and events that flow meanwhile. */
@@ -91,13 +92,35 @@ it('says before what it would do, and writes nothing', async () => {
     same: 0,
     users_with_new_plan: 3,
     new_plans: ['ann', 'cleo', 'dan'].map((name) => ({ user_id: `user_${name}`, plan_id: 'premium' })),
-    without_user: [{ subscription_id: eve.subscription.id, customer_id: 'cus_eve' }],
+    by_purchase: null,
+    without_user: [{ kind: 'subscription', id: eve.subscription.id, customer_id: 'cus_eve' }],
     unknown_prices: { price_old: 1 },
     unreadable: [],
   });
   expect(await pair.rows('select * from billing.customers')).toEqual([]);
   await pair.backfill();
   expect(await previewBackfill(pair.backfillParts(), THE_BEGINNING)).toMatchObject({ users_with_new_plan: 0 });
+});
+
+it('counts plans that were paid once beside those of subscriptions, where some are sold', async () => {
+  pair.catalogue = catalogueWithPurchases;
+  aLife();
+  for (const name of ['ann', 'gus']) pair.buysForLife(name, now - 40 * day);
+  const { session } = pair.buysForLife('nobody', now - 40 * day);
+  pair.account.objects['checkout/sessions'].delete(session);
+  const preview = await previewBackfill(pair.backfillParts(), THE_BEGINNING);
+  expect(preview).toMatchObject({
+    users_with_new_plan: 4,
+    by_purchase: 2,
+    without_user: [{ kind: 'invoice', id: 'in_nobody', customer_id: 'cus_nobody' }],
+  });
+  await pair.backfill();
+  const entitled = await pair.rows('select user_id from billing.user_plans where (state ->> $1)::boolean', 'entitled');
+  expect(entitled.map(({ user_id }) => user_id).sort()).toEqual(preview.new_plans.map(({ user_id }) => user_id));
+  expect(await previewBackfill(pair.backfillParts(), THE_BEGINNING)).toMatchObject({
+    users_with_new_plan: 0,
+    by_purchase: 0,
+  });
 });
 
 it('goes on where it was killed, and writes nothing twice', async () => {

@@ -3,7 +3,6 @@ import type { AccountEvent } from '../../stripe-simulator/account.ts';
 import { plusMonthly } from '../../stripe-simulator/prices.ts';
 import { catalogueWithPurchases } from '../support/catalogue.ts';
 import { day, hour, now, StripeAndUs } from '../support/stripe-and-us.ts';
-import { checkout, customer as customerSample, invoice } from '../support/stripe-samples.ts';
 
 /** Stripe lost or never sent an event, or somebody edited our rows: the comparison finds it, and the workers heal it. */
 
@@ -474,50 +473,13 @@ describe('whose they are', () => {
   });
 
   describe('a plan that is paid once', () => {
-    const lifetime = 'price_plus_lifetime_eur';
-    /** Bought by somebody whose user the Checkout session names; whether Stripe still has that session is up to the test. */
-    const buys = (name: string, at: number) => {
-      const [customer, invoiceId] = [`cus_${name}`, `in_${name}`];
-      const bill = {
-        ...invoice({ id: invoiceId, customer, created: at }),
-        parent: null,
-        status: 'paid',
-        amount_paid: 49_900,
-        metadata: {},
-        status_transitions: { paid_at: at },
-        lines: { data: [{ quantity: 1, pricing: { type: 'price_details', price_details: { price: lifetime } } }] },
-      };
-      const session = checkout({
-        id: `cs_${name}`,
-        mode: 'payment',
-        customer,
-        subscription: null,
-        invoice: invoiceId,
-        client_reference_id: `user_${name}`,
-        created: at,
-      });
-      const from = pair.account.events.length;
-      for (const [type, object] of [
-        ['customer.created', customerSample({ id: customer, metadata: {}, created: at })],
-        ['invoice.paid', bill],
-        ['checkout.session.completed', session],
-      ] as const) {
-        pair.account.emit(at, type, object);
-      }
-      const made = pair.account.events.slice(from);
-      return {
-        arrives: made.filter(({ type }) => !type.startsWith('checkout.')),
-        waits: made.slice(-1),
-        session: session.id,
-      };
-    };
     beforeEach(() => {
       pair.catalogue = catalogueWithPurchases;
     });
 
     it('is learnt to be somebody’s by the session that Stripe has, however old', async () => {
       await eventsReachUs();
-      await pair.deliver(buys('ann', now - 20 * day + 60).arrives);
+      await pair.deliver(pair.buysForLife('ann', now - 20 * day + 60).arrives);
       pair.account.events = pair.account.events.filter(({ type }) => !type.startsWith('checkout.'));
       expect(await pair.compare({ heal: false })).toMatchObject({ entitled_without_user: 1, without_user: [] });
       expect((await pair.scheduled()).entitled_without_user).toBe(0);
@@ -527,7 +489,7 @@ describe('whose they are', () => {
 
     it('is nobody’s neither for a quarter of an hour, nor while its Checkout waits', async () => {
       await eventsReachUs();
-      const [young, waiting] = [buys('young', now - 60), buys('waiting', now - 5 * hour)];
+      const [young, waiting] = [pair.buysForLife('young', now - 60), pair.buysForLife('waiting', now - 5 * hour)];
       await pair.deliver([...young.arrives, ...waiting.arrives]);
       pair.waiting = { ...byWorker(() => 0), payments: 2 };
       await pair.db.admin.query(`update billing.events set committed_at = committed_at - interval '1 hour'`);
@@ -544,7 +506,7 @@ describe('whose they are', () => {
 
     it('is nobody’s on purpose once the person is erased', async () => {
       await eventsReachUs();
-      const { arrives } = buys('gone', now - 5 * hour);
+      const { arrives } = pair.buysForLife('gone', now - 5 * hour);
       pair.account.objects['checkout/sessions'].delete('cs_gone');
       pair.account.events = pair.account.events.filter(({ type }) => !type.startsWith('checkout.'));
       await pair.deliver(arrives);

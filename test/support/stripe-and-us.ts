@@ -16,6 +16,7 @@ import { type StripeServer, startStripeServer } from '../../stripe-simulator/ser
 import { catalogue as sold } from './catalogue.ts';
 import { freshDatabase, type TestDatabase } from './database.ts';
 import { envelope, source, testProcessor } from './event-processor.ts';
+import { checkout, customer as customerSample, invoice } from './stripe-samples.ts';
 
 /** The moment in which the comparison runs; Stripe's clock and ours agree. */
 export const now = Math.floor(Date.now() / 1000);
@@ -91,6 +92,39 @@ export class StripeAndUs {
     for (const { worker, envelope: body } of this.queued.splice(0))
       outcomes.push(`${worker} ${await this.settle(worker, JSON.stringify(body))}`);
     return outcomes;
+  }
+
+  /**
+   * Somebody whom only their Checkout session names pays for a plan once; wants {@link catalogueWithPurchases}.
+   * @returns its events: what arrives at once, and the session's, which may wait
+   */
+  buysForLife(name: string, at: number) {
+    const [customer, bill] = [`cus_${name}`, `in_${name}`];
+    const session = checkout({
+      id: `cs_${name}`,
+      mode: 'payment',
+      customer,
+      subscription: null,
+      invoice: bill,
+      client_reference_id: `user_${name}`,
+      created: at,
+    });
+    const price = 'price_plus_lifetime_eur';
+    const paid = {
+      ...invoice({ id: bill, customer, created: at }),
+      parent: null,
+      status: 'paid',
+      amount_paid: 49_900,
+      metadata: {},
+      status_transitions: { paid_at: at },
+      lines: { data: [{ quantity: 1, pricing: { type: 'price_details', price_details: { price } } }] },
+    };
+    const from = this.account.events.length;
+    this.account.emit(at, 'customer.created', customerSample({ id: customer, metadata: {}, created: at }));
+    this.account.emit(at, 'invoice.paid', paid);
+    this.account.emit(at, 'checkout.session.completed', session);
+    const made = this.account.events.slice(from);
+    return { arrives: made.slice(0, 2), waits: made.slice(2), session: session.id };
   }
 
   parts(more: Partial<ReconcileParts> = {}): ReconcileParts {
