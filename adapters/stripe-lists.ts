@@ -67,6 +67,7 @@ export function stripeLists(stripe: Stripe, share: RequestShare = requestShare()
     sessions: (of) => list('the list of Checkout sessions', stripe.checkout.sessions as never, of),
     subscriptionsOf: (customer) =>
       list('the list of subscriptions', stripe.subscriptions as never, { customer, status: 'all' }),
+    invoicesOf: (customer) => list('the list of invoices', stripe.invoices as never, { customer }),
     requests: share.requests,
   };
 }

@@ -126,6 +126,10 @@ export function planOfPrice(
 
 type Sold = Pick<Catalogue['plans'][number], 'prices'>;
 
+/** Whether some plan is paid once: else no invoice gives one. */
+export const sellsOnce = ({ plans }: Catalogue): boolean =>
+  plans.some(({ prices }) => prices.some(({ interval }) => interval === 'once'));
+
 /** What whoever paid this price once has; undefined for a price that recurs, or is none of a plan's. By its id alone: lines of invoices name no lookup key. */
 export function purchaseOfPrice({ plans, tiers }: Catalogue, price_id: string): PurchasedPlan | undefined {
   for (const { id, tier, features, prices } of plans) {

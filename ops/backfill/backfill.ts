@@ -9,7 +9,6 @@ import { THE_BEGINNING } from '../../pipeline/reconcile/sweep.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { ProgressReporter } from '../cli/progress.ts';
 import type { Change } from '../cli/verb-report.ts';
-import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 import { stripeListsFor } from '../deployment/stripe-lists.ts';
 
 export interface BackfillOptions {
@@ -35,7 +34,7 @@ export async function planBackfill(
   { since = THE_BEGINNING, notify }: BackfillOptions,
   reporter: Pick<ProgressReporter, 'wait' | 'progress'>,
 ): Promise<Change<BackfillPlan, BackfillState>> {
-  const catalogue = readPlanCatalogue();
+  const catalogue = ops.plans();
   const withParts = async <Answer>(work: (parts: BackfillParts) => Promise<Answer>): Promise<Answer> => {
     const [{ outputs }, stripe, database] = await Promise.all([ops.stack(), stripeListsFor(ops), ops.database()]);
     const startedAt = ops.now().getTime();

@@ -32,6 +32,8 @@ export interface CommandContext {
   variables: Record<string, string | undefined>;
   /** @default config/environments */
   environmentsFolder?: string;
+  /** @default config */
+  plansFolder?: string;
   /** @default clients of the region, as any AWS tool makes them */
   aws?: (region: string | undefined) => ReturnType<typeof connectAws>;
   now?: () => Date;
@@ -72,6 +74,7 @@ export class CommandRunner {
       environment: environmentOf(options.env),
       appName: this.appName,
       environmentsFolder: context.environmentsFolder ?? environmentsFolder,
+      ...(context.plansFolder !== undefined && { plansFolder: context.plansFolder }),
       aws: (context.aws ?? connectAws)(options.region),
       variables: context.variables,
       lines: this.lines,

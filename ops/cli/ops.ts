@@ -2,9 +2,11 @@ import type pg from 'pg';
 import type Stripe from 'stripe';
 import { connectPool } from '../../adapters/postgres/pool.ts';
 import { stripeClient } from '../../adapters/stripe.ts';
+import type { Catalogue } from '../../core/plans/catalogue.ts';
 import type { Environment } from '../../lib/names.ts';
 import { pipelineNames } from '../../lib/names.ts';
 import type { Aws } from '../deployment/aws.ts';
+import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 import { readSecret, type SecretValues } from '../deployment/secret-values.ts';
 import { findStack, type Stack } from '../deployment/stack.ts';
 import { modeOfKey } from '../destination/stripe-key.ts';
@@ -22,6 +24,8 @@ export interface Ops {
   readonly aws: Aws;
   /** For what a person shall type next. */
   readonly lines: CommandLines;
+  /** The plans of this checkout. @throws {Refusal} with everything that is wrong with them. */
+  plans(): Catalogue;
   stack(): Promise<Stack>;
   secret(): Promise<SecretValues>;
   /** @throws {Refusal} when there is no key, or one of the wrong mode for this environment. */
@@ -43,6 +47,8 @@ export interface OpsParts {
   appName: string;
   /** @default config/environments */
   environmentsFolder?: string;
+  /** Where plans.yaml lies. @default config */
+  plansFolder?: string;
   aws: Aws;
   variables: Record<string, string | undefined>;
   /** @default those of the environment, in the region and for the app that any command line means */
@@ -99,6 +105,7 @@ export function createOps({ environment, appName, aws, variables, databaseCa = n
     stackName,
     aws,
     lines,
+    plans: () => readPlanCatalogue(rest.plansFolder),
     stack,
     secret,
     stripe,

@@ -5,7 +5,6 @@ import type { Ops } from '../cli/ops.ts';
 import type { Report } from '../cli/verb-report.ts';
 import { deployedSettings } from '../deployment/deployed-settings.ts';
 import { type LocalDeployment, localDeployment, type SynthSettings } from '../deployment/local-deployment.ts';
-import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 import { checkAws } from './aws-end.ts';
 import { type Check, lookedAt } from './check.ts';
 import { checkDatabase } from './database-end.ts';
@@ -78,7 +77,7 @@ export async function checkEnds(
 ): Promise<Check[]> {
   const ends = await Promise.all([
     lookedAt('database', ops.lines, () => checkDatabase(ops, ownerUrl)),
-    lookedAt('stripe', ops.lines, () => checkStripe(ops, readPlanCatalogue(), account, region)),
+    lookedAt('stripe', ops.lines, () => checkStripe(ops, ops.plans(), account, region)),
   ]);
   return ends.flat();
 }

@@ -54,7 +54,7 @@ export const stripeRights: readonly StripeRight[] = [
   {
     id: 'invoices',
     name: 'Invoices',
-    neededBy: 'the comparison and the backfill',
+    neededBy: 'the comparison and the backfill, sync and why',
     read: async (stripe) => {
       await stripe.invoices.list({ limit: 1 });
       await stripe.invoicePayments.list({ limit: 1, status: 'paid' });

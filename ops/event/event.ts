@@ -7,7 +7,6 @@ import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
 import type { Report } from '../cli/verb-report.ts';
 import { type AuditedCopy, auditedCopies } from '../deployment/audited-events.ts';
-import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 import { queueDepth, workQueueUrls } from '../deployment/queue-depths.ts';
 import { deadLettersOf, type LostMessage } from '../story/dead-letters-of.ts';
 import { Sources, type Unseen } from '../story/sources.ts';
@@ -128,7 +127,7 @@ async function eventAtStripe(ops: Ops, id: string): Promise<EventFoundAtStripe |
       api_version: event.api_version,
       pending: event.pending_webhooks,
       object_id: object ?? null,
-      reads_as: readingOf(event),
+      reads_as: readingOf(ops, event),
     };
   } catch (error) {
     // Older than 30 days, or of another account or mode: an answer, not a failure.
@@ -137,9 +136,9 @@ async function eventAtStripe(ops: Ops, id: string): Promise<EventFoundAtStripe |
   }
 }
 
-function readingOf(event: object): string {
+function readingOf(ops: Ops, event: object): string {
   try {
-    return readFact(event as never, readPlanCatalogue())?.kind ?? 'nothing that a plan is made of';
+    return readFact(event as never, ops.plans())?.kind ?? 'nothing that a plan is made of';
   } catch (error) {
     return `unreadable: ${(error as Error).message}`;
   }

@@ -2,7 +2,6 @@ import { requestShare, requestsPerSecond } from '../../adapters/request-share.ts
 import { type FetchedObject, readFetched } from '../../core/stripe/fetched-object.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { Change } from '../cli/verb-report.ts';
-import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 import { stripeListsFor } from '../deployment/stripe-lists.ts';
 import type { Link } from './links-file.ts';
 
@@ -27,7 +26,7 @@ export async function planLink(
   links: readonly Link[],
   replace: boolean,
 ): Promise<Change<LinkPlan, LinkResult>> {
-  const catalogue = readPlanCatalogue();
+  const catalogue = ops.plans();
   const [key = 'user_id'] = catalogue.user_id_keys;
   const lists = await stripeListsFor(ops);
   const plan: LinkPlan = { to_link: [], linked_already: 0, others: [], unknown_to_stripe: [] };

@@ -8,7 +8,6 @@ import { reconcile } from '../../pipeline/reconcile/reconcile.ts';
 import type { ReconcileReport } from '../../pipeline/reconcile/report.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { Change, Report } from '../cli/verb-report.ts';
-import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 import { workQueueUrls } from '../deployment/queue-depths.ts';
 import { stripeListsFor } from '../deployment/stripe-lists.ts';
 
@@ -42,7 +41,7 @@ export async function planReconcile(
         {
           stripe,
           store: reconcileStore(database),
-          catalogue: readPlanCatalogue(),
+          catalogue: ops.plans(),
           async waiting() {
             const counts = await Promise.all(workers.map((worker) => messagesIn(ops.aws.sqs, urls[worker])));
             return byWorker((worker) => counts[workers.indexOf(worker)]!);

@@ -7,7 +7,6 @@ import type { ProgressReporter } from '../cli/progress.ts';
 import { Refusal } from '../cli/refusal.ts';
 import type { Change } from '../cli/verb-report.ts';
 import { auditedEvents } from '../deployment/audited-events.ts';
-import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 import { drain } from './drain.ts';
 import { intakeNamed } from './intake.ts';
 import { defaultFile, newRun } from './new-run.ts';
@@ -149,7 +148,7 @@ async function look(
     const preview = await previewReplay(
       {
         database,
-        catalogue: readPlanCatalogue(),
+        catalogue: ops.plans(),
         source,
         livemode: ops.environment === 'prod',
         rules: options.rules,

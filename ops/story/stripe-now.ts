@@ -2,9 +2,10 @@ import type Stripe from 'stripe';
 import type { Database } from '../../adapters/postgres/calls.ts';
 import { reconcileStore } from '../../adapters/postgres/reconcile-store.ts';
 import type { Catalogue } from '../../core/plans/catalogue.ts';
-import { type FetchedObject, readFetched } from '../../core/stripe/fetched-object.ts';
+import { type FetchedKindName, type FetchedObject, readFetched } from '../../core/stripe/fetched-object.ts';
 import { compareObjects } from '../../pipeline/reconcile/compare-objects.ts';
 import type { StripeLists } from '../../pipeline/reconcile/ports.ts';
+import { purchasesOf } from '../deployment/purchases-of.ts';
 
 export interface CustomerAtStripe {
   customer_id: string;
@@ -28,6 +29,8 @@ export interface StripeNow {
   customers: CustomerAtStripe[];
   /** Newest first, as Stripe lists them. */
   subscriptions: SubscriptionAtStripe[];
+  /** Invoices of plans that are paid once. */
+  purchases: { invoice_id: string; customer_id: string; status: string }[];
 }
 
 /** One of Stripe's objects that our rows do not show as it is. */
@@ -56,23 +59,28 @@ export async function customersByUser(stripe: Stripe, user: string, keys: readon
   return [...new Set(ids)];
 }
 
-/** How Stripe has these customers and their subscriptions now; `raw` is for {@link differencesFrom}. */
+/** How Stripe has these customers, their subscriptions, and what they paid once, now; `raw` is for {@link differencesFrom}. */
 export async function lookAtStripe(lists: StripeLists, catalogue: Catalogue, customers: readonly string[]) {
-  const now: StripeNow = { customers: [], subscriptions: [] };
-  const raw: { kind: 'customer' | 'subscription' | 'checkout'; items: FetchedObject[]; asOf: number }[] = [];
-  for (const id of customers) {
-    const [customer, subscriptions, checkouts] = await Promise.all([
-      lists.one('customer', id),
-      lists.subscriptionsOf(id),
-      lists.sessions({ customer: id }),
+  const now: StripeNow = { customers: [], subscriptions: [], purchases: [] };
+  const raw: { kind: FetchedKindName; items: FetchedObject[]; asOf: number }[] = [];
+  for (const customer_id of customers) {
+    const [customer, subscriptions, checkouts, purchases] = await Promise.all([
+      lists.one('customer', customer_id),
+      lists.subscriptionsOf(customer_id),
+      lists.sessions({ customer: customer_id }),
+      purchasesOf(lists, catalogue, customer_id),
     ]);
     raw.push(
       { kind: 'customer', ...customer },
       { kind: 'subscription', ...subscriptions },
       { kind: 'checkout', ...checkouts },
+      { kind: 'invoice', ...purchases },
     );
     now.customers.push(...customer.items.map((object) => customerOf(object, catalogue)));
     now.subscriptions.push(...subscriptions.items.map((object) => subscriptionOf(object, catalogue)));
+    now.purchases.push(
+      ...purchases.items.map(({ id, status }) => ({ invoice_id: id, customer_id, status: String(status) })),
+    );
   }
   return { now, raw };
 }

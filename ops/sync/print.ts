@@ -1,3 +1,4 @@
+import type { Difference } from '../../core/drift.ts';
 import { type Formatting, moment } from '../cli/formatting.ts';
 import type { SyncPlan, SyncResult } from './sync.ts';
 
@@ -7,20 +8,30 @@ function shown(value: unknown): string {
   return JSON.stringify(Array.isArray(value) ? value : Object.fromEntries(Object.entries(value).sort()));
 }
 
-export const printSyncPlan = ({ subscriptions, links, unknown_to_stripe }: SyncPlan, format: Formatting): string =>
+export const printSyncPlan = (
+  { subscriptions, purchases, links, unknown_to_stripe }: SyncPlan,
+  format: Formatting,
+): string =>
   [
     ...subscriptions.flatMap(({ subscription_id, customer_id, user_id, as_of, differences }) => [
       `${format.bold(subscription_id)} of ${customer_id}${user_id ? ` (user ${user_id})` : ''}, as of ${moment(as_of)}`,
-      differences.length === 0
-        ? format.good('  The same here and at Stripe.')
-        : format.table(
-            ['  field', 'here', 'at Stripe'],
-            differences.map(({ field, ours, stripes }) => [`  ${field}`, shown(ours), shown(stripes)]),
-          ),
+      fieldByField(differences, format),
+    ]),
+    ...purchases.flatMap(({ invoice_id, customer_id, differences }) => [
+      `${format.bold(invoice_id)} of ${customer_id}, paid once`,
+      fieldByField(differences, format),
     ]),
     ...links.map(({ kind, id, fields }) => format.wrong(`${kind} ${id} differs in ${fields.join(', ')}.`)),
     ...unknown_to_stripe.map((id) => format.care(`${id}: we hold it, Stripe does not know it.`)),
   ].join('\n');
+
+const fieldByField = (differences: readonly Difference[], format: Formatting): string =>
+  differences.length === 0
+    ? format.good('  The same here and at Stripe.')
+    : format.table(
+        ['  field', 'here', 'at Stripe'],
+        differences.map(({ field, ours, stripes }) => [`  ${field}`, shown(ours), shown(stripes)]),
+      );
 
 export const printSyncResult = ({ healed, still_different }: SyncResult, format: Formatting): string =>
   [

@@ -1,6 +1,7 @@
 import { envelopeSender } from '../../adapters/aws/sqs.ts';
 import { planStore } from '../../adapters/postgres/plan-store.ts';
 import { reconcileStore } from '../../adapters/postgres/reconcile-store.ts';
+import { storyStore } from '../../adapters/postgres/story-store.ts';
 import type { Difference } from '../../core/drift.ts';
 import { type FetchedKindName, type FetchedObject, fetchedKinds } from '../../core/stripe/fetched-object.ts';
 import { compareObjects, type Finding } from '../../pipeline/reconcile/compare-objects.ts';
@@ -9,7 +10,7 @@ import type { StripePage } from '../../pipeline/reconcile/ports.ts';
 import type { Ops } from '../cli/ops.ts';
 import { Refusal } from '../cli/refusal.ts';
 import type { Change } from '../cli/verb-report.ts';
-import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
+import { purchasesOf } from '../deployment/purchases-of.ts';
 import { workQueueUrls } from '../deployment/queue-depths.ts';
 import { stripeListsFor } from '../deployment/stripe-lists.ts';
 
@@ -27,7 +28,9 @@ export interface ComparedSubscription {
 
 export interface SyncPlan {
   subscriptions: ComparedSubscription[];
-  /** Customers and Checkout sessions that our rows do not show as Stripe has them: whose the subscriptions are. */
+  /** What a user or customer paid once. */
+  purchases: { invoice_id: string; customer_id: string; differences: Difference[] }[];
+  /** Customers and Checkout sessions that our rows do not show as Stripe has them: whose the plans are. */
   links: { kind: FetchedKindName; id: string; fields: string[] }[];
   /** Rows of ours that Stripe does not know: of deleted test data, or of another Stripe account. */
   unknown_to_stripe: string[];
@@ -43,11 +46,11 @@ export interface SyncResult {
 const WAIT_FOR_WORKER_MS = 60_000;
 
 /**
- * Compares our rows with Stripe, field by field: the subscriptions, and what says whose they are. Heals by having the workers ask Stripe, as for
+ * Compares our rows with Stripe, field by field: the subscriptions, what was paid once, and what says whose they are. Heals by having the workers ask Stripe, as for
  * any undecidable second, so that an event which arrives meanwhile wins, and plan events are published.
  */
 export async function planSync(ops: Ops, target: SyncTarget): Promise<Change<SyncPlan, SyncResult>> {
-  const catalogue = readPlanCatalogue();
+  const catalogue = ops.plans();
   const { outputs } = await ops.stack();
   const stripe = await stripeListsFor(ops);
 
@@ -61,10 +64,11 @@ export async function planSync(ops: Ops, target: SyncTarget): Promise<Change<Syn
         ...('customer' in target && { customer_ids: [target.customer] }),
         ...('user' in target && { user_ids: [target.user] }),
       });
-      if ('user' in target && held.length === 0) {
+      const known = 'user' in target ? await customersOf(storyStore(database), target.user) : [];
+      if ('user' in target && held.length === 0 && known.length === 0) {
         throw new Refusal(
           'unknown_user',
-          `We hold no subscription of user ${target.user}.`,
+          `We hold neither a subscription nor a purchase of user ${target.user}.`,
           'Name the Stripe customer instead: --customer cus_…',
         );
       }
@@ -80,18 +84,24 @@ export async function planSync(ops: Ops, target: SyncTarget): Promise<Change<Syn
       const [unread] = unreadable;
       if (unread)
         throw new Refusal('unreadable', `${unread.id}: ${unread.problem}`, 'Compare it by hand; report the shape.');
-      const customers = [...new Set(theirs.items.map(({ customer }) => idOf(customer)))];
+      const named = 'customer' in target ? [target.customer] : known;
+      const customers = new Set([...named, ...theirs.items.map(({ customer }) => idOf(customer))]);
+      const purchases: SyncPlan['purchases'] = [];
       for (const customer of customers) {
+        const paidOnce = named.includes(customer) ? await purchasesOf(stripe, catalogue, customer) : nothing;
         for (const [kind, page] of [
           ['customer', await stripe.one('customer', customer)],
           ['checkout', await stripe.sessions({ customer })],
+          ['invoice', paidOnce],
         ] as const)
           findings.push(...(await compareObjects(comparing, kind, page)).findings);
+        for (const { id } of paidOnce.items)
+          purchases.push({ invoice_id: id, customer_id: customer, differences: differencesOf(id, findings) });
       }
-      if (theirs.items.length === 0 && held.length === 0) {
+      if (theirs.items.length === 0 && held.length === 0 && purchases.length === 0) {
         throw new Refusal(
           'nothing_there',
-          `Neither Stripe nor our rows know a subscription of ${Object.values(target)[0]}.`,
+          `Neither Stripe nor our rows know a subscription of ${Object.values(target)[0]}, nor what was paid once.`,
           'Check the id, and that the Stripe key is of the right account and mode.',
         );
       }
@@ -103,11 +113,12 @@ export async function planSync(ops: Ops, target: SyncTarget): Promise<Change<Syn
             customer_id: idOf(customer),
             user_id: row?.user_id ?? null,
             as_of: row?.as_of ?? null,
-            differences: findings.find((finding) => finding.id === id)?.differences ?? [],
+            differences: differencesOf(id, findings),
           };
         }),
+        purchases,
         links: findings
-          .filter(({ kind }) => kind !== 'subscription')
+          .filter(({ kind }) => kind === 'customer' || kind === 'checkout')
           .map(({ kind, id, differences }) => ({ kind, id, fields: differences.map(({ field }) => field) })),
         unknown_to_stripe: held
           .map(({ subscription_id }) => subscription_id)
@@ -164,6 +175,17 @@ export async function planSync(ops: Ops, target: SyncTarget): Promise<Change<Syn
       return { data, found };
     },
   };
+}
+
+const nothing: StripePage = { items: [], more: false, asOf: 0 };
+
+const differencesOf = (id: string, findings: readonly Finding[]): Difference[] =>
+  findings.find((finding) => finding.id === id)?.differences ?? [];
+
+/** Of a user whom we know, Stripe's customers; it does not know those of an erased person. */
+async function customersOf(stories: ReturnType<typeof storyStore>, user: string): Promise<string[]> {
+  const { customers } = await stories.storyOf({ user, customers: [] }, 1);
+  return customers.map(({ customer_id }) => customer_id).filter((id) => !id.startsWith('erased_'));
 }
 
 const idOf = (customer: unknown): string => (typeof customer === 'string' ? customer : (customer as { id: string }).id);

@@ -45,12 +45,13 @@ export const printWhy = (
       : [
           '',
           format.table(
-            ['paid once', 'customer', 'user', 'here'],
+            ['paid once', 'customer', 'user', 'here', 'at Stripe'],
             purchases.map((each) => [
               each.invoice_id,
               each.customer_id,
               each.user_id ?? 'nobody',
               stateOf(each.here, each.price_here),
+              unseen.some(({ source }) => source === 'Stripe') ? 'not asked' : (each.at_stripe ?? 'not listed'),
             ]),
           ),
         ]),

@@ -1,7 +1,6 @@
 import { pseudonymOf, type Story, storyStore } from '../../adapters/postgres/story-store.ts';
 import type { Ops } from '../cli/ops.ts';
 import type { Report } from '../cli/verb-report.ts';
-import { readPlanCatalogue } from '../deployment/plan-catalogue.ts';
 import { queueDepth, workQueueUrls } from '../deployment/queue-depths.ts';
 import { stripeListsFor } from '../deployment/stripe-lists.ts';
 import { deadLettersOf, type LostMessage } from '../story/dead-letters-of.ts';
@@ -35,7 +34,15 @@ export interface Why {
     price_at_stripe: string | null;
   }[];
   /** What was paid for once. */
-  purchases: { invoice_id: string; customer_id: string; user_id: string | null; here: string; price_here: string }[];
+  purchases: {
+    invoice_id: string;
+    customer_id: string;
+    user_id: string | null;
+    here: string | null;
+    price_here: string | null;
+    /** The invoice's status. */
+    at_stripe: string | null;
+  }[];
   /** null: our rows and Stripe's could not be compared. */
   differences: RowDifference[] | null;
   lost: LostMessage[];
@@ -51,7 +58,7 @@ const MOST = 100;
 /** Everything that is known of somebody's plan, from every source that answers. Changes nothing. */
 export async function why(ops: Ops, asked: WhyTarget): Promise<Report<Why>> {
   const sources = new Sources(ops);
-  const catalogue = readPlanCatalogue();
+  const catalogue = ops.plans();
   const { outputs } = await ops.stack();
   const database = await sources.ask('The database', () => ops.database());
   try {
@@ -99,13 +106,7 @@ export async function why(ops: Ops, asked: WhyTarget): Promise<Report<Why>> {
         verdict,
         plans: (story?.plans ?? []).map(({ user_id, version, state }) => ({ user_id, version, plan: state })),
         subscriptions: bothEnds(story, stripe),
-        purchases: (story?.purchases ?? []).map(({ invoice_id, customer_id, user_id, status, price_id }) => ({
-          invoice_id,
-          customer_id,
-          user_id,
-          here: status,
-          price_here: price_id,
-        })),
+        purchases: purchasesAtBothEnds(story, stripe),
         differences,
         lost: lost ?? [],
         timeline: timelineOf(story, lost ?? []),
@@ -121,6 +122,22 @@ export async function why(ops: Ops, asked: WhyTarget): Promise<Report<Why>> {
 const subscriptionIds = (story: Story | null, stripe: StripeNow | null): string[] => [
   ...new Set([...(story?.subscriptions ?? []), ...(stripe?.subscriptions ?? [])].map((each) => each.subscription_id)),
 ];
+
+function purchasesAtBothEnds(story: Story | null, stripe: StripeNow | null): Why['purchases'] {
+  const [ours, theirs] = [story?.purchases ?? [], stripe?.purchases ?? []];
+  return [...new Set([...ours, ...theirs].map((each) => each.invoice_id))].map((invoice_id) => {
+    const here = ours.find((each) => each.invoice_id === invoice_id);
+    const there = theirs.find((each) => each.invoice_id === invoice_id);
+    return {
+      invoice_id,
+      customer_id: (here ?? there)!.customer_id,
+      user_id: here?.user_id ?? null,
+      here: here?.status ?? null,
+      price_here: here?.price_id ?? null,
+      at_stripe: there?.status ?? null,
+    };
+  });
+}
 
 function bothEnds(story: Story | null, stripe: StripeNow | null): Why['subscriptions'] {
   return subscriptionIds(story, stripe).map((subscription_id) => {

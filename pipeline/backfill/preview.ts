@@ -1,3 +1,4 @@
+import { sellsOnce } from '../../core/plans/catalogue.ts';
 import type { CheckoutFact } from '../../core/stripe/facts/checkout.ts';
 import type { CustomerFact } from '../../core/stripe/facts/customer.ts';
 import type { InvoiceFact } from '../../core/stripe/facts/invoice.ts';
@@ -54,8 +55,13 @@ export async function previewBackfill(parts: BackfillParts, since: number): Prom
   const fresh: { fact: SubscriptionFact; differs: boolean }[] = [];
   const purchases: { fact: InvoiceFact; differs: boolean }[] = [];
 
-  const sellsOnce = parts.catalogue.plans.some(({ prices }) => prices.some(({ interval }) => interval === 'once'));
-  const lists: FetchedKindName[] = ['customer', 'checkout', 'subscription', ...(sellsOnce ? ['invoice' as const] : [])];
+  const ofPurchases = sellsOnce(parts.catalogue);
+  const lists: FetchedKindName[] = [
+    'customer',
+    'checkout',
+    'subscription',
+    ...(ofPurchases ? ['invoice' as const] : []),
+  ];
   let oldest = parts.now;
   for (const kind of lists) {
     const ranges = new Set([{ from: since, to: parts.now }]);
@@ -136,7 +142,7 @@ export async function previewBackfill(parts: BackfillParts, since: number): Prom
       buyers.add(user);
     }
   }
-  if (sellsOnce) preview.by_purchase = buyers.size;
+  if (ofPurchases) preview.by_purchase = buyers.size;
   preview.users_with_new_plan = plans.size;
   preview.new_plans = [...plans].toSorted().map(([user_id, plan_id]) => ({ user_id, plan_id }));
   return preview;

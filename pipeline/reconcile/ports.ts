@@ -39,6 +39,8 @@ export interface StripeLists {
   sessions(of: { subscription: string } | { customer: string }): Promise<StripePage>;
   /** All subscriptions of a customer, those that ended included. */
   subscriptionsOf(customer: string): Promise<StripePage>;
+  /** A customer's newest invoices. */
+  invoicesOf(customer: string): Promise<StripePage>;
   /** Requests sent so far. */
   requests(): number;
 }

@@ -65,6 +65,7 @@ describe('sync', () => {
       subscriptions: [
         { subscription_id: 'sub_1', customer_id: 'cus_1', user_id: user, as_of: expect.any(String), differences: [] },
       ],
+      purchases: [],
       links: [],
       unknown_to_stripe: [],
     });
@@ -130,7 +131,7 @@ describe('sync', () => {
     pipeline.stripe.subscriptions.clear();
     const { code, json } = await pipeline.run('sync', '--customer', 'cus_1', '--json');
     expect(code).toBe(0);
-    expect(json.plan).toEqual({ subscriptions: [], links: [], unknown_to_stripe: ['sub_1'] });
+    expect(json.plan).toEqual({ subscriptions: [], purchases: [], links: [], unknown_to_stripe: ['sub_1'] });
     expect(json.steps).toEqual([]);
   });
 
@@ -139,7 +140,7 @@ describe('sync', () => {
     [['--user', 'u', '--customer', 'cus_1'], /got several/],
     [['--customer', 'sub_1'], /"sub_1", which is no Stripe customer id/],
     [['--subscription', 'cus_1'], /which is no Stripe subscription id/],
-    [['--user', 'nobody'], /We hold no subscription of user nobody/],
+    [['--user', 'nobody'], /We hold neither a subscription nor a purchase of user nobody/],
     [['--subscription', 'sub_9'], /Neither Stripe nor our rows know a subscription of sub_9/],
   ])('refuses %j', async (args, message) => {
     const { code, err } = await pipeline.run('sync', ...args);

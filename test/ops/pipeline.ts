@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -225,6 +225,7 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
   let whileAsked = async () => {};
   let reporter: Partial<ProgressReporter> = {};
   let s3Url = queuesUrl;
+  let plansFolder: string | undefined;
   const variables: Record<string, string> = { STRIPE_API_BASE: stripe.url };
   // The SDK reads these from the process; a test never uses a person's own.
   Object.assign(process.env, credentials);
@@ -259,6 +260,11 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
     waiting(parts: Partial<ProgressReporter>) {
       reporter = parts;
     },
+    /** The checkout's config/plans.yaml is this one. */
+    sells(plans: object) {
+      writeFileSync(join(folder, 'plans.yaml'), JSON.stringify(plans));
+      plansFolder = folder;
+    },
     /** `npm run ops -- <args>` in this process. */
     async run(...args: string[]): Promise<Ran> {
       const printed = { out: [] as string[], err: [] as string[] };
@@ -287,6 +293,7 @@ export async function startPipeline(environment: 'dev' | 'prod' = 'dev') {
         terminal,
         variables,
         environmentsFolder: join(import.meta.dirname, '../infra/environments'),
+        ...(plansFolder !== undefined && { plansFolder }),
         aws: (wanted) => connectAws(wanted ?? region, { ...endpoints, sqs: queuesUrl, s3: s3Url }),
         sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 20))),
         // Asked each time: a test may move the clock while a verb waits.

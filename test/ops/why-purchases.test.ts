@@ -11,6 +11,7 @@ let pipeline: Pipeline;
 let database: TestDatabase;
 beforeEach(async () => {
   [pipeline, database] = await Promise.all([startPipeline(), freshDatabase()]);
+  pipeline.sells(catalogueWithPurchases);
   pipeline.aws.secret = JSON.stringify({ DATABASE_URL: database.writerUrl, STRIPE_SECRET_KEY: pipeline.stripe.key });
 });
 afterEach(() => Promise.all([pipeline.close(), database.close()]));
@@ -25,7 +26,7 @@ type Sample = { type: string; data: { object: { object: string } } };
 /** It happens at Stripe, reaches us, and is settled. */
 async function arrives(...events: object[]): Promise<void> {
   for (const one of events as Sample[]) {
-    if (/^customer\b/.test(one.type)) pipeline.stripe.account.put(one.data.object);
+    if (/^(customer|invoice)\b/.test(one.type)) pipeline.stripe.account.put(one.data.object);
     const processor = testProcessor(database.writer, { catalogue: catalogueWithPurchases });
     await processEvent({ ...processor, sources: [source] }, envelope(one, { source }));
   }
@@ -76,15 +77,60 @@ it('entitled: the invoice that gives the plan, and a table of its own on the pag
         user_id: jenny,
         here: 'active',
         price_here: 'price_plus_lifetime_eur',
+        at_stripe: 'paid',
       },
     ],
     plans: [{ user_id: jenny, plan: { tier: 'PREMIUM_PLUS', subscription_id: null } }],
     differences: [],
   });
   const { out } = await pipeline.run('why', '--user', jenny);
-  expect(out).toMatch(/^paid once +customer +user +here$/m);
+  expect(out).toMatch(/^paid once +customer +user +here +at Stripe$/m);
   expect(out).toMatch(new RegExp(`^in_1 +cus_1 +${jenny} +active`, 'm'));
 });
+
+it('missed: paid at Stripe, and its event never reached us; sync brings it', async () => {
+  await arrives(customerOf({ user_id: jenny }));
+  pipeline.stripe.account.put((lifetime as unknown as Sample).data.object);
+  for (const who of [
+    ['--customer', 'cus_1'],
+    ['--email', 'jenny@example.com'],
+  ]) {
+    const { code, json } = await why(...who);
+    expect(code).toBe(1);
+    expect(json.data.verdict).toMatchObject({
+      cause: 'missed',
+      says: 'invoice in_1 is at Stripe and not here: the event never reached us, and is in no queue.',
+      do: ['npm run ops -- sync --customer cus_1 --apply --env dev'],
+    });
+    expect(json.data.purchases).toMatchObject([{ invoice_id: 'in_1', here: null, at_stripe: 'paid' }]);
+  }
+  const healing = pipeline.run('sync', '--customer', 'cus_1', '--apply', '--json');
+  const { code, json } = await worked(healing);
+  expect(code).toBe(0);
+  expect(json.plan).toMatchObject({ subscriptions: [], purchases: [{ invoice_id: 'in_1', customer_id: 'cus_1' }] });
+  expect(json.result).toEqual({ healed: ['in_1'], still_different: [] });
+  expect((await why('--user', jenny)).json.data.verdict.cause).toBe('entitled');
+  const same = await pipeline.run('sync', '--user', jenny);
+  expect(same.code).toBe(0);
+  expect(same.out).toContain('in_1 of cus_1, paid once\n  The same here and at Stripe.');
+});
+
+/** Plays the billing worker until somebody is done with waiting for it. */
+async function worked<Answer>(waited: Promise<Answer>): Promise<Answer> {
+  let done = false;
+  const over = waited.finally(() => {
+    done = true;
+  });
+  while (!done) {
+    for (const { body } of await pipeline.take('BillingQueueUrl'))
+      await processEvent(
+        { ...testProcessor(database.writer, { catalogue: catalogueWithPurchases }), sources: [source] },
+        body,
+      );
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return over;
+}
 
 it('unlinked: paid for once, and nothing says whose it is', async () => {
   await arrives(customerOf({ userid: jenny }), lifetime);
