@@ -226,15 +226,6 @@ export function metricsOfReconcile(
 
 /**
  * The measurements of a batch, one group per set of dimensions: an EMF line has one set, and any number of values.
- *
- * @example what a worker does at the end of a batch (Powertools would add `service`, hence the clearing)
- * for (const { dimensions, values } of groupedByDimensions(batch)) {
- *   const emf = new Metrics(); // namespace from POWERTOOLS_METRICS_NAMESPACE
- *   emf.clearDefaultDimensions();
- *   emf.setDefaultDimensions(dimensions);
- *   for (const { name, value } of values) emf.addMetric(name, metrics[name].unit, value);
- *   emf.publishStoredMetrics();
- * }
  */
 export function groupedByDimensions(
   measurements: readonly Measurement[],
