@@ -46,8 +46,8 @@ export interface SyncResult {
 const WAIT_FOR_WORKER_MS = 60_000;
 
 /**
- * Compares our rows with Stripe, field by field: the subscriptions, what was paid once, and what says whose they are. Heals by having the workers ask Stripe, as for
- * any undecidable second, so that an event which arrives meanwhile wins, and plan events are published.
+ * Compares our rows with Stripe, field by field: the subscriptions, what was paid once, and what says whose they are. Heals by having the workers
+ * ask Stripe, as for any undecidable second, so that an event which arrives meanwhile wins, and plan events are published.
  */
 export async function planSync(ops: Ops, target: SyncTarget): Promise<Change<SyncPlan, SyncResult>> {
   const catalogue = ops.plans();
