@@ -34,7 +34,7 @@ export async function pipelinePart({ quick }: BenchOptions): Promise<string> {
   try {
     await until(async () => (await state()) !== undefined);
     const rows: (string | number)[][] = [];
-    for (const size of quick ? [500] : [500, 2_000, 10_000]) rows.push(await burst(size, run.pid!, rows.length));
+    for (const size of quick ? [500] : [2_000, 10_000, 10_000]) rows.push(await burst(size, run.pid!, rows.length));
     const bursts = table(
       [
         'events',
