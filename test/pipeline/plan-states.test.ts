@@ -9,6 +9,8 @@ const name = `plan_states_${process.pid}`;
 beforeAll(async () => {
   await onServer(process.env.TEST_POSTGRES_URL!, `create database ${name}`);
   pool = new pg.Pool({ connectionString: process.env.TEST_POSTGRES_URL!.replace(/postgres$/, name) });
+  // Those that idle when the database is dropped.
+  pool.on('error', () => {});
   await pool.query(`create schema billing; create table billing.plan_states (
     user_id text, customer_id text, subscription_id text, plan_id text, tier text, status text, entitled boolean,
     current_period_end timestamptz, as_of timestamptz)`);
