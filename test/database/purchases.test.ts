@@ -12,8 +12,8 @@ import {
   customer,
   dispute,
   event,
-  invoice,
   invoicePayment,
+  paidOnce,
   refund,
   subscriptionEvent,
 } from '../support/stripe-samples.ts';
@@ -39,16 +39,7 @@ const tells = (type: string, at: number, object: object) => event(`evt_${n}_${++
 const lifetime = 'price_plus_lifetime_eur';
 const pass = 'price_premium_pass_eur';
 const bill = (price: string, at: number, more: object = {}) =>
-  tells('invoice.paid', at, {
-    ...invoice({ id: `in_${n}`, customer: `cus_${n}` }),
-    parent: null,
-    status: 'paid',
-    amount_paid: 49_900,
-    metadata: {},
-    status_transitions: { paid_at: at },
-    lines: { data: [{ quantity: 1, pricing: { type: 'price_details', price_details: { price } } }] },
-    ...more,
-  });
+  tells('invoice.paid', at, paidOnce(price, at, { id: `in_${n}`, customer: `cus_${n}`, ...more }));
 const session = (at: number, more: object = {}) =>
   tells(
     'checkout.session.completed',

@@ -2,7 +2,7 @@ import { processEvent } from '../../pipeline/process-event.ts';
 import { catalogueWithPurchases } from '../support/catalogue.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { envelope, testProcessor } from '../support/event-processor.ts';
-import { customer, event, invoice, invoicePayment, refund, subscriptionEvent } from '../support/stripe-samples.ts';
+import { customer, event, invoicePayment, paidOnce, refund, subscriptionEvent } from '../support/stripe-samples.ts';
 import { type Pipeline, source, startPipeline } from './pipeline.ts';
 
 /** `ops why` of plans that are paid for once: an invoice stands where a subscription would. */
@@ -33,16 +33,7 @@ async function arrives(...events: object[]): Promise<void> {
 }
 
 const customerOf = (metadata: object) => event('evt_customer', 'customer.created', start, customer({ metadata }));
-const bill = (price: string, at = start) =>
-  event('evt_bill', 'invoice.paid', at, {
-    ...invoice(),
-    parent: null,
-    status: 'paid',
-    amount_paid: 49_900,
-    metadata: {},
-    status_transitions: { paid_at: at },
-    lines: { data: [{ quantity: 1, pricing: { type: 'price_details', price_details: { price } } }] },
-  });
+const bill = (price: string, at = start) => event('evt_bill', 'invoice.paid', at, paidOnce(price, at));
 const lifetime = bill('price_plus_lifetime_eur');
 const moneyBack = [
   event('evt_payment', 'invoice_payment.paid', start + 1, invoicePayment()),

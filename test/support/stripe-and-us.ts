@@ -16,7 +16,7 @@ import { type StripeServer, startStripeServer } from '../../stripe-simulator/ser
 import { catalogue as sold } from './catalogue.ts';
 import { freshDatabase, type TestDatabase } from './database.ts';
 import { envelope, source, testProcessor } from './event-processor.ts';
-import { checkout, customer as customerSample, invoice } from './stripe-samples.ts';
+import { checkout, customer as customerSample, paidOnce } from './stripe-samples.ts';
 
 /** The moment in which the comparison runs; Stripe's clock and ours agree. */
 export const now = Math.floor(Date.now() / 1000);
@@ -109,16 +109,7 @@ export class StripeAndUs {
       client_reference_id: `user_${name}`,
       created: at,
     });
-    const price = 'price_plus_lifetime_eur';
-    const paid = {
-      ...invoice({ id: bill, customer, created: at }),
-      parent: null,
-      status: 'paid',
-      amount_paid: 49_900,
-      metadata: {},
-      status_transitions: { paid_at: at },
-      lines: { data: [{ quantity: 1, pricing: { type: 'price_details', price_details: { price } } }] },
-    };
+    const paid = paidOnce('price_plus_lifetime_eur', at, { id: bill, customer, created: at });
     const from = this.account.events.length;
     this.account.emit(at, 'customer.created', customerSample({ id: customer, metadata: {}, created: at }));
     this.account.emit(at, 'invoice.paid', paid);

@@ -97,6 +97,18 @@ export const invoice = (more: object = {}) => ({
   ...more,
 });
 
+/** Of no subscription, and paid: what a plan is bought with that is paid once. */
+export const paidOnce = (price: string, paid_at: number, more: object = {}) =>
+  invoice({
+    parent: null,
+    status: 'paid',
+    amount_paid: 49_900,
+    metadata: {},
+    status_transitions: { paid_at },
+    lines: { data: [{ quantity: 1, pricing: { type: 'price_details', price_details: { price } } }] },
+    ...more,
+  });
+
 export const checkout = (more: object = {}) => ({
   ...checkoutSessionObject({
     id: 'cs_1',
